@@ -1,0 +1,1 @@
+"""The commands. stdout carries data only; messages go to stderr."""

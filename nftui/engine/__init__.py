@@ -1,0 +1,1 @@
+"""The engine: everything from datagrams to answers, without a screen."""

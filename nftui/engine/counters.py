@@ -1,0 +1,98 @@
+"""Counting: nothing is received, dropped, skipped or repaired without a number.
+
+A `Ledger` holds named integers under one lock. Parts of the program collect their numbers in a plain dict
+while they work and commit them together, so that sums which must hold, such as
+`received = decoded + rejected + dropped`, hold in every snapshot and not only at rest.
+
+Names are dotted, `subject.kind`, for example `datagrams.rejected.short`. Prefixes are sums to be made by
+the reader with `total`; a ledger never holds the same event twice. `docs/counters.md` lists all names.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+Counts = dict[str, int]
+"""Counter name to amount, as collected by one piece of work."""
+
+
+def add(into: Counts, other: Mapping[str, int]) -> None:
+    """Add each amount of `other` to the same name in `into`."""
+    for name, amount in other.items():
+        into[name] = into.get(name, 0) + amount
+
+
+def total(counts: Mapping[str, int], prefix: str) -> int:
+    """Sum of the counter `prefix` itself and of all `prefix.*`."""
+    dotted = prefix + "."
+    return sum(amount for name, amount in counts.items() if name == prefix or name.startswith(dotted))
+
+
+class Ledger:
+    """Named counters, for the whole program and per exporter, changed and read under one lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._total: Counts = {}
+        self._exporters: dict[str, Counts] = {}
+
+    def commit(
+        self, counts: Mapping[str, int], by_exporter: Mapping[str, Mapping[str, int]] | None = None
+    ) -> None:
+        """Add all amounts at once.
+
+        Args:
+            counts: amounts for the whole program; may be negative for gauges such as `flows.in_memory`.
+            by_exporter: the part of the amounts that is known per exporter, keyed by its address as text.
+        """
+        with self._lock:
+            add(self._total, counts)
+            for exporter, part in (by_exporter or {}).items():
+                add(self._exporters.setdefault(exporter, {}), part)
+
+    def snapshot(self) -> Counts:
+        """A copy of the whole program's counters, consistent at one moment."""
+        with self._lock:
+            return dict(self._total)
+
+    def exporters(self) -> dict[str, Counts]:
+        """A copy of the counters per exporter address, consistent at one moment."""
+        with self._lock:
+            return {name: dict(part) for name, part in self._exporters.items()}
+
+    def forget(self, exporters: Iterable[str]) -> None:
+        """Drop the counters of exporters that were evicted; the program's totals stay."""
+        with self._lock:
+            for name in exporters:
+                self._exporters.pop(name, None)
+
+
+def datagram_balance(counts: Mapping[str, int]) -> int:
+    """`received - decoded - rejected - dropped`; 0 when every datagram is accounted for."""
+    return (
+        counts.get("datagrams.received", 0)
+        - counts.get("datagrams.decoded", 0)
+        - total(counts, "datagrams.rejected")
+        - total(counts, "datagrams.dropped")
+    )
+
+
+def record_balance(counts: Mapping[str, int]) -> int:
+    """`records - flows - options - skipped`; 0 when every record is accounted for."""
+    return (
+        counts.get("records.seen", 0)
+        - counts.get("records.flows", 0)
+        - counts.get("records.options", 0)
+        - total(counts, "records.skipped")
+    )
+
+
+def flow_balance(counts: Mapping[str, int]) -> int:
+    """`flows - stored - in memory - failed`; 0 when every flow is accounted for."""
+    return (
+        counts.get("flows.in", 0)
+        - counts.get("flows.stored", 0)
+        - counts.get("flows.in_memory", 0)
+        - total(counts, "flows.failed")
+    )

@@ -1,0 +1,1 @@
+"""Wire formats in: datagrams to flow batches. Pure functions over NumPy arrays."""

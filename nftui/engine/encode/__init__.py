@@ -1,0 +1,1 @@
+"""Wire formats out: flow batches to datagrams. The inverse of `decode`."""

@@ -1,0 +1,1 @@
+"""From the network to decoded batches: sockets, exporters, the pipeline."""

@@ -1,0 +1,84 @@
+"""Every bound of the program in one place, each with its reason.
+
+Input from the network is hostile until proved otherwise: whatever a peer can make grow has its limit here.
+Over-limit input is rejected and counted, never cut silently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of collector, store and screen. Sizes in bytes, times in seconds unless the name says otherwise."""
+
+    # Receiving
+    datagram_bytes: int = 9216
+    """Slot of one datagram: jumbo frames fit; larger ones arrive truncated and are counted as `oversize`."""
+    receive_slots: int = 1024
+    """Datagrams taken by one system call: 1.5 MB of NetFlow, a few ms at full speed."""
+    receive_blocks: int = 6
+    """Blocks between the receive and the decode thread; the kernel's buffer stands behind them."""
+    receive_buffer_bytes: int = 64 << 20
+    """Kernel buffer asked for: 40 000 datagrams, or 3 s of 300 000 flows/s."""
+
+    # Templates (RFC 7011 section 8.4: a collector must bound its state)
+    exporters: int = 1024
+    """Transport sessions (address, port) remembered; the longest silent one goes first."""
+    templates_per_exporter: int = 1000
+    """Templates per session over all domains; real devices send below 100."""
+    template_fields: int = 1024
+    """Fields per template. ASA sends up to 285."""
+    record_bytes: int = 65535
+    """Fixed size of one record; more cannot fit a message."""
+    layouts: int = 16384
+    """Distinct compiled templates shared by all exporters."""
+    template_idle_seconds: int = 1800
+    """A template that was not refreshed for so long is forgotten (RFC 7011 section 8.4 for UDP)."""
+
+    # Data that waits for its template
+    waiting_bytes_per_exporter: int = 256 << 10
+    waiting_bytes: int = 16 << 20
+    waiting_seconds: int = 60
+
+    # Records
+    records_per_datagram: int = 8192
+    """More records than this in one datagram are an attack on memory: the datagram's set is rejected."""
+    text_bytes: int = 255
+    """Longest text kept of a string element."""
+    extra_bytes_per_record: int = 2048
+    """Elements without a column are kept up to this size per record."""
+    sampling_rate: int = 10_000_000
+    """Larger announced rates are clamped and flagged."""
+    future_seconds: int = 300
+    """A flow time later than reception by more than this is repaired to the time of reception and flagged."""
+    past_seconds: int = 86_400 * 366
+    """A flow time earlier than reception by more than this is repaired and flagged."""
+
+    # Queues and store
+    unsaved_flows: int = 2_000_000
+    """Flows that may wait for the disk; above this the oldest unsaved are dropped and counted."""
+    segment_rows: int = 262_144
+    """Rows of one live segment. A full one is sealed at once, so that memory does not grow with the slot."""
+    flush_seconds: float = 0.5
+    """A live segment is readable by other processes after this time at the latest."""
+
+    # Live window
+    live_rows: int = 2_000_000
+    """Flows kept in memory for the live screen; at higher rates the window shortens and says so."""
+
+    # Text from outside
+    filter_bytes: int = 1 << 20
+    """A filter may hold long address lists, not a file system."""
+    filter_depth: int = 64
+    """Nested parentheses."""
+    log_lines_per_minute: int = 1
+    """Messages per exporter and kind; the rest is counted."""
+
+    def table(self) -> list[tuple[str, int | float]]:
+        """Name and value of each limit, for documentation and `nftui ctl config`."""
+        return [(f.name, getattr(self, f.name)) for f in fields(self)]
+
+
+DEFAULT = Limits()

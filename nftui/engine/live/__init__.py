@@ -1,0 +1,1 @@
+"""The live window: rates and rankings of the last seconds."""

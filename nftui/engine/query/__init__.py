@@ -1,0 +1,1 @@
+"""Questions to flows: filter language, statistics, listings."""

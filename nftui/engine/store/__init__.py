@@ -1,0 +1,1 @@
+"""Flows on disk: live segments, sealed slots, catalogue, lock, recovery."""

@@ -1,0 +1,1 @@
+"""Screens: compose widgets, hold the selection, ask the engine for snapshots."""
