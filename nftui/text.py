@@ -51,7 +51,7 @@ def parse_address(text: str) -> int:
 
 
 def short_address(text: str, width: int = 16) -> str:
-    """nfdump's condensed form of a long IPv6 address: first 7 characters, two dots, last 7."""
+    """Nfdump's condensed form of a long IPv6 address: first 7 characters, two dots, last 7."""
     return text if len(text) <= width else f"{text[:7]}..{text[-7:]}"
 
 

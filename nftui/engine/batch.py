@@ -159,10 +159,7 @@ def _concat_columns(out: FlowBatch, name: str, batches: Sequence[FlowBatch]) -> 
         )
     if any(name in b.valid or item.physical[0] not in b.columns for b in batches):
         out.valid[name] = np.concatenate(
-            [
-                b.valid[name] if name in b.valid else np.full(len(b), item.physical[0] in b.columns)
-                for b in batches
-            ]
+            [b.valid[name] if name in b.valid else np.full(len(b), item.physical[0] in b.columns) for b in batches]
         )
 
 
@@ -179,9 +176,7 @@ def _concat_text(parts: list[tuple[int, TextColumn | None]]) -> TextColumn:
 
 
 def _concat_extra(batches: Sequence[FlowBatch]) -> ExtraColumn:
-    lengths = [
-        np.diff(b.extra.offsets) if b.extra is not None else np.zeros(len(b), np.int64) for b in batches
-    ]
+    lengths = [np.diff(b.extra.offsets) if b.extra is not None else np.zeros(len(b), np.int64) for b in batches]
     offsets = np.zeros(sum(len(part) for part in lengths) + 1, np.int64)
     np.cumsum(np.concatenate(lengths), out=offsets[1:])
     return ExtraColumn(offsets, np.concatenate([b.extra.data for b in batches if b.extra is not None]))

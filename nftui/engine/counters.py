@@ -37,9 +37,7 @@ class Ledger:
         self._total: Counts = {}
         self._exporters: dict[str, Counts] = {}
 
-    def commit(
-        self, counts: Mapping[str, int], by_exporter: Mapping[str, Mapping[str, int]] | None = None
-    ) -> None:
+    def commit(self, counts: Mapping[str, int], by_exporter: Mapping[str, Mapping[str, int]] | None = None) -> None:
         """Add all amounts at once.
 
         Args:

@@ -124,9 +124,7 @@ class Field:
         return (self.name,)
 
 
-def _int(
-    name: str, dtype: str, title: str, doc: str, *elements: int | tuple[int, int], **more: object
-) -> Field:
+def _int(name: str, dtype: str, title: str, doc: str, *elements: int | tuple[int, int], **more: object) -> Field:
     return Field(name, Kind.INT, dtype, title, doc, elements, **more)  # type: ignore[arg-type]
 
 
