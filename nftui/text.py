@@ -44,7 +44,9 @@ def address(value: int) -> str:
 
 
 def parse_address(text: str) -> int:
-    """128-bit integer of an address, IPv4 mapped. Raises ValueError."""
+    """128-bit integer of an address, IPv4 mapped. Raises ValueError, also for a scope such as `%eth0`."""
+    if "%" in text:
+        raise ValueError(f"{text!r} has a scope; flow records have none")
     if ":" in text:
         return int(IPv6Address(text))
     return V4_PREFIX | int(IPv4Address(text))
