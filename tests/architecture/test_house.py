@@ -74,3 +74,10 @@ def test_no_file_names_a_place_outside_the_project() -> None:
         path = ROOT / name
         if path.suffix in {".py", ".md", ".toml", ".sh", ""} and path.is_file() and path != Path(__file__):
             assert "/work/" not in path.read_text(errors="replace"), name
+
+
+def test_security_lists_the_limits_in_force() -> None:
+    from nftui.engine.limits import DEFAULT
+
+    text = (ROOT / "SECURITY.md").read_text()
+    assert [name for name, value in DEFAULT.table() if f"| `{name}` | {value} |" not in text] == []
