@@ -1,0 +1,237 @@
+"""Configuration: defaults, TOML file, environment and command line merged into frozen dataclasses.
+
+An option that was typed wins over the environment variable `NFTUI_<TABLE>_<KEY>`, that over the file, that over
+the default. Tables of the file are the fields of `Config`, their keys the fields of the parts:
+
+    [collector]
+    listen = ["[::]:2055"]
+    allow = ["private", "198.51.100.0/24"]
+
+    [store]
+    path = "/var/lib/nftui"
+    rotate = 300
+
+A name that nobody knows is an error, never ignored: a misspelt `alow` must not open or close a collector.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from nftui.errors import ConfigError
+
+APP = "nftui"
+
+
+def default_store() -> Path:
+    """Where flows go when nobody says otherwise: the user's data directory."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir(APP, appauthor=False)) / "store"
+
+
+def default_file() -> Path:
+    """The file that is read when `--config` is not given; it need not exist."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "config.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorConfig:
+    """Reception.
+
+    Attributes:
+        listen: addresses as `[HOST]:PORT`, `HOST:PORT` or `PORT`; one socket each.
+        allow: networks whose datagrams are believed, `private` for loopback, link-local, RFC 1918 and ULA,
+            or `any`.
+        sources: named exporters as `ident,cidr[;cidr...]`; when there are any, they alone are allowed.
+        receive_buffer: bytes of kernel buffer asked for.
+        sampling: rate assumed for exporters that announce none; negative: used even if they announce one.
+        control: path of the control socket; empty for the store's own.
+    """
+
+    listen: tuple[str, ...] = ("[::]:2055",)
+    allow: tuple[str, ...] = ("private",)
+    sources: tuple[str, ...] = ()
+    receive_buffer: int = field(default=64 << 20, metadata={"low": 4096, "high": 1 << 30})
+    sampling: int = field(default=1, metadata={"low": -10_000_000, "high": 10_000_000})
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where and how flows are kept.
+
+    Attributes:
+        path: directory of the store; empty for the user's data directory.
+        rotate: seconds of one slot, aligned to the epoch.
+        ident: name of this collector, recorded in each file.
+        on_seal: command that runs for each finished file, without a shell.
+    """
+
+    path: str = ""
+    rotate: int = field(default=300, metadata={"low": 1, "high": 86_400})
+    ident: str = "none"
+    on_seal: str = ""
+
+    @property
+    def root(self) -> Path:
+        """The directory, with the default filled in."""
+        return Path(self.path).expanduser() if self.path else default_store()
+
+
+@dataclass(frozen=True, slots=True)
+class UiConfig:
+    """The screen.
+
+    Attributes:
+        theme: name of the colour theme; empty for the default.
+        filter: filter to start with.
+    """
+
+    theme: str = ""
+    filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All parts, and where each value came from.
+
+    Attributes:
+        origins: `table.key` to `default`, a file's path, the environment variable's name or `command line`.
+    """
+
+    collector: CollectorConfig = CollectorConfig()
+    store: StoreConfig = StoreConfig()
+    ui: UiConfig = UiConfig()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self) -> list[tuple[str, Any, str]]:
+        """Name, value and origin of every key, in order of declaration."""
+        rows = []
+        for name, part in _PARTS.items():
+            values = getattr(self, name)
+            for key in fields(part):
+                dotted = f"{name}.{key.name}"
+                rows.append((dotted, getattr(values, key.name), self.origins.get(dotted, "default")))
+        return rows
+
+
+_PARTS: dict[str, type[Any]] = {"collector": CollectorConfig, "store": StoreConfig, "ui": UiConfig}
+
+
+def load(
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    typed: Mapping[str, object] | None = None,
+) -> Config:
+    """Merge all sources.
+
+    Args:
+        file: configuration file, which must exist; None for `default_file`, which need not.
+        environ: environment, None for the process's own.
+        typed: `table.key` to value for options that the user typed; None values count as not typed.
+
+    Raises:
+        ConfigError: unknown name, wrong type, value out of range, unreadable or world-writable file.
+    """
+    merged: dict[str, tuple[object, str]] = {}
+    if file is not None or default_file().exists():
+        path = file or default_file()
+        merged.update((name, (value, str(path))) for name, value in _read_file(path).items())
+    merged.update(_read_environment(os.environ if environ is None else environ))
+    for name, value in (typed or {}).items():
+        if value is not None:
+            _known(name, "command line")
+            merged[name] = (_typed_value(name, value, "command line"), "command line")
+    parts = {}
+    for table, part in _PARTS.items():
+        chosen = {name.split(".")[1]: value for name, (value, _) in merged.items() if name.split(".")[0] == table}
+        parts[table] = part(**chosen)
+    return Config(**parts, origins={name: origin for name, (_, origin) in merged.items()})
+
+
+def _read_file(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+                raise ConfigError(f"{path}: everybody may write this file, so it is not read; chmod o-w {path}")
+            document = tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    values = {}
+    for table, content in document.items():
+        if table not in _PARTS:
+            raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, _PARTS)}")
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path}: {table} must be a table, [{table}]")
+        for key, value in content.items():
+            name = f"{table}.{key}"
+            _known(name, str(path))
+            values[name] = _typed_value(name, value, str(path))
+    return values
+
+
+def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, str]]:
+    values: dict[str, tuple[object, str]] = {}
+    for variable, text in environ.items():
+        table, _, key = variable.removeprefix("NFTUI_").lower().partition("_")
+        if not variable.startswith("NFTUI_") or table not in _PARTS:
+            continue
+        name = f"{table}.{key}"
+        _known(name, variable)
+        values[name] = (_typed_value(name, _from_text(name, text, variable), variable), variable)
+    return values
+
+
+def _hint(name: str) -> Any:
+    table, key = name.split(".")
+    return get_type_hints(_PARTS[table])[key]
+
+
+def _known(name: str, origin: str) -> None:
+    table, _, key = name.partition(".")
+    names = [item.name for item in fields(_PARTS[table])] if table in _PARTS else []
+    if key not in names:
+        raise ConfigError(f"{origin}: unknown key {name}{_nearest(key, names)}")
+
+
+def _nearest(word: str, known: Mapping[str, object] | list[str]) -> str:
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {match[0]}?" if match else f"; known are {', '.join(known)}"
+
+
+def _from_text(name: str, text: str, origin: str) -> object:
+    """Value of an environment variable; several values are separated by blanks."""
+    if _hint(name) is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ConfigError(f"{origin}: {name} must be a whole number, not {text!r}") from None
+    return text if _hint(name) is str else tuple(text.split())
+
+
+def _typed_value(name: str, value: object, origin: str) -> object:
+    hint = _hint(name)
+    if hint is str and isinstance(value, str):
+        return value
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        table, key = name.split(".")
+        bounds = next(item.metadata for item in fields(_PARTS[table]) if item.name == key)
+        if not bounds["low"] <= value <= bounds["high"]:
+            raise ConfigError(f"{origin}: {name} must be {bounds['low']} to {bounds['high']}, not {value}")
+        return value
+    if hint not in (str, int) and isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    word = {str: "a text", int: "a whole number"}.get(hint, "a list of texts")
+    raise ConfigError(f"{origin}: {name} must be {word}, not {value!r}")
