@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.schema import FIELDS, PHYSICAL, Kind
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.int64]
 
