@@ -59,14 +59,26 @@ class Limits:
     # Queues and store
     unsaved_flows: int = 2_000_000
     """Flows that may wait for the disk; above this the oldest unsaved are dropped and counted."""
-    segment_rows: int = 262_144
-    """Rows of one live segment. A full one is sealed at once, so that memory does not grow with the slot."""
+    chunk_rows: int = 65_536
+    """Rows written to the live segment at once: 10 MB as columns, large enough that the fixed cost of a write vanishes."""
+    segment_rows: int = 1_048_576
+    """Rows of one live segment. A full one is sealed at once, so that a slot's size bounds neither memory nor recovery."""
+    row_group_rows: int = 262_144
+    """Rows that are sorted and encoded at once when sealing; this and not the segment bounds the sealer's memory."""
+    open_slots: int = 4
+    """Slots written at the same time: the current one, late data, a clock that steps. More: the idlest is sealed."""
+    settle_seconds: float = 2.0
+    """A slot that is over waits so long for late data before it is sealed."""
+    retry_seconds: float = 2.0
+    """Longest pause between attempts to write to a disk that failed."""
     flush_seconds: float = 0.5
     """A live segment is readable by other processes after this time at the latest."""
 
     # Live window
     live_rows: int = 2_000_000
     """Flows kept in memory for the live screen; at higher rates the window shortens and says so."""
+    live_bytes: int = 512 << 20
+    """Memory of these flows: rare wide records must not multiply it."""
 
     # Text from outside
     filter_bytes: int = 1 << 20

@@ -117,7 +117,7 @@ class Series:
         step_ms: length of a bucket.
         labels: protocol names, the busiest first; the last may be "other".
         values: float64[labels, buckets], bits per second.
-        partial_last: the last bucket is still filling; its values are already per second.
+        partial_last: the last bucket is still filling and holds what has come so far.
     """
 
     start_ms: int = 0
