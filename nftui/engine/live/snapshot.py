@@ -33,7 +33,7 @@ class LiveRequest:
     Attributes:
         view: one of `VIEWS`.
         filter: only flows that match; None for all.
-        sort: name of a column of the view; an unknown name means the view's first choice.
+        sort: name of a column of the view; any other means rate for talkers, time of arrival for the flow list.
         descending: largest first.
         limit: number of rows wanted.
         scaled: multiply bytes and packets by the sampling rate where it is known.
@@ -42,7 +42,7 @@ class LiveRequest:
 
     view: str = "host"
     filter: Filter | None = None
-    sort: str = "rate"
+    sort: str = ""
     descending: bool = True
     limit: int = 200
     scaled: bool = True

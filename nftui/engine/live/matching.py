@@ -1,0 +1,42 @@
+"""Applying the filter to chunks, once per snapshot for all who need the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nftui.engine.batch import FlowBatch, Mask
+from nftui.engine.live.backlog import Chunk
+
+if TYPE_CHECKING:
+    from nftui.engine.query.parser import Filter
+
+
+class Matcher:
+    """Chooses the flows of a chunk that a filter lets through.
+
+    Args:
+        filter_: the filter; None lets all through.
+    """
+
+    def __init__(self, filter_: Filter | None) -> None:
+        self._filter = filter_
+        self._masks: dict[tuple[int, int], Mask] = {}
+
+    def mask(self, chunk: Chunk) -> Mask | None:
+        """Which rows match; None for all of them."""
+        if self._filter is None:
+            return None
+        place = (chunk.slice.number, chunk.row)
+        found = self._masks.get(place)
+        if found is None:
+            from nftui.engine.query.mask import mask
+
+            found = self._masks[place] = mask(self._filter, chunk.batch)
+        return found
+
+    def __call__(self, chunk: Chunk) -> FlowBatch:
+        """The matching flows."""
+        rows = self.mask(chunk)
+        if rows is None or rows.all():
+            return chunk.batch
+        return chunk.batch.take(rows)
