@@ -66,6 +66,11 @@ class ExtraColumn:
         source = np.repeat(starts - offsets[:-1], lengths) + np.arange(int(offsets[-1]))
         return ExtraColumn(offsets, self.data[source])
 
+    def slice(self, start: int, stop: int) -> ExtraColumn:
+        """The rows from `start` up to `stop`, sharing the bytes."""
+        offsets = self.offsets[start : stop + 1]
+        return ExtraColumn(offsets - offsets[0], self.data[int(offsets[0]) : int(offsets[-1])])
+
     def at(self, row: int) -> list[tuple[int, int, bytes]]:
         """Entries of one row as (enterprise number, element id, value)."""
         run = self.data[int(self.offsets[row]) : int(self.offsets[row + 1])].tobytes()
@@ -133,6 +138,17 @@ class FlowBatch:
             {name: mask[rows] for name, mask in self.valid.items()},
             {name: column.take(rows) for name, column in self.text.items()},
             self.extra.take(rows) if self.extra is not None else None,
+        )
+
+    def slice(self, start: int, stop: int) -> FlowBatch:
+        """The flows from `start` up to `stop`, at most to the end; views, nothing is copied."""
+        stop = min(stop, self.length)
+        return FlowBatch(
+            stop - start,
+            {name: column[start:stop] for name, column in self.columns.items()},
+            {name: mask[start:stop] for name, mask in self.valid.items()},
+            {name: TextColumn(column.codes[start:stop], column.values) for name, column in self.text.items()},
+            self.extra.slice(start, stop) if self.extra is not None else None,
         )
 
 

@@ -1,0 +1,132 @@
+"""Where things lie in a store, and what their names mean.
+
+    STORE/.lock                                      held by the one writer
+    STORE/_live/<stem>.arrows                        live segments
+    STORE/_tmp/.<stem>.tmp                           Parquet files being written
+    STORE/_quarantine/                               damaged files
+    STORE/date=YYYY-MM-DD/hour=H/<stem>.parquet      sealed parts, by time of reception, UTC
+
+A stem is `<slot start>-<writer>-<part>`, for example `20261121T110500Z-5e1f09ac-000003`. A segment and the file
+it is sealed into have the same stem: that is how a crash between the two steps is recognised. The writer is a
+random word per opening of the store, so that a restart within a slot never meets its own earlier names.
+
+Engines that read directories (DuckDB globs, Spark, Hive) skip names that begin with `_` or `.`, or whose suffix
+they do not match; both hold for everything here that is not a sealed part.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+LOCK = ".lock"
+LIVE = "_live"
+TEMPORARY = "_tmp"
+QUARANTINE = "_quarantine"
+SEGMENT_SUFFIX = ".arrows"
+SEALED_SUFFIX = ".parquet"
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what a four-digit year can name
+_STEM = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{6,9})", re.ASCII)
+_DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})", re.ASCII)
+_HOUR = re.compile(r"hour=(\d|1\d|2[0-3])", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PartName:
+    """Name of one part of a slot.
+
+    Attributes:
+        slot_ms: start of the slot, UTC ms, whole seconds.
+        writer: eight hexadecimal digits, different at each opening of the store.
+        part: number that grows within a writer.
+    """
+
+    slot_ms: int
+    writer: str
+    part: int
+
+    @property
+    def stem(self) -> str:
+        """The name without a suffix."""
+        return f"{_moment(self.slot_ms):%Y%m%dT%H%M%SZ}-{self.writer}-{self.part:06d}"
+
+    def segment(self, root: Path) -> Path:
+        """Path of the live segment."""
+        return root / LIVE / (self.stem + SEGMENT_SUFFIX)
+
+    def temporary(self, root: Path) -> Path:
+        """Path of the Parquet file while it is written."""
+        return root / TEMPORARY / f".{self.stem}.tmp"
+
+    def sealed(self, root: Path) -> Path:
+        """Path of the sealed part."""
+        return hour_directory(root, self.slot_ms) / (self.stem + SEALED_SUFFIX)
+
+
+def slot_start(time_ms: int, slot_seconds: int) -> int:
+    """Start of the slot that holds a time: slots are aligned to the UTC epoch, whatever the local clock does.
+
+    Times before 1970 or after the year 9999 fall into the first or last slot that has a name.
+    """
+    length = slot_seconds * 1000
+    return min(max(time_ms, 0), _LAST_MS) // length * length
+
+
+def new_writer() -> str:
+    """A writer's word: random, because neither clock nor process number is unique over restarts and containers."""
+    return secrets.token_hex(4)
+
+
+def parse_stem(stem: str) -> PartName | None:
+    """The name's parts, or None if it is not one of ours."""
+    match = _STEM.fullmatch(stem)
+    if match is None:
+        return None
+    try:
+        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return PartName((moment - _EPOCH) // timedelta(milliseconds=1), match[2], int(match[3]))
+
+
+def parse_file(name: str, suffix: str) -> PartName | None:
+    """What a file name with the given suffix says, or None if it is not one of ours."""
+    return parse_stem(name.removesuffix(suffix)) if name.endswith(suffix) else None
+
+
+def date_name(time_ms: int) -> str:
+    """Directory name of the day that holds a time."""
+    return f"date={_moment(time_ms):%Y-%m-%d}"
+
+
+def hour_directory(root: Path, time_ms: int) -> Path:
+    """Directory of the hour that holds a time."""
+    return root / date_name(time_ms) / f"hour={_moment(time_ms).hour}"
+
+
+def parse_date(name: str) -> int | None:
+    """UTC ms of the day that a directory name stands for, or None."""
+    match = _DATE.fullmatch(name)
+    if match is None:
+        return None
+    try:
+        return (datetime.fromisoformat(match[1]).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+    except ValueError:
+        return None
+
+
+def parse_hour(name: str) -> int | None:
+    """Hour that a directory name stands for, or None."""
+    match = _HOUR.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def _moment(time_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=time_ms)

@@ -1,0 +1,213 @@
+"""Sealing: a live segment becomes a Parquet file, and no crash between two steps loses or doubles a flow.
+
+    1. write the Parquet file under a temporary name        crash: the segment is whole, the temporary file is removed
+    2. force it to disk
+    3. link it to its name, which never replaces a file,     crash before: as 1. After: the Parquet file of the same
+       and force the directory to disk                       stem exists, so the segment is removed at the next start
+    4. remove the segment
+
+Rows are sorted by source address within a row group: equal addresses lie together, which compresses better and
+lets queries skip. Times are delta encoded, the rest is dictionary encoded where it pays; the lower halves of the
+addresses have Bloom filters, so that a search for an address skips files that do not have it. Figures: docs/adr.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nftui.engine.counters import Counts
+from nftui.engine.limits import Limits
+from nftui.engine.schema import FIELDS, Kind, Show
+from nftui.engine.store import disk
+from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
+from nftui.engine.store.footer import KEY, Summary, read_footer, totals
+from nftui.engine.store.layout import PartName
+from nftui.engine.store.segment import SegmentReader
+from nftui.errors import CorruptFile
+
+_TIMES = tuple(name for name, field in FIELDS.items() if field.show is Show.TIME)
+_BLOOM = tuple(
+    field.physical[1] for field in FIELDS.values() if field.kind is Kind.ADDRESS and field.name != "sampler_address"
+)
+
+
+class SealCancelled(Exception):
+    """The seal was given up because the program ends; the segment is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSlot:
+    """A sealed part of a slot.
+
+    Attributes:
+        path: the Parquet file.
+        slot_ms: start of the slot, UTC ms.
+        slot_seconds: its length.
+        rows: records in this part.
+        flows: sum of the flows that the records stand for.
+        packets: sum as the exporters counted, not scaled.
+        bytes: sum as the exporters counted, not scaled.
+        file_bytes: size of the file.
+        notes: what was handed to `StoreWriter.note` for this part.
+    """
+
+    path: Path
+    slot_ms: int
+    slot_seconds: int
+    rows: int
+    flows: int
+    packets: int
+    bytes: int
+    file_bytes: int
+    notes: Counts
+
+
+def seal_segment(
+    root: Path, name: PartName, limits: Limits, cancelled: Callable[[], bool] = lambda: False
+) -> SealedSlot | None:
+    """Seal one segment and remove it. A segment without flows is only removed, and None returned.
+
+    Args:
+        root: the store.
+        name: the part; its segment is not written any more.
+        limits: `row_group_rows` bounds the memory.
+        cancelled: asked between row groups.
+
+    Raises:
+        SealCancelled: `cancelled` said so.
+        CorruptFile: the segment has flows but none can be read, or a sound file of another origin has its name.
+        OSError: the disk failed; the segment is as it was.
+    """
+    segment, temporary, final = name.segment(root), name.temporary(root), name.sealed(root)
+    with SegmentReader(segment) as reader:
+        summary = _write(reader, name, temporary, limits, cancelled)
+        if not summary.rows and (reader.damaged_bytes or reader.tail_bytes):
+            raise CorruptFile(f"{segment}: no flow can be read")
+    if summary.rows:
+        disk.sync_file(temporary)
+        disk.make_directory(final.parent, root)
+        try:
+            disk.publish(temporary, final)
+        except FileExistsError:
+            os.unlink(temporary)
+            _check_same(final, name)
+    os.unlink(segment)
+    return sealed_slot(final) if summary.rows else None
+
+
+def sealed_slot(path: Path) -> SealedSlot:
+    """What a sealed file says about itself; raises CorruptFile or OSError."""
+    about = read_footer(path)
+    (flows, packets, octets), notes = totals(about)
+    return SealedSlot(
+        path, about["slot_ms"], about["slot_seconds"], about["rows"], flows, packets, octets, path.stat().st_size, notes
+    )
+
+
+def _check_written(temporary: Path) -> None:
+    """A Parquet writer whose disk failed once may close without an error and leave no footer: look."""
+    try:
+        read_footer(temporary)
+    except CorruptFile as error:
+        raise OSError(errno.EIO, str(error), str(temporary)) from error
+
+
+def _check_same(final: Path, name: PartName) -> None:
+    if read_footer(final)["segment"] != name.stem:
+        raise CorruptFile(f"{final}: has the name of another file")
+
+
+def _write(
+    reader: SegmentReader, name: PartName, temporary: Path, limits: Limits, cancelled: Callable[[], bool]
+) -> Summary:
+    """Write the temporary file; none is left if this raises or there are no rows."""
+    schema = schema_of({*CORE_COLUMNS, *reader.columns()})
+    summary = Summary()
+    writer: pq.ParquetWriter | None = None
+    try:
+        for batches in _groups(reader, limits.row_group_rows):
+            if cancelled():
+                raise SealCancelled
+            table = _sorted(batches, schema)
+            if writer is None:
+                writer = _open_writer(temporary, schema, table.num_rows)
+            writer.write_table(table, row_group_size=table.num_rows)
+            summary.add(table)
+        if writer is not None and reader.origin is not None:
+            writer.add_key_value_metadata({KEY: summary.encode(name.stem, reader.origin, reader.notes)})
+            writer.close()
+            _check_written(temporary)
+    except BaseException:
+        if writer is not None:
+            with contextlib.suppress(Exception):
+                writer.close()
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return summary
+
+
+def _groups(reader: SegmentReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
+    """Batches of about `rows` rows together."""
+    batches: list[pa.RecordBatch] = []
+    count = 0
+    for batch in reader.batches():
+        if batches and count + batch.num_rows > rows:
+            yield batches
+            batches, count = [], 0
+        batches.append(batch)
+        count += batch.num_rows
+    if batches:
+        yield batches
+
+
+def _sorted(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """One table with all columns of `schema`, rows sorted by source address. Empties `batches` column by column."""
+    order = pa.array(_order(batches))
+    columns = []
+    for name in schema.names:
+        parts = [
+            batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows, TYPES[name])
+            for batch in batches
+        ]
+        if all(part.null_count == len(part) for part in parts):
+            columns.append(pa.nulls(len(order), TYPES[name]))
+        else:
+            columns.append(pa.concat_arrays(parts).take(order))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _order(batches: list[pa.RecordBatch]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Row order by source address: exact order for IPv4, equal addresses side by side for IPv6."""
+    keys = []
+    for batch in batches:
+        if "src_addr_lo" not in batch.schema.names:
+            keys.append(np.zeros(batch.num_rows, np.int64))
+            continue
+        high, low = (batch.column(f"src_addr_{half}").fill_null(0).to_numpy() for half in ("hi", "lo"))
+        keys.append(low + high * np.int64(0x9E3779B97F4A7C1 | 1))
+    return np.argsort(np.concatenate(keys), kind="stable")
+
+
+def _open_writer(temporary: Path, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
+    names = schema.names
+    return pq.ParquetWriter(
+        temporary,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in names if name not in _TIMES],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name in _TIMES},
+        bloom_filter_options={name: {"ndv": rows, "fpp": 0.05} for name in names if name in _BLOOM},
+        write_page_checksum=True,
+        store_schema=False,
+    )
