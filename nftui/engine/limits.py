@@ -28,6 +28,10 @@ class Limits:
     """Transport sessions (address, port) remembered; the longest silent one goes first."""
     templates_per_exporter: int = 1000
     """Templates per session over all domains; real devices send below 100."""
+    templates: int = 65_536
+    """Templates of all sessions together: 1024 sessions at their own limit would be a million."""
+    domains: int = 16_384
+    """Observation domains remembered over all sessions; the longest silent one goes first."""
     template_fields: int = 1024
     """Fields per template. ASA sends up to 285."""
     record_bytes: int = 65535
@@ -41,6 +45,12 @@ class Limits:
     waiting_bytes_per_exporter: int = 256 << 10
     waiting_bytes: int = 16 << 20
     waiting_seconds: int = 60
+
+    # What exporters tell about themselves in options data
+    option_entries_per_domain: int = 8192
+    """Samplers, interface and application names of one observation domain."""
+    option_entries: int = 262_144
+    """The same over all domains."""
 
     # Records
     records_per_datagram: int = 8192
