@@ -85,6 +85,12 @@ class Summary:
         flows, packets, octets = (sum(part[i] for part in self.classes.values()) for i in range(3))
         return flows, packets, octets
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Earliest and latest moment that any flow claims, UTC ms."""
+        edges = [edge for name in ("start", "end") for edge in self.times[name]]
+        return min(edges), max(edges)
+
     def encode(self, segment: str, origin: Origin, notes: Mapping[str, int]) -> bytes:
         """The footer's value."""
         flows, packets, octets = self.sums

@@ -33,7 +33,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what a four-digit year can name
-_STEM = re.compile(r"(\d{8}T\d{6}Z)-([0-9a-f]{8})-(\d{6,9})", re.ASCII)
+_STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{8})-(\d{6,9})", re.ASCII)
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})", re.ASCII)
 _HOUR = re.compile(r"hour=(\d|1\d|2[0-3])", re.ASCII)
 
@@ -89,11 +89,12 @@ def parse_stem(stem: str) -> PartName | None:
     match = _STEM.fullmatch(stem)
     if match is None:
         return None
+    year, month, day, hour, minute, second, writer, part = match.groups()
     try:
-        moment = datetime.strptime(match[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     except ValueError:
         return None
-    return PartName((moment - _EPOCH) // timedelta(milliseconds=1), match[2], int(match[3]))
+    return PartName(int(moment.timestamp()) * 1000, writer, int(part))
 
 
 def parse_file(name: str, suffix: str) -> PartName | None:

@@ -123,11 +123,13 @@ def _check_newest(root: Path) -> list[str]:
         hours.extend(
             (date, hour, entry.path) for entry in os.scandir(path) if (hour := parse_hour(entry.name)) is not None
         )
-    quarantined = []
+    quarantined: list[str] = []
     for _, _, path in sorted(hours)[-_CHECKED_HOURS:]:
-        for entry in list(os.scandir(path)):
-            if parse_file(entry.name, SEALED_SUFFIX) is not None and not _has_footer(Path(entry.path)):
-                quarantined.append(quarantine(root, Path(entry.path)).name)
+        quarantined.extend(
+            quarantine(root, Path(entry.path)).name
+            for entry in list(os.scandir(path))
+            if parse_file(entry.name, SEALED_SUFFIX) is not None and not _has_footer(Path(entry.path))
+        )
     return quarantined
 
 

@@ -31,6 +31,7 @@ from nftui.engine.store import disk
 from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
 from nftui.engine.store.footer import KEY, Summary, read_footer, totals
 from nftui.engine.store.layout import PartName
+from nftui.engine.store.reach import extend_reach
 from nftui.engine.store.segment import SegmentReader
 from nftui.errors import CorruptFile
 
@@ -94,6 +95,9 @@ def seal_segment(
             raise CorruptFile(f"{segment}: no flow can be read")
     if summary.rows:
         disk.sync_file(temporary)
+        disk.make_directory(final.parent.parent, root)
+        first, last = summary.span
+        extend_reach(final.parent.parent, name.slot_ms, first, last)
         disk.make_directory(final.parent, root)
         try:
             disk.publish(temporary, final)

@@ -1,0 +1,229 @@
+"""Catalog: which files of a store hold the flows of a time window. For readers; takes no lock, opens no file.
+
+Directories are listed once and again only when they change, so asking often is cheap, and days that cannot have
+flows of the window are not even entered: a fixed window costs the same in a store of a day and of a year.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from sortedcontainers import SortedDict
+
+from nftui.engine.store.layout import (
+    DAY_MS,
+    HOUR_MS,
+    LIVE,
+    SEALED_SUFFIX,
+    SEGMENT_SUFFIX,
+    PartName,
+    parse_date,
+    parse_file,
+    parse_hour,
+)
+from nftui.engine.store.reach import Reach, parse_reach
+from nftui.engine.store.segment import SegmentReader
+
+_SETTLED_NS = 2_000_000_000
+"""A directory that changed so recently may change again without a new time stamp: it is listed again."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SlotFile:
+    """A sealed part.
+
+    Attributes:
+        name: slot start, writer and part.
+        file: its path.
+    """
+
+    name: PartName
+    file: str
+
+    @property
+    def start_ms(self) -> int:
+        """Start of the slot, UTC ms."""
+        return self.name.slot_ms
+
+    @property
+    def path(self) -> Path:
+        """Path of the file."""
+        return Path(self.file)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """All flows of a store at one moment: sealed files, and opened segments whose flows are in none of them.
+
+    Close it, or use it as a context manager. A sealed file may be expired before it is opened: skip and count it.
+    """
+
+    sealed: list[SlotFile]
+    live: list[SegmentReader]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the segments back."""
+        for reader in self.live:
+            reader.close()
+        self.live = []
+
+
+@dataclass(slots=True)
+class _Hour:
+    path: str
+    stamp: int = -1
+    files: list[SlotFile] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Day:
+    path: str
+    stamp: int = -1
+    reach: Reach = field(default_factory=Reach)
+    hours: dict[int, _Hour] = field(default_factory=SortedDict)
+
+
+class Catalog:
+    """The files of one store. Used by one thread at a time.
+
+    Args:
+        root: directory of the store; need not exist yet.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stamp = -1
+        self._days: SortedDict[int, _Day] = SortedDict()
+
+    def slots(self, start_ms: int | None = None, end_ms: int | None = None) -> list[SlotFile]:
+        """Sealed files in order of their slots that may hold flows overlapping `start_ms` to `end_ms` (UTC, inclusive).
+
+        Flows of a file start and end as far from its slot as the day's markers say (see `reach`).
+        """
+        self._list_days()
+        found: list[SlotFile] = []
+        for day_ms, day in list(self._days.items()):
+            if start_ms is None and end_ms is None:
+                window = (day_ms, day_ms + DAY_MS - 1)
+            else:
+                if not self._may_hold(day, day_ms, start_ms, end_ms):
+                    continue
+                window = _slot_window(day.reach, start_ms, end_ms, day_ms)
+            if window[0] <= window[1]:
+                found.extend(self._files(day, day_ms, *window))
+        return found
+
+    def live(self) -> list[Path]:
+        """Live segments, oldest slot first; some may be sealed by the time they are opened."""
+        names = []
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            names = [name for entry in os.listdir(self._root / LIVE) if (name := parse_file(entry, SEGMENT_SUFFIX))]
+        return [name.segment(self._root) for name in sorted(names)]
+
+    def snapshot(self, start_ms: int | None = None, end_ms: int | None = None) -> Snapshot:
+        """Every flow that may overlap the window exactly once, whatever is sealed meanwhile.
+
+        Segments are listed and opened first, sealed files second. A segment that was sealed before it could be
+        opened is in the second list, and one that is in both is dropped from the first.
+        """
+        readers: list[SegmentReader] = []
+        for path in self.live():
+            with contextlib.suppress(FileNotFoundError):
+                readers.append(SegmentReader(path))
+        try:
+            sealed = self.slots(start_ms, end_ms)
+        except BaseException:
+            Snapshot([], readers).close()
+            raise
+        stems = {file.name.stem for file in sealed}
+        live = []
+        for reader in readers:
+            if reader.path.name.removesuffix(SEGMENT_SUFFIX) in stems:
+                reader.close()
+            else:
+                live.append(reader)
+        return Snapshot(sealed, live)
+
+    def _list_days(self) -> None:
+        listing = _changed(str(self._root), self._stamp)
+        if listing is None:
+            return
+        self._stamp, names = listing
+        days = {day: name for name in names if (day := parse_date(name)) is not None}
+        for day in [day for day in self._days if day not in days]:
+            del self._days[day]
+        for day, name in days.items():
+            if day not in self._days:
+                self._days[day] = _Day(f"{self._root}/{name}")
+
+    def _may_hold(self, day: _Day, day_ms: int, start_ms: int | None, end_ms: int | None) -> bool:
+        """Whether a look into the day is worth it, from what is known of it; reads its markers."""
+        self._list_hours(day)
+        first, last = _slot_window(day.reach, start_ms, end_ms, day_ms)
+        return first <= last
+
+    def _list_hours(self, day: _Day) -> None:
+        listing = _changed(day.path, day.stamp)
+        if listing is None:
+            return
+        day.stamp, names = listing
+        day.reach = parse_reach(names)
+        hours = {hour: name for name in names if (hour := parse_hour(name)) is not None}
+        for hour in [hour for hour in day.hours if hour not in hours]:
+            del day.hours[hour]
+        for hour, name in hours.items():
+            if hour not in day.hours:
+                day.hours[hour] = _Hour(f"{day.path}/{name}")
+
+    def _files(self, day: _Day, day_ms: int, first_ms: int, last_ms: int) -> Iterator[SlotFile]:
+        """Files of a day whose slots start in the given range."""
+        self._list_hours(day)
+        for hour, entry in day.hours.items():
+            begin = day_ms + hour * HOUR_MS
+            if begin > last_ms or begin + HOUR_MS <= first_ms:
+                continue
+            self._list_files(entry)
+            yield from (file for file in entry.files if first_ms <= file.name.slot_ms <= last_ms)
+
+    def _list_files(self, hour: _Hour) -> None:
+        listing = _changed(hour.path, hour.stamp)
+        if listing is None:
+            return
+        hour.stamp, names = listing
+        hour.files = sorted(
+            SlotFile(part, f"{hour.path}/{name}") for name in names if (part := parse_file(name, SEALED_SUFFIX))
+        )
+
+
+def _slot_window(reach: Reach, start_ms: int | None, end_ms: int | None, day_ms: int) -> tuple[int, int]:
+    """First and last slot start of a day whose files may hold flows from `start_ms` to `end_ms`."""
+    first, last = day_ms, day_ms + DAY_MS - 1
+    if start_ms is not None and reach.after is not None:
+        first = max(first, start_ms - reach.after * 1000)
+    if end_ms is not None and reach.before is not None:
+        last = min(last, end_ms + reach.before * 1000)
+    return first, last
+
+
+def _changed(path: str, stamp: int) -> tuple[int, list[str]] | None:
+    """New stamp and names of a directory, or None if it is as it was. One that is gone is empty."""
+    try:
+        modified = os.stat(path).st_mtime_ns
+        if modified == stamp:
+            return None
+        names = os.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return -1, []
+    return (modified if 0 <= modified < time.time_ns() - _SETTLED_NS else -1), names
