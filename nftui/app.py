@@ -1,0 +1,107 @@
+"""The application: one source, its screens, colours, and a terminal that is left as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.app import SystemCommand
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from nftui.errors import NftuiError
+from nftui.screens.actions import ACTIONS
+from nftui.screens.live import LiveScreen
+from nftui.screens.source import Source
+from nftui.themes import DEFAULT_THEME, PALETTE, THEMES
+from nftui.widgets.frame_diff import FrameDiffApp
+from nftui.widgets.line_filters import Colourless, Harmless
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """What the command line says about the screen.
+
+    Attributes:
+        theme: name of the theme, empty for the default.
+        filter: filter to start with, valid.
+        frame_diff: send only what changed.
+        mouse: take the mouse from the terminal.
+        ascii_only: charts and bars without characters beyond ASCII.
+    """
+
+    theme: str = ""
+    filter: str = ""
+    frame_diff: bool = True
+    mouse: bool = True
+    ascii_only: bool = False
+
+
+class NftuiApp(FrameDiffApp):
+    """nftui on the screen.
+
+    Attributes:
+        failure: the error that ended the application, None when the user did.
+    """
+
+    TITLE = "nftui"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS = []  # noqa: RUF012  the screen's action table has them all
+
+    def __init__(self, source: Source, options: AppOptions = AppOptions()) -> None:  # noqa: B008  frozen
+        super().__init__()
+        self.source = source
+        self.options = options
+        self.frame_diff = options.frame_diff
+        self.failure: BaseException | None = None
+        self._mouse_on = options.mouse
+        self._filters.append(Harmless())
+        if self.no_color:
+            self._filters.append(Colourless())
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours of charts, for themes that do not have their own."""
+        return PALETTE
+
+    def on_mount(self) -> None:
+        """Choose the theme and open the live screen."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self.options.theme or DEFAULT_THEME
+        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """An error of the source ends the application with one line, not with a traceback."""
+        if event.state is WorkerState.ERROR:
+            self.fail(event.worker.error)
+
+    def fail(self, error: BaseException | None) -> None:
+        """Leave because of an error."""
+        self.failure = error
+        self.exit(error.exit_code if isinstance(error, NftuiError) else NftuiError.exit_code)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette: every action of the table, and the themes."""
+        yield SystemCommand("theme", "Choose colours.", self.action_change_theme)
+        if isinstance(screen, LiveScreen):
+            for action in ACTIONS:
+                if action.command and not action.command.startswith("app.command"):
+                    label = f"{action.label}  ({action.key_text})"
+                    yield SystemCommand(label, action.doc, lambda command=action.command: self._run_on(screen, command))
+
+    def _run_on(self, screen: LiveScreen, command: str) -> None:
+        self.run_worker(self.run_action(command, default_namespace=screen))
+
+    def action_repaint(self) -> None:
+        """Send the whole screen anew."""
+        self.repaint()
+
+    def action_mouse(self) -> None:
+        """Give the mouse to the terminal, or take it."""
+        driver = self._driver
+        if driver is None:
+            return
+        self._mouse_on = not self._mouse_on
+        (driver._enable_mouse_support if self._mouse_on else driver._disable_mouse_support)()  # type: ignore[attr-defined]  # noqa: SLF001
+        self.notify("The mouse works here." if self._mouse_on else "The mouse is the terminal's: select text with it.")

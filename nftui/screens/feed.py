@@ -1,0 +1,129 @@
+"""Pulls snapshots from a source in a worker thread, at a pace that the terminal can follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.timer import Timer
+from textual.widget import Widget
+
+from nftui.errors import NftuiError
+from nftui.screens.pace import Pace
+from nftui.screens.source import Source, SourceHealth
+
+if TYPE_CHECKING:
+    from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one pull brought.
+
+    Attributes:
+        snapshot: answer to the request, None when the source failed.
+        health: state of collector and store.
+        problem: why the source failed, empty when it did not.
+    """
+
+    snapshot: LiveSnapshot | None
+    health: SourceHealth
+    problem: str = ""
+
+
+class Feed:
+    """Asks the source again and again, one question at a time, and hands the answer to the screen.
+
+    The event loop never waits for the source, and the source never calls the event loop: a terminal that is not
+    read for minutes holds up the screen only.
+
+    Args:
+        owner: widget whose timers and terminal are used.
+        source: where the data comes from.
+        request: makes the question.
+        receive: gets the answer, in the event loop.
+        rate: refreshes per second while the terminal keeps up.
+    """
+
+    def __init__(
+        self,
+        owner: Widget,
+        source: Source,
+        request: Callable[[], LiveRequest],
+        receive: Callable[[News], None],
+        rate: float = 2.0,
+    ) -> None:
+        self._owner = owner
+        self._source = source
+        self._request = request
+        self._receive = receive
+        self._pace = Pace(rate)
+        self._pool = ThreadPoolExecutor(1, "snapshot")
+        self._timer: Timer | None = None
+        self._busy = False
+        self._again = False
+
+    def start(self) -> None:
+        """Begin to pull."""
+        self._next(0.01)
+
+    def stop(self) -> None:
+        """Pull no more."""
+        if self._timer:
+            self._timer.stop()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def now(self) -> None:
+        """Pull at once: the user asked for something else."""
+        if self._busy:
+            self._again = True
+        else:
+            self._owner.run_worker(self._pull(), group="feed")
+
+    async def run(self, work: Callable[[], object]) -> object:
+        """Do something with the source in the worker thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _next(self, seconds: float) -> None:
+        if self._timer:
+            self._timer.stop()
+        self._timer = self._owner.set_timer(seconds, self._tick)
+
+    async def _tick(self) -> None:
+        if self._pace.tick(queued_writes(self._owner)) and not self._busy:
+            self._owner.run_worker(self._pull(), group="feed")
+        self._next(self._pace.interval)
+
+    async def _pull(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            request = self._request()
+            news = await self.run(lambda: self._ask(request))
+        except RuntimeError:
+            return  # the pool is shut down: the screen is closing
+        finally:
+            self._busy = False
+        if isinstance(news, News) and self._owner.is_attached:
+            self._receive(news)
+        if self._again:
+            self._again = False
+            self.now()
+
+    def _ask(self, request: LiveRequest) -> News:
+        health = SourceHealth()
+        try:
+            health = self._source.health()
+            return News(self._source.snapshot(request), health)
+        except (NftuiError, OSError, ValueError, KeyError, ArithmeticError, LookupError) as error:
+            return News(None, health, f"{type(error).__name__}: {error}")
+
+
+def queued_writes(widget: Widget) -> int:
+    """Writes that the terminal has not taken yet."""
+    writer = getattr(widget.app._driver, "_writer_thread", None)  # noqa: SLF001  the only sign of back-pressure
+    return writer._queue.qsize() if writer is not None else 0  # noqa: SLF001

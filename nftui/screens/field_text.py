@@ -1,0 +1,119 @@
+"""A flow in words: every field that has a value, from the schema registry."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nftui import text
+from nftui.engine.batch import FlowBatch
+from nftui.engine.schema import FIELDS, Field, Kind, Quality, Show
+from nftui.screens.columns import service
+from nftui.widgets.flow_detail import DetailLine
+
+_QUALITY_WORDS = {
+    Quality.TIME_REPAIRED: "times repaired", Quality.TIME_MISSING: "no flow times", Quality.RATE_UNKNOWN:
+    "sampling rate unknown", Quality.RATE_CLAMPED: "sampling rate clamped", Quality.END_BEFORE_START:
+    "start and end exchanged", Quality.LATE_TEMPLATE: "waited for its template", Quality.COUNTER_CLAMPED:
+    "counter clamped",
+}  # fmt: skip
+
+_SAMPLED = frozenset({"bytes", "packets", "out_bytes", "out_packets"})
+
+
+def detail_lines(batch: FlowBatch, row: int = 0) -> list[DetailLine]:
+    """All fields of a flow that are not null, in the order of the registry; other elements last, one line each."""
+    rate = batch.value("sampling_rate", row)
+    lines = []
+    for field in FIELDS.values():
+        value = batch.value(field.name, row)
+        if value is None:
+            continue
+        if field.kind is Kind.EXTRA and isinstance(value, list):
+            lines += [_element(pen, element, data) for pen, element, data in value]
+        elif not isinstance(value, list):
+            shown = field_text(field, value)
+            if field.name in _SAMPLED and isinstance(rate, int) and rate > 1 and isinstance(value, int):
+                shown += f", sampled 1:{rate}: about {value * rate:,} {field.unit}".rstrip()
+            lines.append(DetailLine(field.name, field.title, shown, _doc(field), filter_term(field, value)))
+    return lines
+
+
+def flow_title(batch: FlowBatch, row: int = 0) -> str:
+    """The 5-tuple of a flow in one line."""
+    number = batch.value("proto", row)
+    protocol = text.protocol(number) if isinstance(number, int) else "flow"
+    ends = []
+    for side in ("src", "dst"):
+        value, port = batch.value(f"{side}_addr", row), batch.value(f"{side}_port", row)
+        address = text.address(value) if isinstance(value, int) else "-"
+        ends.append(f"{address} {port}" if isinstance(port, int) else address)
+    return f"{protocol}  {ends[0]} > {ends[1]}"
+
+
+def field_text(field: Field, value: int | str) -> str:
+    """A value for people, with its unit."""
+    if isinstance(value, str):
+        return text.clean(value)
+    match field.show:
+        case Show.ADDRESS:
+            return text.address(value)
+        case Show.TIME:
+            moment = datetime.fromtimestamp(value / 1000, UTC).astimezone()
+            return f"{moment:%Y-%m-%d %H:%M:%S}.{value % 1000:03d} {moment:%Z}"
+        case Show.PROTOCOL:
+            name = text.protocol(value)
+            return name if name == str(value) else f"{name} ({value})"
+        case Show.PORT:
+            name = service(str(value))
+            return name if name == str(value) else f"{value} ({name})"
+        case Show.TCP_FLAGS:
+            return f"{text.tcp_flags(value & 0xFF)}  {text.tcp_flag_names(value & 0xFF)}  (0x{value:02x})"
+        case Show.MAC:
+            return text.mac(value)
+        case Show.MPLS:
+            return text.mpls(value)
+        case Show.ENUM:
+            word = dict(field.names).get(value)
+            return f"{word} ({value})" if word else str(value)
+        case Show.QUALITY:
+            words = [word for bit, word in _QUALITY_WORDS.items() if value & bit]
+            return ", ".join(words) or "nothing repaired"
+        case Show.HEX:
+            return f"0x{value:04x}"
+        case Show.COUNT:
+            return f"{value:,} {field.unit}".rstrip()
+        case _:
+            return f"{value} {field.unit}".rstrip()
+
+
+def filter_term(field: Field, value: int | str) -> str:
+    """Filter for the flows with this value; empty where that makes no sense."""
+    if isinstance(value, str):
+        return f'{field.name} "{value}"' if value and '"' not in value and "\\" not in value else ""
+    match field.show:
+        case Show.ADDRESS:
+            return f"{field.name} {text.address(value)}"
+        case Show.MAC:
+            return f"{field.name} {text.mac(value)}"
+        case Show.TIME | Show.QUALITY | Show.MPLS:
+            return ""
+        case Show.TCP_FLAGS:
+            return f"{field.name} {value & 0xFF}"
+        case _:
+            return f"{field.name} {value}"
+
+
+def _doc(field: Field) -> str:
+    numbers = [str(e) if isinstance(e, int) else f"{e[0]}.{e[1]}" for e in field.elements[:3]]
+    return f"{field.doc} (IPFIX {', '.join(numbers)})" if numbers else field.doc
+
+
+def _element(pen: int, element: int, data: bytes) -> DetailLine:
+    forms = [data.hex() or "empty"]
+    if 1 <= len(data) <= 8:
+        forms.append(f"{int.from_bytes(data, 'big'):,}")
+    words = text.clean(data)
+    if words and text.is_clean(words) and "\ufffd" not in words:
+        forms.append(f'"{words}"')
+    owner = f"enterprise {pen}" if pen else "IANA"
+    return DetailLine("extra", f"{pen}.{element}", " = ".join(forms), f"Element {element} of {owner}, as it came.")

@@ -1,0 +1,100 @@
+"""What the lines of the live screen say: tabs, totals, trail, hints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nftui.screens.actions import VIEW_TITLES, hints
+from nftui.screens.navigation import Place, Trail
+from nftui.text import compact
+from nftui.widgets.ribbon import Item
+from nftui.widgets.stack_chart import ChartData
+
+if TYPE_CHECKING:
+    from nftui.engine.live.snapshot import LiveSnapshot, Series
+
+_NARROW_TITLES = {"proto": "proto", "interface": "if"}
+_NARROW = 100
+
+_STACK_ORDER = ("TCP", "UDP", "ICMP", "ICMP6", "ESP", "GRE")
+"""Protocols with a colour of their own, the lowest in the stack first; others share the rest of the palette."""
+
+
+def tabs(view: str, width: int) -> list[Item]:
+    """The views, the current one marked."""
+    items = [Item(" nftui ", "strong", rank=30)]
+    for number, (name, title) in enumerate(VIEW_TITLES.items(), 1):
+        words = _NARROW_TITLES.get(name, title) if width < _NARROW else title
+        role = "active" if name == view else "dim"
+        items.append(
+            Item(f" {number} {words} ", role, 0 if name == view else 10 + number, f"view('{name}')", tight=number > 1)
+        )
+    return items
+
+
+def chart_data(series: Series, bits: bool) -> ChartData:
+    """A snapshot's series in an order and in colours that stay the same while shares change."""
+    labels = series.labels
+    known = {label: place for place, label in enumerate(_STACK_ORDER)}
+    order = sorted(range(len(labels)), key=lambda i: (labels[i] == "other", known.get(labels[i], 99), labels[i]))
+    colors = [known[labels[i]] + 1 if labels[i] in known else 8 if labels[i] == "other" else 7 for i in order]
+    values = series.values[order] if len(labels) else series.values
+    return ChartData(
+        [labels[i] for i in order], colors, values if bits else values / 8, series.step_ms / 1000,
+        "bit/s" if bits else "B/s", series.partial_last,
+    )  # fmt: skip
+
+
+def totals(snapshot: LiveSnapshot, chart: ChartData, bits: bool, palette: Sequence[str]) -> list[Item]:
+    """Sums over the window, and the chart's legend."""
+    amount = snapshot.total.matched
+    rate = amount.bits_per_second if bits else amount.bits_per_second / 8
+    items = [
+        Item(f"{compact(rate)}{'bit/s' if bits else 'B/s'}", "strong"),
+        Item(f"{compact(amount.packets_per_second)} pkt/s", "plain", 2),
+        Item(f"{compact(amount.flows_per_second)} flow/s", "plain", 1),
+    ]
+    for index in reversed(range(len(chart.labels))):
+        color = palette[chart.colors[index] - 1]
+        items.append(Item("■", "plain", 10 + index, color=color))
+        items.append(Item(f" {chart.labels[index]}", "dim", 10 + index, tight=True))
+    return items
+
+
+def state(snapshot: LiveSnapshot | None, label: str, paused: str, clock: str) -> list[Item]:
+    """Window, clock, and whether the screen moves."""
+    items = []
+    if snapshot is not None:
+        covered, window = snapshot.covered_seconds, snapshot.window_seconds
+        short = covered < window * 0.8
+        items.append(Item(f"last {covered if short else window:.0f} s", "warn" if short and covered > 1 else "dim", 6))
+    items.append(Item(clock, "dim", 5))
+    items.append(Item(f" {paused} ", "alert") if paused else Item(f" {label} ", "chip"))
+    return items
+
+
+def trail_items(trail: Trail, snapshot: LiveSnapshot | None) -> tuple[list[Item], list[Item]]:
+    """The applied filter and how one came here; both sides are empty when there is nothing to say."""
+    place: Place = trail.place
+    if not place.filter and not trail.depth:
+        return [], []
+    left = []
+    if place.filter:
+        left += [Item("filter", "accent"), Item(place.filter, "strong")]
+    if trail.depth:
+        left.append(Item(trail.crumbs(), "dim", 3))
+    right = []
+    if snapshot is not None and place.filter:
+        total = snapshot.total
+        right.append(Item(f"{compact(total.matched.flows)} of {compact(total.unfiltered.flows)} flows", "plain", 2))
+    return left, [*right, Item("Esc back" if trail.depth else "Esc clears", "dim", 4)]
+
+
+def footer(name: str, position: str) -> tuple[list[Item], list[Item]]:
+    """Keys that are useful now, and the place in the table."""
+    left: list[Item] = []
+    for rank, action in enumerate(hints(name), 1):
+        left.append(Item(action.key_text.split()[0], "accent", rank, action.command))
+        left.append(Item(f" {action.label}", "dim", rank, action.command, tight=True))
+    return left, [Item(position, "dim", 0)] if position else []

@@ -1,0 +1,209 @@
+"""Send the terminal only the cells that changed.
+
+Textual sends a dirty widget whole: 35 KB a tick for a table at 120x40, seconds of key latency over a slow line.
+This mixin lets Textual compose its frame as always, compares it with the frame that the terminal shows, and
+writes the difference. It overrides `App._display`, which is private: the project pins textual 8.2.8 exactly, and
+`nftui --no-diff` turns it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.strip import Strip
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from textual.geometry import Size
+    from textual.screen import Screen
+
+Cell = tuple[str, Style | None]
+"""What stands in one cell; the second cell of a wide character holds an empty string."""
+
+_JOIN = 5
+"""Runs closer than this many cells are written as one: moving the cursor costs about as many bytes."""
+
+_SHIFT_WORTH = 8
+"""From this many changed cells on, look whether the line only moved one cell to the left."""
+
+_UNKNOWN: Cell = ("\0", None)
+
+
+def cells_of(strip: Strip) -> list[Cell]:
+    """One entry per cell of the line. Combining characters stay with the character before them."""
+    cells: list[Cell] = []
+    for text, style, _ in strip:
+        if text.isascii():
+            cells.extend([(character, style) for character in text])
+            continue
+        for character in text:
+            width = cell_len(character)
+            if width:
+                cells.append((character, style))
+                cells.extend([("", style)] * (width - 1))
+            elif cells:
+                cells[-1] = (cells[-1][0] + character, cells[-1][1])
+    return cells
+
+
+def changed_runs(old: Sequence[Cell], new: Sequence[Cell]) -> list[tuple[int, int]]:
+    """Ranges `[start, end)` of cells to write so that a line showing `old` shows `new` (same length).
+
+    A range never begins or ends within a wide character, neither of the old nor of the new line.
+    """
+    runs: list[tuple[int, int]] = []
+    length = len(new)
+    x = 0
+    while x < length:
+        if old[x] == new[x]:
+            x += 1
+            continue
+        start = x
+        while start and (new[start][0] == "" or old[start][0] == ""):
+            start -= 1
+        end = x + 1
+        x = end
+        while x < length and x - end < _JOIN:
+            if old[x] != new[x]:
+                end = x + 1
+            x += 1
+        while end < length and (new[end][0] == "" or old[end][0] == ""):
+            end += 1
+        x = max(x, end)
+        if runs and start <= runs[-1][1]:
+            start = runs.pop()[0]
+        runs.append((start, end))
+    return runs
+
+
+class Pen:
+    """Collects terminal output and remembers the style in force, so that equal neighbours share one sequence."""
+
+    def __init__(self, colors: ColorSystem) -> None:
+        self._colors = colors
+        self._parts: list[str] = []
+        self._style = ""
+        self._line = -1
+
+    def move(self, x: int, y: int) -> None:
+        """Put the cursor on a cell, counted from 0."""
+        self._parts.append(f"\x1b[{x + 1}G" if y == self._line else f"\x1b[{y + 1};{x + 1}H")
+        self._line = y
+
+    def delete_cell(self) -> None:
+        """Remove the cell under the cursor: the rest of the line moves left (DCH, VT102)."""
+        self._set("")
+        self._parts.append("\x1b[P")
+
+    def write(self, cells: Sequence[Cell]) -> None:
+        """Write cells from the cursor on."""
+        last: Style | None = None
+        first = True
+        for character, style in cells:
+            if first or style is not last:
+                self._set(self._sequence(style))
+                last, first = style, False
+            self._parts.append(character)
+
+    def finish(self) -> str:
+        """All output, with the style switched off at the end."""
+        self._set("")
+        return "".join(self._parts)
+
+    def _sequence(self, style: Style | None) -> str:
+        if style is None:
+            return ""
+        known = style._ansi  # noqa: SLF001  the style's own cache, as Strip.render uses it
+        return Strip.render_ansi(style, self._colors) if known is None else known
+
+    def _set(self, sequence: str) -> None:
+        if sequence != self._style:
+            self._parts.append(f"\x1b[0;{sequence}m" if sequence else "\x1b[0m")
+            self._style = sequence
+
+
+class Painted:
+    """The frame that the terminal shows."""
+
+    def __init__(self) -> None:
+        self.size: Size | None = None
+        self.lines: dict[int, tuple[Strip, list[Cell]]] = {}
+
+    def forget(self) -> None:
+        """The terminal's content is unknown: the next frame is sent whole."""
+        self.lines.clear()
+
+    def difference(self, strips: Sequence[Strip], colors: ColorSystem) -> str:
+        """Output that turns the painted frame into the given one, which is then the painted one."""
+        pen = Pen(colors)
+        for y, strip in enumerate(strips):
+            shown = self.lines.get(y)
+            if shown is not None and (shown[0] is strip or shown[0] == strip):
+                continue
+            cells = cells_of(strip)
+            if shown is None or len(shown[1]) != len(cells):
+                pen.move(0, y)
+                pen.write(cells)
+            else:
+                _write_changes(pen, y, shown[1], cells)
+            self.lines[y] = (strip, cells)
+        return pen.finish()
+
+
+def _write_changes(pen: Pen, y: int, old: list[Cell], new: list[Cell]) -> None:
+    runs = changed_runs(old, new)
+    if sum(end - start for start, end in runs) >= _SHIFT_WORTH:
+        first = runs[0][0]
+        shifted = [*old[:first], *old[first + 1 :], _UNKNOWN]
+        # A wide character at the seam would be cut in two by the terminal: repaint instead.
+        if all(text != "" for text, _ in old[first:]):
+            moved = changed_runs(shifted, new)
+            if 2 * sum(end - start for start, end in moved) < sum(end - start for start, end in runs):
+                pen.move(first, y)
+                pen.delete_cell()
+                runs = moved
+    for start, end in runs:
+        pen.move(start, y)
+        pen.write(new[start:end])
+
+
+class _Difference(CompositorUpdate):
+    """What `App._display` writes instead of a whole update."""
+
+    def __init__(self, painted: Painted, strips: list[Strip]) -> None:
+        self._painted = painted
+        self._strips = strips
+
+    def render_segments(self, console: Console) -> str:
+        colors = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001  as Strip.render does
+        return self._painted.difference(self._strips, colors)
+
+
+class FrameDiffApp(App[int]):
+    """An application that sends the terminal only what changed."""
+
+    frame_diff = True
+    """Whether frames are compared before they are sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._painted = Painted()
+
+    def repaint(self) -> None:
+        """Send the whole screen anew, whatever the terminal shows."""
+        self._painted.forget()
+        self.refresh(layout=True)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if self.frame_diff and isinstance(renderable, LayoutUpdate | ChopsUpdate) and screen is self.screen:
+            if self._painted.size != self.size:
+                self._painted.forget()
+                self._painted.size = self.size
+            renderable = _Difference(self._painted, screen._compositor.render_strips())  # noqa: SLF001
+        super()._display(screen, renderable)

@@ -1,0 +1,89 @@
+"""The list of keys, made from the action table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+@dataclass(frozen=True, slots=True)
+class HelpGroup:
+    """Keys under one heading, each with what it does."""
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+
+
+class HelpOverlay(ModalScreen[None]):
+    """All keys of the screen below, in as many columns as fit. Any of the usual keys closes it."""
+
+    DEFAULT_CSS = """
+    HelpOverlay { align: center middle; background: $background 60%; }
+    HelpOverlay > Vertical { width: 92%; max-width: 150; height: auto; max-height: 94%; background: $surface;
+        border: round $primary 60%; padding: 0 1; }
+    HelpOverlay.-small > Vertical { width: 100%; height: 100%; max-height: 100%; border: none; }
+    HelpOverlay VerticalScroll { height: auto; max-height: 100%; scrollbar-size-vertical: 1; }
+    HelpOverlay Horizontal { height: auto; }
+    HelpOverlay Static { width: 1fr; height: auto; padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,question_mark,f1,q,enter", "dismiss"), ("j,down", "scroll(1)"), ("k,up", "scroll(-1)"),
+        ("pagedown,ctrl+d,space", "scroll(10)"), ("pageup,ctrl+u", "scroll(-10)"),
+    ]  # fmt: skip
+    _COLUMN = 62
+
+    def __init__(self, groups: Sequence[HelpGroup], heading: str) -> None:
+        super().__init__()
+        self._groups = groups
+        self._heading = heading
+
+    def compose(self) -> ComposeResult:
+        """The scrolling text."""
+        with Vertical(), VerticalScroll(can_focus=False):
+            yield Static(Text(self._heading, "bold"), markup=False)
+            yield Horizontal()
+
+    async def on_resize(self) -> None:
+        """Lay the groups out in columns."""
+        self.set_class(self.size.width < 100 or self.size.height < 30, "-small")
+        columns = max(1, min(2, (self.size.width - 8) // self._COLUMN))
+        parts: list[list[HelpGroup]] = [[] for _ in range(columns)]
+        heights = [0] * columns
+        for group in self._groups:
+            shortest = heights.index(min(heights))
+            parts[shortest].append(group)
+            heights[shortest] += len(group.lines) + 2
+        box = self.query_one(Horizontal)
+        await box.remove_children()
+        await box.mount_all(Static(self._column(part), markup=False) for part in parts)
+
+    def action_scroll(self, lines: int) -> None:
+        """Move the text."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def _column(self, groups: Sequence[HelpGroup]) -> Text:
+        accent = self.app.theme_variables["accent"]
+        keys_width = max((cell_len(keys) for group in self._groups for keys, _ in group.lines), default=0)
+        text = Text()
+        for group in groups:
+            text.append(f"\n{group.title}\n", "bold")
+            for keys, doc in group.lines:
+                text.append(keys + " " * (keys_width - cell_len(keys) + 2), accent)
+                indent = keys_width + 2
+                text.append(_wrapped(doc, max(20, min(self._COLUMN, self.size.width - 6) - indent), indent) + "\n")
+        return text
+
+
+def _wrapped(doc: str, width: int, indent: int) -> str:
+    import textwrap
+
+    return f"\n{' ' * indent}".join(textwrap.wrap(doc, width))

@@ -1,0 +1,122 @@
+"""Columns of a table, and which of them fit a given width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from nftui.text import clean
+
+GAP = 2
+"""Blank cells between two columns."""
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: key of the column's values in `TableData.values`.
+        title: header text.
+        width: cells that it needs at least.
+        format: text of a value within a number of cells.
+        align: numbers stand right, names left.
+        grow: cells that it may take on top when there is room.
+        rank: columns with the highest rank disappear first on a narrow screen; 0 never does.
+        role: what its colour says: a key, a number, something dim, or a bar.
+        sortable: whether the header and the sort keys choose it.
+    """
+
+    name: str
+    title: str
+    width: int
+    format: Callable[[Any, int], str]
+    align: Literal["left", "right"] = "left"
+    grow: int = 0
+    rank: int = 0
+    role: Literal["key", "number", "dim", "bar"] = "number"
+    sortable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TableData:
+    """Rows as columns, in the order in which they are shown.
+
+    Attributes:
+        keys: identity of each row; it stays the same from snapshot to snapshot.
+        values: column name to one value per row.
+    """
+
+    keys: Sequence[int] = ()
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a column stands: `width` cells from cell `start` on."""
+
+    column: Column
+    start: int
+    width: int
+
+
+def arrange(columns: Sequence[Column], width: int, forced: frozenset[str] = frozenset()) -> list[Place]:
+    """Choose the columns that fit and give each its place.
+
+    Columns leave in the order of their rank, the rightmost first among equals; those named in `forced` leave
+    last. What is left over goes to the columns that may grow, in equal shares.
+    """
+    shown = list(columns)
+    while len(shown) > 1 and sum(c.width for c in shown) + GAP * (len(shown) - 1) > width:
+        candidates = [c for c in shown if c.rank and c.name not in forced] or [c for c in shown if c.rank]
+        victim = max(candidates or shown[1:], key=lambda c: (c.rank, shown.index(c)))
+        shown.remove(victim)
+    spare = max(0, width - sum(c.width for c in shown) - GAP * (len(shown) - 1))
+    extra = dict.fromkeys((c.name for c in shown), 0)
+    growing = [c for c in shown if c.grow]
+    while spare and growing:
+        share = max(1, spare // len(growing))
+        for column in list(growing):
+            given = min(share, spare, column.grow - extra[column.name])
+            extra[column.name] += given
+            spare -= given
+            if extra[column.name] == column.grow:
+                growing.remove(column)
+    places = []
+    start = 0
+    for column in shown:
+        cells = min(column.width + extra[column.name], max(1, width - start))
+        places.append(Place(column, start, cells))
+        start += cells + GAP
+    return places
+
+
+def fit(text: str, width: int, align: str = "left") -> str:
+    """The text in exactly `width` cells, without control characters; what is cut off leaves an ellipsis."""
+    if not text.isprintable():
+        text = clean(text)
+    if text.isascii():
+        if len(text) > width:
+            text = text[: width - 1] + "…" if width > 1 else text[:width]
+        return text.rjust(width) if align == "right" else text.ljust(width)
+    cells = cell_len(text)
+    if cells > width:
+        return set_cell_size(text, width - 1) + "…" if width > 1 else set_cell_size(text, width)
+    return " " * (width - cells) + text if align == "right" else text + " " * (width - cells)
+
+
+def bar(fraction: float, width: int, ascii_only: bool = False) -> str:
+    """A horizontal bar over the given part of `width` cells, in steps of an eighth of a cell."""
+    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
+    if ascii_only:
+        return "#" * round(eighths / 8)
+    whole, rest = divmod(eighths, 8)
+    return "█" * whole + (_EIGHTHS[rest] if rest else "")

@@ -1,0 +1,89 @@
+"""Screenshots of the real application, fed with the demo's traffic from a fixed seed: `make screenshots`.
+
+Writes NAME.svg for each scene and size, and NAME.png where rsvg-convert and a monospaced font are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests" / "ui"))
+
+from exact_svg import exact  # noqa: E402
+from fake_source import FakeSource  # noqa: E402
+from textual.pilot import Pilot  # noqa: E402
+
+from nftui.app import NftuiApp  # noqa: E402
+
+SIZES = ((80, 24), (120, 40), (200, 50))
+Scene = Callable[[Pilot[int]], Awaitable[None]]
+
+
+def keys(*names: str) -> Scene:
+    """A scene that is reached by pressing keys."""
+
+    async def play(pilot: Pilot[int]) -> None:
+        for name in names:
+            await pilot.press(name)
+            await pilot.pause(0.4)
+
+    return play
+
+
+SCENES: dict[str, tuple[Scene, bool]] = {
+    "hosts": (keys(), False),
+    "pairs": (keys("2"), False),
+    "flows": (keys("3", "n"), False),
+    "ports": (keys("4", "n"), False),
+    "drill": (keys("down", "enter", "down", "down"), False),
+    "detail": (keys("9", "down", "enter"), False),
+    "filter-error": (keys("slash", *"src net 10/8 and prot"), False),
+    "help": (keys("question_mark"), False),
+    "exporters": (keys("e"), False),
+    "waiting": (keys(), True),
+}
+
+
+async def shoot(name: str, size: tuple[int, int]) -> Path:
+    """Play a scene and save it."""
+    play, empty = SCENES[name]
+    app = NftuiApp(FakeSource(seconds=290, rate=400, empty=empty))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(1.0)
+        await play(pilot)
+        await pilot.pause(0.6)
+        path = HERE / f"{name}-{size[0]}x{size[1]}.svg"
+        path.write_text(app.export_screenshot(title="nftui"), encoding="utf-8")
+    return path
+
+
+def to_png(path: Path) -> None:
+    """Render with rsvg-convert, cell-exact."""
+    program = shutil.which("rsvg-convert")
+    if program is None:
+        return
+    svg = exact(path.read_text(encoding="utf-8")).encode()
+    subprocess.run([program, "-o", str(path.with_suffix(".png"))], input=svg, check=True)
+
+
+def main() -> None:
+    """All scenes, or those named, at all sizes, or the one given."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"of {', '.join(SCENES)}")
+    parser.add_argument("--size", metavar="WIDTHxHEIGHT", help="only this size")
+    options = parser.parse_args()
+    sizes = [tuple(map(int, options.size.split("x")))] if options.size else SIZES
+    for name in options.scenes or SCENES:
+        for size in sizes:
+            to_png(asyncio.run(shoot(name, size)))
+
+
+if __name__ == "__main__":
+    main()
