@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nftui.engine.batch import FlowBatch
+from nftui.engine.batch import FlowBatch, Index, Mask
 
 _SAFE_SUM = float(1 << 54)
 """A batch whose sum stays below is summed as it is: 256 such batches fit int64, a window has fewer."""
@@ -36,6 +36,17 @@ class Amounts:
     seconds: NDArray[np.float64]
     exact: bool
 
+    def take(self, rows: Index | Mask) -> Amounts:
+        """The chosen rows."""
+        return Amounts(
+            self.forward[rows],
+            self.backward[rows],
+            self.packets[rows],
+            self.flows[rows],
+            self.seconds[rows],
+            self.exact,
+        )
+
 
 def amounts(batch: FlowBatch, scaled: bool) -> Amounts:
     """Counters of a batch.
@@ -54,7 +65,7 @@ def amounts(batch: FlowBatch, scaled: bool) -> Amounts:
     ]
     forward, backward, packets, out_packets, flows = (column for column, _ in columns)
     return Amounts(
-        forward, backward, packets + out_packets, flows, _durations(batch), all(exact for _, exact in columns)
+        forward, backward, packets + out_packets, flows, durations(batch), all(exact for _, exact in columns)
     )
 
 
@@ -86,7 +97,8 @@ def _counter(batch: FlowBatch, name: str, rate: NDArray[np.int64] | None) -> tup
     return np.minimum(wide, float(_CUT)).astype(np.int64), False
 
 
-def _durations(batch: FlowBatch) -> NDArray[np.float64]:
+def durations(batch: FlowBatch) -> NDArray[np.float64]:
+    """Seconds from the first to the last packet of each flow, 0 where not known."""
     start = batch.columns.get("time_flow_start_ms")
     end = batch.columns.get("time_flow_end_ms")
     if start is None or end is None:

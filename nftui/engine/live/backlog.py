@@ -16,9 +16,14 @@ from dataclasses import dataclass, field
 from nftui.engine.batch import ExtraColumn, FlowBatch, TextColumn, concat
 from nftui.engine.clock import Clock
 from nftui.engine.limits import Limits
+from nftui.engine.live.amounts import durations
+from nftui.engine.live.pace import LONGEST
 
 _SLICES_AT_LIMIT = 32
 """A slice is closed early when it holds this part of the permitted rows, so that little goes when it is dropped."""
+
+_ELDERS = 4
+"""Long flows from before the window may take this part of the permitted rows and bytes on top."""
 
 
 @dataclass(slots=True)
@@ -26,7 +31,6 @@ class Slice:
     """Batches that arrived within the same second.
 
     Attributes:
-        number: grows by one from slice to slice.
         second: `Clock.monotonic` rounded down.
         opened: `Clock.monotonic` of the first batch.
         opened_ms: UTC of the first batch.
@@ -37,7 +41,6 @@ class Slice:
         tidy: how many of `batches`, from the first on, are the result of merging.
     """
 
-    number: int
     second: int
     opened: float
     opened_ms: int
@@ -50,21 +53,19 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Flows to process: all of a slice, or those that came since it was last looked at.
+    """Flows to process together: they arrived within the same second.
 
     Attributes:
-        slice: where they are kept.
-        row: place of the first of them in the slice.
+        first: sequence number of the first flow.
+        second: `Clock.monotonic` of their arrival, rounded down.
+        arrived_ms: UTC of their arrival, to the second.
         batch: the flows.
     """
 
-    slice: Slice
-    row: int
+    first: int
+    second: int
+    arrived_ms: int
     batch: FlowBatch
-
-
-Cursor = tuple[int, int]
-"""Slice number and row in it up to which a reader has read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +76,28 @@ class View:
         now: `Clock.monotonic`.
         now_ms: UTC.
         since: `Clock.monotonic` from which on no flow is missing.
-        oldest: number of the oldest slice that is in the window.
-        slices: slices with their batches at that moment.
-        rows: number of flows.
+        first: sequence number of the first flow in the window; of the next one to come when it is empty.
+        end: sequence number of the next flow to come.
+        chunks: the flows, in order of arrival.
+        elders: flows from before the window that lasted longer than it, see `nftui.engine.live.pace`.
     """
 
     now: float
     now_ms: int
     since: float
-    oldest: int
-    slices: tuple[tuple[Slice, tuple[FlowBatch, ...]], ...]
-    rows: int
+    first: int
+    end: int
+    chunks: tuple[Chunk, ...]
+    elders: tuple[Chunk, ...]
 
-    def after(self, cursor: Cursor) -> Iterator[Chunk]:
-        """Flows that came after the cursor, in order."""
-        number, seen = cursor
-        for piece, batches in self.slices:
-            if piece.number < number:
-                continue
-            skip = seen if piece.number == number else 0
-            row = 0
-            for batch in batches:
-                if row + len(batch) > skip:
-                    start = max(0, skip - row)
-                    yield Chunk(piece, row + start, _from_row(batch, start) if start else batch)
-                row += len(batch)
-
-    def end(self) -> Cursor:
-        """The cursor behind all flows."""
-        if not self.slices:
-            return self.oldest, 0
-        piece, batches = self.slices[-1]
-        return piece.number, sum(len(batch) for batch in batches)
+    def after(self, sequence: int) -> Iterator[Chunk]:
+        """Flows from a sequence number on."""
+        for chunk in self.chunks:
+            skip = sequence - chunk.first
+            if skip <= 0:
+                yield chunk
+            elif skip < len(chunk.batch):
+                yield Chunk(sequence, chunk.second, chunk.arrived_ms, _from_row(chunk.batch, skip))
 
 
 class Backlog:
@@ -127,7 +118,9 @@ class Backlog:
         self._rows = 0
         self._size = 0
         self._since = clock.monotonic()
-        self._next_number = 0
+        self._elders: deque[Chunk] = deque()
+        self._elder_rows = 0
+        self._elder_size = 0
         self._next_flow = 1
 
     def add(self, batch: FlowBatch) -> None:
@@ -142,8 +135,7 @@ class Backlog:
             piece = self._slices[-1] if self._slices else None
             full = self._limits.live_rows // _SLICES_AT_LIMIT
             if piece is None or piece.second != int(now) or piece.rows + len(batch) > full:
-                piece = Slice(self._next_number, int(now), now, self._clock.now_ms(), self._next_flow)
-                self._next_number += 1
+                piece = Slice(int(now), now, self._clock.now_ms(), self._next_flow)
                 self._slices.append(piece)
             piece.batches.append(batch)
             piece.rows += len(batch)
@@ -154,7 +146,10 @@ class Backlog:
             self._expire(now)
 
     def view(self) -> View:
-        """What is in the window now. Small batches are merged, once, for all who read them later."""
+        """What is in the window now. Small batches are merged, once, for all who read them later.
+
+        From one thread at a time.
+        """
         now = self._clock.monotonic()
         with self._lock:
             self._expire(now)
@@ -163,12 +158,13 @@ class Backlog:
             if loose:
                 self._tidy(piece, loose)
         with self._lock:
-            slices = tuple((piece, tuple(piece.batches[: piece.tidy])) for piece, _ in pieces)
-            oldest = self._slices[0].number if self._slices else self._next_number
+            chunks = [chunk for piece, _ in pieces for chunk in _chunks(piece)]
+            first = self._slices[0].first if self._slices else self._next_flow
+            chunks = [chunk for chunk in chunks if chunk.first >= first]
+            end = chunks[-1].first + len(chunks[-1].batch) if chunks else first
             since = max(self._since, float(int(now) - self._seconds))
-        slices = tuple((piece, batches) for piece, batches in slices if piece.number >= oldest)
-        rows = sum(len(batch) for _, batches in slices for batch in batches)
-        return View(now, self._clock.now_ms(), since, oldest, slices, rows)
+            elders = tuple(chunk for chunk in self._elders if chunk.first < first)
+        return View(now, self._clock.now_ms(), since, first, end, tuple(chunks), elders)
 
     def flow(self, sequence: int) -> tuple[FlowBatch, int] | None:
         """Where the flow with a sequence number is, or None when it has left the window."""
@@ -192,7 +188,7 @@ class Backlog:
             piece.batches[piece.tidy : piece.tidy + len(loose)] = [merged]
             piece.tidy += 1
             piece.size += size
-            if self._slices and piece.number >= self._slices[0].number:
+            if self._slices and piece.first >= self._slices[0].first:
                 self._size += size
 
     def _expire(self, now: float) -> None:
@@ -208,6 +204,34 @@ class Backlog:
         piece = self._slices.popleft()
         self._rows -= piece.rows
         self._size -= piece.size
+        # Nobody needs the long flows when nobody looks: then nothing has been merged.
+        for chunk in _chunks(piece):
+            self._keep_long(chunk)
+
+    def _keep_long(self, chunk: Chunk) -> None:
+        long = durations(chunk.batch) > self._seconds
+        if not long.any():
+            return
+        batch = chunk.batch.take(long)
+        self._elders.append(Chunk(chunk.first, chunk.second, chunk.arrived_ms, batch))
+        self._elder_rows += len(batch)
+        self._elder_size += _size(batch)
+        while self._elders and (
+            self._elder_rows > self._limits.live_rows // _ELDERS
+            or self._elder_size > self._limits.live_bytes // _ELDERS
+            or self._elders[0].second < chunk.second - LONGEST
+        ):
+            old = self._elders.popleft()
+            self._elder_rows -= len(old.batch)
+            self._elder_size -= _size(old.batch)
+
+
+def _chunks(piece: Slice) -> Iterator[Chunk]:
+    """The merged batches of a slice."""
+    first = piece.first
+    for batch in piece.batches[: piece.tidy]:
+        yield Chunk(first, piece.second, piece.opened_ms, batch)
+        first += len(batch)
 
 
 def _from_row(batch: FlowBatch, start: int) -> FlowBatch:

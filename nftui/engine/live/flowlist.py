@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nftui import text
 from nftui.engine.batch import FlowBatch, concat
 from nftui.engine.live.amounts import amounts
-from nftui.engine.live.backlog import Cursor, View
+from nftui.engine.live.backlog import View
 from nftui.engine.live.grouping import best, rank
 from nftui.engine.live.keys import NULL
 from nftui.engine.live.matching import Matcher
@@ -53,13 +53,11 @@ class _Matched:
     """Matching rows of a chunk.
 
     Attributes:
-        number: slice.
         batch: the chunk's batch.
         first: sequence number of its first row.
         rows: int64, places of the matching rows in the batch.
     """
 
-    number: int
     batch: FlowBatch
     first: int
     rows: NDArray[np.int64]
@@ -74,21 +72,21 @@ class FlowList:
 
     def __init__(self, scaled: bool) -> None:
         self._scaled = scaled
-        self._cursor: Cursor = (0, 0)
+        self._next = 0
         self._matched: deque[_Matched] = deque()
         self._total = 0
 
     def update(self, view: View, match: Matcher) -> None:
         """Let go of what left the window and take in the flows that came since the last call."""
-        while self._matched and self._matched[0].number < view.oldest:
+        while self._matched and self._matched[0].first < view.first:
             self._total -= len(self._matched.popleft().rows)
-        for chunk in view.after(self._cursor):
+        for chunk in view.after(self._next):
             mask = match.mask(chunk)
             rows = np.arange(len(chunk.batch)) if mask is None else np.flatnonzero(mask)
             if len(rows):
-                self._matched.append(_Matched(chunk.slice.number, chunk.batch, chunk.slice.first + chunk.row, rows))
+                self._matched.append(_Matched(chunk.batch, chunk.first, rows))
                 self._total += len(rows)
-        self._cursor = view.end()
+        self._next = view.end
 
     def columns(self) -> tuple[ColumnSpec, ...]:
         """Columns of the view in display order."""

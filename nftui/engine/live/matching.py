@@ -16,22 +16,23 @@ class Matcher:
 
     Args:
         filter_: the filter; None lets all through.
+        scaled: octets and packets that it compares are multiplied by the sampling rate.
     """
 
-    def __init__(self, filter_: Filter | None) -> None:
+    def __init__(self, filter_: Filter | None, scaled: bool) -> None:
         self._filter = filter_
-        self._masks: dict[tuple[int, int], Mask] = {}
+        self._scaled = scaled
+        self._masks: dict[int, Mask] = {}
 
     def mask(self, chunk: Chunk) -> Mask | None:
         """Which rows match; None for all of them."""
         if self._filter is None:
             return None
-        place = (chunk.slice.number, chunk.row)
-        found = self._masks.get(place)
+        found = self._masks.get(chunk.first)
         if found is None:
             from nftui.engine.query.mask import mask
 
-            found = self._masks[place] = mask(self._filter, chunk.batch)
+            found = self._masks[chunk.first] = mask(self._filter, chunk.batch, self._scaled)
         return found
 
     def __call__(self, chunk: Chunk) -> FlowBatch:

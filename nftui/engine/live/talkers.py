@@ -2,82 +2,172 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.live.amounts import Amounts, amounts
-from nftui.engine.live.backlog import Chunk, Cursor, View
+from nftui.engine.live.backlog import Chunk, View
 from nftui.engine.live.grouping import GroupTable, Part, best, group, rank
 from nftui.engine.live.identity import Identity, KeyCollision
 from nftui.engine.live.keys import End, TalkerView
 from nftui.engine.live.matching import Matcher
+from nftui.engine.live.pace import LONGEST, ladder
 from nftui.engine.live.ranked import HISTORY_PARTS, Level, Rows
 from nftui.engine.live.snapshot import Amount, ColumnSpec
 from nftui.engine.schema import Show
 
-_BYTES, _PACKETS, _FLOWS, _TX, _RX = range(5)
+_COLUMNS = range(13)
+(_BYTES, _PACKETS, _FLOWS, _LONG_BYTES, _LONG_PACKETS, _REPLAY_BYTES, _REPLAY_PACKETS, _TX, _RX, _LONG_TX, _LONG_RX,
+ _REPLAY_TX, _REPLAY_RX) = _COLUMNS  # fmt: skip
+"""Columns of the table. LONG: the part of the sum that is due to flows longer than the window, which rates take from
+their replay instead. Views with one end use the first seven."""
+
+_LONG = {
+    _BYTES: (_LONG_BYTES, _REPLAY_BYTES),
+    _PACKETS: (_LONG_PACKETS, _REPLAY_PACKETS),
+    _TX: (_LONG_TX, _REPLAY_TX),
+    _RX: (_LONG_RX, _REPLAY_RX),
+}
+_RATES = {"rate": _BYTES, "packet_rate": _PACKETS, "flow_rate": _FLOWS, "tx": _TX, "rx": _RX}
+_SUMS = {"bytes": _BYTES, "packets": _PACKETS, "flows": _FLOWS, "tx_bytes": _TX, "rx_bytes": _RX}
+_FINE = 1000
+"""Replay rates are summed as integers, thousandths per second, so that what is added can be taken away exactly."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Held:
-    """A part of the table and the slice that it came from."""
+    """A part of the table with the second and the first flow of the chunk that it came from."""
 
-    number: int
+    first: int
     second: int
     part: Part
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Replayed:
+    """A part of the table with replay rates, held to the end of a second."""
+
+    last: int
+    first: int
+    part: Part = field(compare=False)
+
+
 class Talkers:
     """Groups of the flows in the window that match a filter.
+
+    A group is there for as long as a flow of it is in the window or is replayed (see `nftui.engine.live.pace`).
 
     Args:
         view: what makes a group.
         identity: gives groups their keys; shared by all states of the view, so that keys stay the same.
         scaled: multiply by the sampling rate.
         seconds: length of the window.
+        replayed: how many groups of replayed flows to keep; those that end next go first.
     """
 
-    def __init__(self, view: TalkerView, identity: Identity, scaled: bool, seconds: int) -> None:
+    def __init__(self, view: TalkerView, identity: Identity, scaled: bool, seconds: int, replayed: int) -> None:
         self._view = view
         self._identity = identity
         self._scaled = scaled
         self._seconds = seconds
-        self._table = GroupTable(view.words, 5 if view.two_ends else 3)
+        self._replay_limit = replayed
+        self._next = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._table = GroupTable(self._view.words, len(_COLUMNS) if self._view.two_ends else _TX)
         self._held: deque[_Held] = deque()
-        self._cursor: Cursor = (0, 0)
+        self._replayed: list[_Replayed] = []
+        self._replayed_groups = 0
 
     def update(self, view: View, match: Matcher) -> None:
         """Let go of what left the window and take in the flows that came since the last call."""
-        while self._held and self._held[0].number < view.oldest:
+        now = int(view.now)
+        if self._next == 0 or self._next < view.first:  # new, or flows came and went unseen
+            self._forget()
+            for chunk in view.elders:
+                self._take_in(chunk, match, now, elder=True)
+        while self._held and self._held[0].first < view.first:
             self._table.remove(self._held.popleft().part)
-        for chunk in view.after(self._cursor):
-            self._take_in(chunk, match)
-        self._cursor = view.end()
+        while self._replayed and self._replayed[0].last < now:
+            self._end_replay()
+        for chunk in view.after(self._next):
+            self._take_in(chunk, match, now)
+        self._next = view.end
 
-    def _take_in(self, chunk: Chunk, match: Matcher) -> None:
+    def _take_in(self, chunk: Chunk, match: Matcher, now: int, elder: bool = False) -> None:
         batch = match(chunk)
         if not len(batch):
             return
-        words, sums = self._rows(self._view.ends(batch), amounts(batch, self._scaled))
-        if not len(words[0]):
+        words, sums, seconds = self._rows(self._view.ends(batch), amounts(batch, self._scaled))
+        if not elder:
+            self._hold(chunk, words, sums)
+        long = np.flatnonzero(seconds > self._seconds)
+        if not len(long):
             return
+        words = [word[long] for word in words]
+        sums = {column: values[long] for column, values in sums.items() if column in _LONG}
+        if not elder:
+            self._hold(chunk, words, {_LONG[column][0]: values for column, values in sums.items()})
+        self._replay(chunk, words, sums, seconds[long], now)
+
+    def _hold(self, chunk: Chunk, words: list[NDArray[np.uint64]], sums: dict[int, NDArray[np.int64]]) -> None:
+        part = self._add(chunk, words, sums)
+        if part is not None:
+            self._held.append(_Held(chunk.first, chunk.second, part))
+
+    def _replay(
+        self,
+        chunk: Chunk,
+        words: list[NDArray[np.uint64]],
+        sums: dict[int, NDArray[np.int64]],
+        seconds: NDArray[np.float64],
+        now: int,
+    ) -> None:
+        """Let long flows count at their own pace for as long as they lasted."""
+        rates = {_LONG[column][1]: (values * _FINE / seconds).astype(np.int64) for column, values in sums.items()}
+        rungs, rung = ladder(seconds, self._seconds, LONGEST)
+        for place in np.flatnonzero(np.bincount(rung, minlength=len(rungs))):
+            last = chunk.second + int(rungs[place])
+            if last < now:
+                continue
+            rows = np.flatnonzero(rung == place)
+            part = self._add(chunk, [word[rows] for word in words], {c: values[rows] for c, values in rates.items()})
+            if part is not None:
+                heapq.heappush(self._replayed, _Replayed(last, chunk.first, part))
+                self._replayed_groups += len(part.keys)
+        while self._replayed_groups > self._replay_limit:
+            self._end_replay()
+
+    def _end_replay(self) -> None:
+        part = heapq.heappop(self._replayed).part
+        self._replayed_groups -= len(part.keys)
+        self._table.remove(part)
+
+    def _add(self, chunk: Chunk, words: list[NDArray[np.uint64]], sums: dict[int, NDArray[np.int64]]) -> Part | None:
+        """Group rows and add them to the table; keys that collide get replaced first."""
+        if not len(words[0]):
+            return None
         while True:
             try:
                 part = group(self._identity, words, sums)
-                self._table.add(part, chunk.slice.opened_ms)
-                break
+                self._table.add(part, chunk.arrived_ms)
             except KeyCollision as collision:
                 self._identity.alias(collision.words)
-        self._held.append(_Held(chunk.slice.number, chunk.slice.second, part))
+            else:
+                return part
 
-    def _rows(self, ends: list[End], rows: Amounts) -> tuple[list[NDArray[np.uint64]], dict[int, NDArray[np.int64]]]:
-        """Key columns and amounts to group: one row per flow, or one per flow and end."""
+    def _rows(
+        self, ends: list[End], rows: Amounts
+    ) -> tuple[list[NDArray[np.uint64]], dict[int, NDArray[np.int64]], NDArray[np.float64]]:
+        """Key columns, amounts and durations to group: one row per flow, or one per flow and end."""
         octets = rows.forward + rows.backward
         if not self._view.two_ends:
-            return ends[0][0], {_BYTES: octets, _PACKETS: rows.packets, _FLOWS: rows.flows}
+            return ends[0][0], {_BYTES: octets, _PACKETS: rows.packets, _FLOWS: rows.flows}, rows.seconds
         (near, near_valid), (far, far_valid) = ends
         same = np.ones(len(octets), np.bool_)
         for one, other in zip(near, far, strict=True):
@@ -95,7 +185,8 @@ class Talkers:
         first = slice(None) if near_valid is None else near_valid
         second = slice(None) if far_valid is None else far_valid
         words = [np.concatenate([one[first], other[second]]) for one, other in zip(near, far, strict=True)]
-        return words, {column: np.concatenate([a[first], b[second]]) for column, (a, b) in sides.items()}
+        sums = {column: np.concatenate([a[first], b[second]]) for column, (a, b) in sides.items()}
+        return words, sums, np.concatenate([rows.seconds[first], rows.seconds[second]])
 
     def columns(self) -> tuple[ColumnSpec, ...]:
         """Columns of the view in display order."""
@@ -136,7 +227,7 @@ class Talkers:
         """
         table = self._table
         pool = np.flatnonzero(table.parts[: table.used])
-        levels = [*self._levels(sort, descending), (table.key, False)]
+        levels = [*self._levels(sort, descending, seconds), (table.key, False)]
         slots = best(levels, limit, pool)
         ranks = np.arange(len(slots))
         at = table.find(anchor) if anchor is not None else None
@@ -146,7 +237,7 @@ class Talkers:
         keys = table.key[slots]
         return Rows(keys, ranks, table.groups, self._values(slots, total, seconds), self._history(keys, view))
 
-    def _levels(self, sort: str, descending: bool) -> list[Level]:
+    def _levels(self, sort: str, descending: bool, seconds: float) -> list[Level]:
         """Arrays by slot to order the rows by."""
         table = self._table
         for column in self._view.columns:
@@ -154,38 +245,38 @@ class Talkers:
                 return [(values, descending) for values in column.order(table.words)]
         if sort == "seen":
             return [(table.seen, descending)]
-        counters = {
-            "packet_rate": _PACKETS, "packets": _PACKETS, "flow_rate": _FLOWS, "flows": _FLOWS, "tx": _TX,
-            "tx_bytes": _TX, "rx": _RX, "rx_bytes": _RX,
-        }  # fmt: skip
-        return [(table.sums[counters.get(sort, _BYTES)], descending)]
+        if sort in _RATES:
+            everything = slice(0, table.used)
+            return [(self._rate(_RATES[sort], everything, seconds), descending)]
+        return [(table.sums[_SUMS.get(sort, _BYTES)], descending)]
+
+    def _rate(self, column: int, slots: NDArray[np.int64] | slice, seconds: float) -> NDArray[np.float64]:
+        """Octets, packets or flows per second by slot."""
+        sums = self._table.sums
+        if column in _LONG:
+            long, replay = _LONG[column]
+            rate = (sums[column][slots] - sums[long][slots]) / seconds + sums[replay][slots] / _FINE
+        else:
+            rate = sums[column][slots] / seconds
+        return np.asarray(rate, np.float64)
 
     def _values(
         self, slots: NDArray[np.int64], total: Amount, seconds: float
     ) -> dict[str, NDArray[np.float64] | NDArray[np.int64] | list[str]]:
         table = self._table
         words = [word[slots] for word in table.words]
-        sums = table.sums[:, slots]
         values: dict[str, NDArray[np.float64] | NDArray[np.int64] | list[str]] = {
             column.spec.name: column.write(words) for column in self._view.columns
         }
-        values |= {
-            "rate": sums[_BYTES] * 8 / seconds,
-            "packet_rate": sums[_PACKETS] / seconds,
-            "flow_rate": sums[_FLOWS] / seconds,
-            "share": sums[_BYTES] * (100 / max(1, total.bytes)),
-            "bytes": sums[_BYTES],
-            "packets": sums[_PACKETS],
-            "flows": sums[_FLOWS],
-            "seen": table.seen[slots],
-        }
-        if self._view.two_ends:
-            values |= {
-                "tx": sums[_TX] * 8 / seconds,
-                "rx": sums[_RX] * 8 / seconds,
-                "tx_bytes": sums[_TX],
-                "rx_bytes": sums[_RX],
-            }
+        ends = self._view.two_ends
+        for name, column in _RATES.items():
+            if ends or column < _TX:
+                values[name] = self._rate(column, slots, seconds) * (1 if column in {_PACKETS, _FLOWS} else 8)
+        for name, column in _SUMS.items():
+            if ends or column < _TX:
+                values[name] = table.sums[column][slots]
+        values["share"] = table.sums[_BYTES][slots] * (100 / max(1, total.bytes))
+        values["seen"] = table.seen[slots]
         return values
 
     def _history(self, keys: NDArray[np.uint64], view: View) -> NDArray[np.float64]:
@@ -197,5 +288,7 @@ class Talkers:
             part = held.part
             places = np.minimum(np.searchsorted(part.keys, keys), len(part.keys) - 1)
             place = min(HISTORY_PARTS - 1, int((held.second - start) / length))
+            if _BYTES not in part.sums:
+                continue
             octets[:, place] += np.where(part.keys[places] == keys, part.sums[_BYTES][places], 0)
         return octets * 8 / length

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from nftui.engine.live.matching import Matcher
 from nftui.engine.live.snapshot import FLOW_VIEW, LiveRequest, LiveSnapshot, Totals
 from nftui.engine.live.talkers import Talkers
 from nftui.engine.live.traffic import Traffic
+
+if TYPE_CHECKING:
+    from nftui.engine.query.parser import Filter
 
 _KEPT = 2
 """States of filters and views kept up; the one not asked for longest goes first."""
@@ -51,12 +54,13 @@ class LiveWindow:
 
     def __init__(self, clock: Clock, limits: Limits = DEFAULT, seconds: int = 30, hash_bits: int = 64) -> None:
         self._seconds = seconds
+        self._limits = limits
         self._backlog = Backlog(clock, limits, seconds)
         self._identities = {view.name: Identity(view.words, hash_bits) for view in TALKERS.values()}
         self._lock = threading.Lock()
         self._version = 0
-        self._traffic: dict[tuple[str | None, bool], Traffic] = {}
-        self._states: dict[tuple[str, str | None, bool], Talkers | FlowList] = {}
+        self._traffic: dict[tuple[Filter | None, bool], Traffic] = {}
+        self._states: dict[tuple[str, Filter | None, bool], Talkers | FlowList] = {}
 
     def add(self, batch: FlowBatch) -> None:
         """Take flows that arrived now. The batch must not be changed afterwards."""
@@ -77,12 +81,11 @@ class LiveWindow:
 
     def _answer(self, request: LiveRequest) -> LiveSnapshot:
         view = self._backlog.view()
-        filter_text = request.filter.text if request.filter is not None else None
-        everything = _recent(self._traffic, (None, request.scaled), lambda: Traffic(request.scaled))
-        matched = _recent(self._traffic, (filter_text, request.scaled), lambda: Traffic(request.scaled))
-        state = _recent(self._states, (request.view, filter_text, request.scaled), lambda: self._state(request))
-        match = Matcher(request.filter)
-        everything.update(view, Matcher(None))
+        everything = _recent(self._traffic, (None, request.scaled), lambda: self._sums(request))
+        matched = _recent(self._traffic, (request.filter, request.scaled), lambda: self._sums(request))
+        state = _recent(self._states, (request.view, request.filter, request.scaled), lambda: self._state(request))
+        match = Matcher(request.filter, request.scaled)
+        everything.update(view, Matcher(None, request.scaled))
         if matched is not everything:
             matched.update(view, match)
         state.update(view, match)
@@ -118,10 +121,14 @@ class LiveWindow:
             exact=matched.exact,
         )
 
+    def _sums(self, request: LiveRequest) -> Traffic:
+        return Traffic(request.scaled, self._seconds)
+
     def _state(self, request: LiveRequest) -> Talkers | FlowList:
         if request.view == FLOW_VIEW:
             return FlowList(request.scaled)
-        return Talkers(TALKERS[request.view], self._identities[request.view], request.scaled, self._seconds)
+        view = TALKERS[request.view]
+        return Talkers(view, self._identities[request.view], request.scaled, self._seconds, self._limits.live_rows)
 
 
 def _recent(states: dict[_Name, _State], name: _Name, make: Callable[[], _State]) -> _State:
