@@ -64,6 +64,11 @@ class Identity:
             mixed[same] = key
         return mixed
 
+    @property
+    def aliases(self) -> int:
+        """Number of groups that have another key than their hash. When it grows, keys given before may be outdated."""
+        return len(self._aliases)
+
     def alias(self, words: Sequence[tuple[int, ...]]) -> None:
         """Give each of these groups a random key of its own instead of its hash."""
         for group in words:

@@ -83,12 +83,24 @@ class Talkers:
         self._held: deque[_Held] = deque()
         self._replayed: list[_Replayed] = []
         self._replayed_groups = 0
+        self._aliases = self._identity.aliases
 
     def update(self, view: View, match: Matcher) -> None:
         """Let go of what left the window and take in the flows that came since the last call."""
+        while True:
+            try:
+                self._catch_up(view, match)
+            except KeyCollision as collision:
+                self._identity.alias(collision.words)
+            else:
+                return
+
+    def _catch_up(self, view: View, match: Matcher) -> None:
         now = int(view.now)
-        if self._next == 0 or self._next < view.first:  # new, or flows came and went unseen
+        # Start afresh when new, when flows came and went unseen, and when groups got other keys.
+        if self._next < max(1, view.first) or self._aliases != self._identity.aliases:
             self._forget()
+            self._next = 0
             for chunk in view.elders:
                 self._take_in(chunk, match, now, elder=True)
         while self._held and self._held[0].first < view.first:
@@ -149,17 +161,12 @@ class Talkers:
         self._table.remove(part)
 
     def _add(self, chunk: Chunk, words: list[NDArray[np.uint64]], sums: dict[int, NDArray[np.int64]]) -> Part | None:
-        """Group rows and add them to the table; keys that collide get replaced first."""
+        """Group rows and add them to the table."""
         if not len(words[0]):
             return None
-        while True:
-            try:
-                part = group(self._identity, words, sums)
-                self._table.add(part, chunk.arrived_ms)
-            except KeyCollision as collision:
-                self._identity.alias(collision.words)
-            else:
-                return part
+        part = group(self._identity, words, sums)
+        self._table.add(part, chunk.arrived_ms)
+        return part
 
     def _rows(
         self, ends: list[End], rows: Amounts

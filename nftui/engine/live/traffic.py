@@ -69,7 +69,7 @@ class Traffic:
     def update(self, view: View, match: Matcher) -> None:
         """Let go of what left the window and take in the flows that came since the last call."""
         now = int(view.now)
-        if self._next == 0 or self._next < view.first:  # new, or flows came and went unseen
+        if self._next < max(1, view.first):  # new, or flows came and went unseen
             self._forget()
             self._first = self._second = int(view.since)
             for chunk in view.elders:
