@@ -152,15 +152,21 @@ class FlowBatch:
         )
 
 
-def concat(batches: Sequence[FlowBatch]) -> FlowBatch:
-    """All flows of the batches, in order. Fields that only some batches have are null in the others."""
+def concat(batches: Sequence[FlowBatch], buffers: dict[str, Array] | None = None) -> FlowBatch:
+    """All flows of the batches, in order. Fields that only some batches have are null in the others.
+
+    Args:
+        batches: at least one.
+        buffers: memory of earlier calls, by column, to be used again instead of new pages from the system (which
+            cost four times the copying). The result then is valid until the next call with the same buffers.
+    """
     if len(batches) == 1:
         return batches[0]
     length = sum(len(batch) for batch in batches)
     out = FlowBatch(length)
     names = dict.fromkeys(PHYSICAL[c].name for batch in batches for c in batch.columns)
     for name in names:
-        _concat_columns(out, name, batches)
+        _concat_columns(out, name, batches, buffers)
     for name in dict.fromkeys(n for batch in batches for n in batch.text):
         out.text[name] = _concat_text([(len(batch), batch.text.get(name)) for batch in batches])
     if any(batch.extra is not None for batch in batches):
@@ -168,12 +174,16 @@ def concat(batches: Sequence[FlowBatch]) -> FlowBatch:
     return out
 
 
-def _concat_columns(out: FlowBatch, name: str, batches: Sequence[FlowBatch]) -> None:
+def _concat_columns(out: FlowBatch, name: str, batches: Sequence[FlowBatch], buffers: dict[str, Array] | None) -> None:
     item = FIELDS[name]
     for column in item.physical:
-        out.columns[column] = np.concatenate(
-            [b.columns[column] if column in b.columns else np.zeros(len(b), item.dtype) for b in batches]
-        )
+        parts = [b.columns[column] if column in b.columns else np.zeros(len(b), item.dtype) for b in batches]
+        if buffers is None:
+            out.columns[column] = np.concatenate(parts)
+        else:
+            if column not in buffers or len(buffers[column]) < out.length:
+                buffers[column] = np.empty(out.length, item.dtype)
+            out.columns[column] = np.concatenate(parts, out=buffers[column][: out.length])
     if any(name in b.valid or item.physical[0] not in b.columns for b in batches):
         out.valid[name] = np.concatenate(
             [b.valid[name] if name in b.valid else np.full(len(b), item.physical[0] in b.columns) for b in batches]

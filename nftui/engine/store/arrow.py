@@ -45,6 +45,11 @@ def schema_of(columns: Iterable[str]) -> pa.Schema:
     return pa.schema([field for column, field in _FIELDS.items() if column in wanted])
 
 
+def nulls(rows: int, column: str) -> Array:
+    """A column without any value."""
+    return pa.nulls(rows, TYPES[column])
+
+
 def to_arrow(batch: FlowBatch) -> pa.RecordBatch:
     """The batch's columns that hold any value, in the order of the record."""
     arrays: dict[str, pa.Array] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nftui.engine.batch import FlowBatch, concat
+from nftui.engine.batch import FlowBatch
 from nftui.engine.store.layout import slot_start
 from nftui.engine.store.segment import SegmentWriter
 
@@ -48,8 +48,8 @@ class OpenSlot:
         """Whether a chunk of `rows` is together."""
         return self._weight >= rows
 
-    def next_chunk(self, rows: int) -> FlowBatch:
-        """Take the oldest flows, about `rows` and at least one."""
+    def next_chunk(self, rows: int) -> list[FlowBatch]:
+        """Take the oldest flows, at most `rows` and at least one."""
         parts: list[FlowBatch] = []
         room = rows
         while self._pending and room > 0:
@@ -60,21 +60,21 @@ class OpenSlot:
                 if count < batch.length:
                     self._pending.appendleft(batch.slice(count, batch.length))
                     batch = batch.slice(0, count)
-                    weight = room
+                weight = room
             parts.append(batch)
             room -= weight
-        chunk = concat(parts)
-        self._taken(chunk.length)
-        return chunk
+        self._taken(parts)
+        return parts
 
-    def put_back(self, batch: FlowBatch) -> None:
+    def put_back(self, parts: list[FlowBatch]) -> None:
         """Return a chunk that could not be written."""
-        self._pending.appendleft(batch)
-        self.pending_rows += batch.length
-        self._weight += _weight(batch)
+        self._pending.extendleft(reversed(parts))
+        self.pending_rows += sum(part.length for part in parts)
+        self._weight += sum(_weight(part) for part in parts)
 
     def drop(self, rows: int) -> int:
         """Forget the `rows` oldest flows; returns how many there were to forget."""
+        dropped: list[FlowBatch] = []
         left = rows
         while left > 0 and self._pending:
             batch = self._pending.popleft()
@@ -82,11 +82,12 @@ class OpenSlot:
                 self._pending.appendleft(batch.slice(left, batch.length))
                 batch = batch.slice(0, left)
             left -= batch.length
-        self._taken(rows - left)
+            dropped.append(batch)
+        self._taken(dropped)
         return rows - left
 
-    def _taken(self, rows: int) -> None:
-        self.pending_rows -= rows
+    def _taken(self, parts: list[FlowBatch]) -> None:
+        self.pending_rows -= sum(part.length for part in parts)
         self._weight = sum(_weight(batch) for batch in self._pending)
 
 

@@ -28,7 +28,7 @@ from nftui.engine.counters import Counts
 from nftui.engine.limits import Limits
 from nftui.engine.schema import FIELDS, Kind, Show
 from nftui.engine.store import disk
-from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
+from nftui.engine.store.arrow import CORE_COLUMNS, nulls, schema_of
 from nftui.engine.store.footer import KEY, Summary, read_footer, totals
 from nftui.engine.store.layout import PartName
 from nftui.engine.store.reach import extend_reach
@@ -144,8 +144,9 @@ def _write(
             table = _sorted(batches, schema)
             if writer is None:
                 writer = _open_writer(temporary, schema, table.num_rows)
-            writer.write_table(table, row_group_size=table.num_rows)
             summary.add(table)
+            writer.write_table(table, row_group_size=table.num_rows)
+            del table  # the next group is read into the memory that this one had
         if writer is not None and reader.origin is not None:
             writer.add_key_value_metadata({KEY: summary.encode(name.stem, reader.origin, reader.notes)})
             writer.close()
@@ -175,18 +176,20 @@ def _groups(reader: SegmentReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
 
 
 def _sorted(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """One table with all columns of `schema`, rows sorted by source address. Empties `batches` column by column."""
+    """One table with all columns of `schema`, rows sorted by source address. Takes the batches apart to free them."""
     order = pa.array(_order(batches))
+    parts = [(batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))) for batch in batches]
+    batches.clear()
     columns = []
     for name in schema.names:
-        parts = [
-            batch.column(name) if name in batch.schema.names else pa.nulls(batch.num_rows, TYPES[name])
-            for batch in batches
-        ]
-        if all(part.null_count == len(part) for part in parts):
-            columns.append(pa.nulls(len(order), TYPES[name]))
+        pieces = [arrays.pop(name, None) for _, arrays in parts]
+        if all(piece is None for piece in pieces):
+            columns.append(nulls(len(order), name))
         else:
-            columns.append(pa.concat_arrays(parts).take(order))
+            whole = [
+                nulls(rows, name) if piece is None else piece for (rows, _), piece in zip(parts, pieces, strict=True)
+            ]
+            columns.append(pa.concat_arrays(whole).take(order))
     return pa.Table.from_arrays(columns, schema=schema)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nftui.engine.batch import FlowBatch
+from nftui.engine.batch import Array, FlowBatch, concat
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.counters import Counts, add
 from nftui.engine.limits import DEFAULT, Limits
@@ -97,6 +97,7 @@ class StoreWriter:
         self._writer = new_writer()
         self._parts = 0
         self._slots: dict[int, OpenSlot] = {}
+        self._buffers: dict[str, Array] = {}
         self._sealer = Sealer(root, limits, on_seal)
         self._lock: StoreLock | None = None
         self._counts: Counts = {}
@@ -217,13 +218,14 @@ class StoreWriter:
     def _flush(self, slot: OpenSlot) -> None:
         """Write a slot's pending flows to its segment, full segments become parts; stops at a disk error."""
         while slot.pending_rows:
-            batch = slot.next_chunk(self._limits.chunk_rows)
+            parts = slot.next_chunk(self._limits.chunk_rows)
+            batch = concat(parts, self._buffers)
             try:
                 if slot.segment is None:
                     slot.segment = self._new_segment(slot.start_ms)
                 slot.segment.write(batch, self._notes)
             except OSError as error:
-                slot.put_back(batch)
+                slot.put_back(parts)
                 self._failed(error)
                 return
             self._notes = {}
