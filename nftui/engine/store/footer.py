@@ -37,7 +37,7 @@ from nftui.engine.schema import SCHEMA_VERSION
 from nftui.engine.store.segment import Origin
 from nftui.errors import CorruptFile
 
-KEY = b"nftui"
+KEY = "nftui"
 CLASSES = ("tcp", "udp", "icmp", "other")
 _MAX_ENTRIES = 4096
 _MINUTE_MS = 60_000
@@ -91,7 +91,7 @@ class Summary:
         edges = [edge for name in ("start", "end") for edge in self.times[name]]
         return min(edges), max(edges)
 
-    def encode(self, segment: str, origin: Origin, notes: Mapping[str, int]) -> bytes:
+    def encode(self, segment: str, origin: Origin, notes: Mapping[str, int]) -> str:
         """The footer's value."""
         flows, packets, octets = self.sums
         exporters = self.exporters
@@ -113,7 +113,7 @@ class Summary:
                 "notes": dict(notes),
             },
             separators=(",", ":"),
-        ).encode()
+        )
 
     def _add_exporters(self, table: pa.Table) -> None:
         high, low = (_numbers(table, f"sampler_address_{half}") for half in ("hi", "lo"))
@@ -157,7 +157,7 @@ def read_footer(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         try:
             metadata = pq.read_metadata(file)
-            about = json.loads((metadata.metadata or {})[KEY])
+            about = json.loads((metadata.metadata or {})[KEY.encode()])
             if about["rows"] != metadata.num_rows:
                 raise CorruptFile(f"{path}: the footer counts {about['rows']} rows, the file has {metadata.num_rows}")
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
@@ -172,10 +172,11 @@ def totals(about: Mapping[str, Any]) -> tuple[Sums, Counts]:
 
 def _numbers(table: pa.Table, column: str) -> NDArray[Any]:
     """A column as NumPy array, nulls as 0."""
-    values = table.column(column)
+    values: Any = table.column(column)
     if values.null_count:
         values = values.fill_null(0)
-    return values.to_numpy()
+    array: NDArray[Any] = values.to_numpy()
+    return array
 
 
 def _codes(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

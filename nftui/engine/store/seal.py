@@ -19,6 +19,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -177,16 +178,16 @@ def _groups(reader: SegmentReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
 
 def _sorted(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """One table with all columns of `schema`, rows sorted by source address. Takes the batches apart to free them."""
-    order = pa.array(_order(batches))
+    order: Any = pa.array(_order(batches))
     parts = [(batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))) for batch in batches]
     batches.clear()
-    columns = []
+    columns: list[Any] = []
     for name in schema.names:
         pieces = [arrays.pop(name, None) for _, arrays in parts]
         if all(piece is None for piece in pieces):
             columns.append(nulls(len(order), name))
         else:
-            whole = [
+            whole: Any = [
                 nulls(rows, name) if piece is None else piece for (rows, _), piece in zip(parts, pieces, strict=True)
             ]
             columns.append(pa.concat_arrays(whole).take(order))
@@ -207,12 +208,13 @@ def _order(batches: list[pa.RecordBatch]) -> np.ndarray[tuple[int], np.dtype[np.
 
 def _open_writer(temporary: Path, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
     names = schema.names
+    dictionary: Any = [name for name in names if name not in _TIMES]
     return pq.ParquetWriter(
         temporary,
         schema,
         compression="zstd",
         compression_level=1,
-        use_dictionary=[name for name in names if name not in _TIMES],
+        use_dictionary=dictionary,
         column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name in _TIMES},
         bloom_filter_options={name: {"ndv": rows, "fpp": 0.05} for name in names if name in _BLOOM},
         write_page_checksum=True,

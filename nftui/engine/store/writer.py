@@ -228,6 +228,11 @@ class StoreWriter:
                 slot.put_back(parts)
                 self._failed(error)
                 return
+            except (ValueError, TypeError, MemoryError) as error:
+                # Arrow refuses the flows themselves; trying again would block all that come after them.
+                self._fault_text = f"cannot encode flows: {error}"
+                add(self._counts, {"flows.in_memory": -batch.length, "flows.failed.encoding": batch.length})
+                continue
             self._notes = {}
             self._recovered()
             add(self._counts, {"flows.in_memory": -batch.length, "flows.stored": batch.length})
