@@ -1,0 +1,145 @@
+"""The control socket: other processes of the same user ask a collector how it is.
+
+One line of JSON asks, `{"ask": "health"}`, one line of JSON answers, `{"health": ...}` or `{"error": "..."}`, and
+the connection ends. The socket is a UNIX socket that only its owner may open (mode 0600), and the kernel says who
+asks (SO_PEERCRED): the collector's user or root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nftui.errors import BackendError, ListenError
+
+REQUEST_BYTES = 64 << 10
+TIMEOUT_SECONDS = 5.0
+_PATH_BYTES = 107
+"""Longest path of a UNIX socket on Linux, unix(7)."""
+
+Answerers = Mapping[str, Callable[[], Any]]
+"""Question to the function that answers it with a JSON value."""
+
+
+def socket_path(root: Path) -> Path:
+    """Where the collector of a store listens: `STORE/.control.sock`.
+
+    A path that is too long for a socket becomes a name in the user's runtime directory, made from the store's
+    path, so that a viewer finds it by the same rule.
+    """
+    path = root.resolve() / ".control.sock"
+    if len(os.fsencode(path)) <= _PATH_BYTES:
+        return path
+    import platformdirs
+
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(platformdirs.user_runtime_dir("nftui", appauthor=False, ensure_exists=True)) / f"control-{name}.sock"
+
+
+class ControlServer:
+    """Answers questions, one connection at a time."""
+
+    def __init__(self, path: Path, answerers: Answerers) -> None:
+        self._path = path
+        self._answerers = answerers
+        self._socket: socket.socket | None = None
+
+    def open(self) -> None:
+        """Make the socket. A leftover of a dead collector is replaced: who calls this holds the store's lock.
+
+        Raises:
+            ListenError: it cannot be made there.
+        """
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            if self._path.is_socket():
+                self._path.unlink()
+            opened.bind(os.fspath(self._path))
+            self._path.chmod(0o600)  # before listen: until then nobody can connect
+            opened.listen(8)
+        except OSError as error:
+            opened.close()
+            raise ListenError(f"cannot make the control socket {self._path}: {error.strerror or error}") from error
+        opened.settimeout(0.2)
+        self._socket = opened
+
+    def run(self, stopping: threading.Event) -> None:
+        """Body of the control thread."""
+        while self._socket is not None and not stopping.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                return  # closed
+            with connection, suppress(OSError):
+                connection.settimeout(TIMEOUT_SECONDS)
+                connection.sendall(json.dumps(self._answer(connection)).encode() + b"\n")
+
+    def close(self) -> None:
+        """Remove the socket."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+            with suppress(OSError):
+                self._path.unlink()
+
+    def _answer(self, connection: socket.socket) -> dict[str, Any]:
+        line = _read_line(connection, REQUEST_BYTES)
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        user = struct.unpack("3i", credentials)[1]
+        if user not in {0, os.getuid()}:
+            return {"error": "only the user of the collector and root may ask"}
+        if line is None:
+            return {"error": f"a request is one line of at most {REQUEST_BYTES} bytes"}
+        try:
+            question = json.loads(line)["ask"]
+            answerer = self._answerers[question]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return {"error": f'unknown request; known are {{"ask": NAME}} with {", ".join(self._answerers)}'}
+        return {question: answerer()}
+
+
+def ask(path: Path, question: str, timeout: float = TIMEOUT_SECONDS) -> Any:
+    """Ask the collector that listens at `path`.
+
+    Raises:
+        BackendError: no collector there, no answer in time, or it refused.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout)
+            connection.connect(os.fspath(path))
+            connection.sendall(json.dumps({"ask": question}).encode() + b"\n")
+            line = _read_line(connection, 64 << 20)
+    except OSError as error:
+        raise BackendError(f"no collector answers at {path}: {error.strerror or error}") from error
+    try:
+        answer = json.loads(line or b"")
+        if "error" in answer:
+            raise BackendError(f"collector at {path}: {answer['error']}")
+        return answer[question]
+    except (ValueError, TypeError, KeyError) as error:
+        raise BackendError(f"collector at {path}: its answer is not understood") from error
+
+
+def _read_line(connection: socket.socket, limit: int) -> bytes | None:
+    """Bytes up to the newline; None when there is none within the limit and the connection's timeout."""
+    data = bytearray()
+    deadline = time.monotonic() + (connection.gettimeout() or TIMEOUT_SECONDS)
+    while b"\n" not in data:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        part = connection.recv(65_536)
+        data += part
+        if not part or len(data) > limit:
+            return None
+    return bytes(data.partition(b"\n")[0])
