@@ -96,7 +96,7 @@ class TemplatedEncoder(ABC):
             template, new = self.templates.find(
                 tuple(self.templates.wire_field(item, code, ipv6) for item, code in present)
             )
-            if new:
+            if new and self._since_refresh < self.refresh_datagrams:  # else the refresh ahead announces it
                 parts += self._template_parts([template])
             flows = batch if rows is None else batch.take(rows)
             for part in self._data_parts(flows, template, moment, counts):
