@@ -73,14 +73,13 @@ def recover(root: Path) -> RecoveryReport:
             finished += 1
             continue
         with SegmentReader(path) as reader:
-            for _ in reader.batches():
-                pass
+            found = reader.skip()
             torn += reader.tail_bytes
             damaged += reader.damaged_bytes
-            rows += reader.rows
-            if reader.rows:
-                segments.append(name)
-        if not reader.rows:
+        rows += found
+        if found:
+            segments.append(name)
+        else:
             _remove_empty(root, path, reader.damaged_bytes, quarantined)
     return RecoveryReport(tuple(segments), rows, torn, damaged, finished, temporaries, tuple(quarantined))
 

@@ -163,11 +163,18 @@ class SegmentReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The complete batches from the current position on, one at a time."""
-        while (payload := self._next_payload()) is not None:
-            batch = self._decode(payload)
+        while (chunk := self._next_payload()) is not None:
+            batch = self._decode(*chunk)
             if batch is not None and batch.num_rows:
                 self.rows += batch.num_rows
                 yield batch
+
+    def skip(self) -> int:
+        """Move behind the complete chunks, checking but not decoding them; returns the flows in them."""
+        rows = 0
+        while (chunk := self._next_payload()) is not None:
+            rows += chunk[0]
+        return rows
 
     def table(self, columns: list[str] | None = None) -> pa.Table:
         """All flows from the current position on, with every core column, or only the given columns."""
@@ -230,17 +237,18 @@ class SegmentReader:
         self._position += HEADER_BYTES + length
         return start, length
 
-    def _next_payload(self) -> memoryview | None:
-        """The stream of the next chunk that checks, or None at the end of what is complete."""
+    def _next_payload(self) -> tuple[int, memoryview] | None:
+        """Rows and stream of the next chunk that checks, or None at the end of what is complete."""
         while (chunk := self._next_chunk()) is not None:
             start, length = chunk
             raw = os.pread(self._descriptor, HEADER_BYTES + length, start)
             if len(raw) < HEADER_BYTES + length:
                 self._position = start  # cut off again by its writer after a failed write
                 return None
+            _, rows, _, check = _HEADER.unpack_from(raw)
             payload = memoryview(raw)[HEADER_BYTES:]
-            if zlib.crc32(payload) == _HEADER.unpack_from(raw)[3]:
-                return payload
+            if zlib.crc32(payload) == check:
+                return rows, payload
             self.damaged_bytes += len(raw)
         return None
 
@@ -259,12 +267,14 @@ class SegmentReader:
         self.damaged_bytes += found - self._position
         self._position = found
 
-    def _decode(self, payload: memoryview) -> pa.RecordBatch | None:
+    def _decode(self, rows: int, payload: memoryview) -> pa.RecordBatch | None:
         try:
             stream = pa.ipc.open_stream(pa.py_buffer(payload))
             about = json.loads(stream.schema.metadata[_METADATA_KEY])
             batch = stream.read_next_batch()
             self.origin = Origin(int(about["slot_ms"]), int(about["slot_seconds"]), str(about["ident"]))
+            if batch.num_rows != rows:
+                raise ValueError("the header counts other rows")
             add(self.notes, about["notes"])
         except (pa.ArrowInvalid, OSError, StopIteration, KeyError, TypeError, ValueError):
             self.damaged_bytes += HEADER_BYTES + len(payload)

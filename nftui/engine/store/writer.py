@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from nftui.engine.store.recover import RecoveryReport, recover
 from nftui.engine.store.seal import SealedSlot
 from nftui.engine.store.sealer import Sealer
 from nftui.engine.store.segment import Origin, SegmentWriter
-from nftui.errors import StoreError
+from nftui.errors import PermissionDenied, StoreError
 
 _FIRST_RETRY_SECONDS = 0.25
 _LOOK_SECONDS = 1.0
@@ -100,6 +101,8 @@ class StoreWriter:
         self._buffers: dict[str, Array] = {}
         self._sealer = Sealer(root, limits, on_seal)
         self._lock: StoreLock | None = None
+        self._device = -1
+        self._homeless = False
         self._counts: Counts = {}
         self._notes: Counts = {}
         self._fault: str | None = None
@@ -130,6 +133,7 @@ class StoreWriter:
             lock.release()
             raise disk.store_error("write store", self._root, error) from error
         self._lock = lock
+        self._device = os.stat(self._root).st_dev
         for segment in report.segments:
             self._sealer.add(segment)
         self._sealer.start()
@@ -200,8 +204,10 @@ class StoreWriter:
         """
         if self._lock is None:
             return
+        self._check_place()
         for slot in self._slots.values():
-            self._flush(slot)
+            if not self._homeless:
+                self._flush(slot)
             if slot.pending_rows:
                 self._count_failed(slot.drop(slot.pending_rows))
             self._finish(slot)
@@ -213,7 +219,7 @@ class StoreWriter:
 
     def _waiting(self) -> bool:
         """Whether a failed disk is left alone for now."""
-        return self._fault is not None and self._clock.monotonic() < self._retry_at
+        return self._homeless or (self._fault is not None and self._clock.monotonic() < self._retry_at)
 
     def _flush(self, slot: OpenSlot) -> None:
         """Write a slot's pending flows to its segment, full segments become parts; stops at a disk error."""
@@ -227,6 +233,8 @@ class StoreWriter:
             except OSError as error:
                 slot.put_back(parts)
                 self._failed(error)
+                if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                    self._finish(slot)  # another file may do better than this one
                 return
             except (ValueError, TypeError, MemoryError) as error:
                 # Arrow refuses the flows themselves; trying again would block all that come after them.
@@ -241,10 +249,10 @@ class StoreWriter:
 
     def _new_segment(self, start_ms: int) -> SegmentWriter:
         disk.make_directory(self._root / LIVE, self._root)
-        # The number is used up even if this fails: a name is never tried twice.
+        name = PartName(start_ms, self._writer, self._parts + 1)
+        segment = SegmentWriter(name, self._root, Origin(start_ms, self._slot_seconds, self._ident))
         self._parts += 1
-        name = PartName(start_ms, self._writer, self._parts)
-        return SegmentWriter(name, self._root, Origin(start_ms, self._slot_seconds, self._ident))
+        return segment
 
     def _finish(self, slot: OpenSlot) -> None:
         """Hand a slot's segment to the sealer."""
@@ -296,7 +304,24 @@ class StoreWriter:
         add(self._counts, {"flows.in_memory": -rows, f"flows.failed.{self._fault or 'disk_slow'}": rows})
 
     def _check_place(self) -> None:
-        """Notice segments that were removed under us: writing to them would succeed and save nothing."""
+        """Notice a store that was removed or unmounted under us: writing to its files would succeed and save nothing.
+
+        A directory made anew on the same file system is locked and used; another file system below the same path
+        is not: the right one may come back.
+        """
+        self._homeless = False
+        if self._lock is not None and not self._lock.in_place():
+            try:
+                if os.stat(self._root).st_dev != self._device:
+                    raise StoreError(f"store {self._root} is not mounted")
+                lock = StoreLock(self._root)
+            except (OSError, StoreError, PermissionDenied) as error:
+                self._homeless = True
+                self._fault = "directory_gone"
+                self._fault_text = f"cannot write flows (directory_gone): {error}"
+                return
+            self._lock.release()
+            self._lock = lock
         for slot in self._slots.values():
             if slot.segment is not None and not slot.segment.in_place():
                 slot.segment.close()
