@@ -68,9 +68,9 @@ class Quality(IntFlag):
     """What was repaired or is doubtful in a record."""
 
     TIME_REPAIRED = 1
-    """Start or end was outside of every plausible range and is the time of reception instead."""
+    """Start or end was outside of every plausible range: moved to the time of reception, duration kept if it could be."""
     TIME_MISSING = 2
-    """The exporter sent no flow time; start and end are the time of reception."""
+    """The exporter sent no usable flow time; the flow ends at the time of reception."""
     RATE_UNKNOWN = 4
     """A sampler was named whose rate was never announced; 1:1 is assumed."""
     RATE_CLAMPED = 8
@@ -156,7 +156,10 @@ _FIELDS: tuple[Field, ...] = (
          149, groupable=True),
     _int("flow_source", "u1", "Source", "What the flow came by.", show=Show.ENUM, groupable=True,
          names=tuple((s.value, s.name.lower()) for s in FlowSource)),
+    _int("engine_type", "u1", "Engine type", "Type of the exporter's flow switching engine.", 38, groupable=True),
+    _int("engine_id", "u1", "Engine id", "Number of the exporter's flow switching engine.", 39, groupable=True),
     # Who talked
+    _int("ip_version", "u1", "IP version", "IP version, as exported.", 60, groupable=True),
     _int("etype", "u2", "Ethertype", "Ethernet type of the packets.", 256, show=Show.HEX, groupable=True),
     _address("src_addr", "Src IP Addr", "Source address.", 8, 27),
     _address("dst_addr", "Dst IP Addr", "Destination address.", 12, 28),
@@ -245,6 +248,7 @@ _FIELDS: tuple[Field, ...] = (
          groupable=True),
     _text("username", "User", "User, as the firewall knows it.", 371, 40000),
     _text("in_if_name", "In if name", "Name of the inbound interface.", 82),
+    _text("out_if_name", "Out if name", "Name of the outbound interface, from the exporter's options data."),
     # What we think of it, and the rest
     _int("quality", "u2", "Quality", "What was repaired or is doubtful in this record.", show=Show.QUALITY),
     Field("extra", Kind.EXTRA, "", "Other elements", "Elements without a column of their own.", show=Show.EXTRA),
