@@ -76,6 +76,11 @@ class FlowList:
         self._matched: deque[_Matched] = deque()
         self._total = 0
 
+    @property
+    def groups(self) -> int:
+        """0: only positions are kept."""
+        return 0
+
     def update(self, view: View, match: Matcher) -> None:
         """Let go of what left the window and take in the flows that came since the last call."""
         while self._matched and self._matched[0].first < view.first:

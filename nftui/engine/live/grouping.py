@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.live.identity import Identity, KeyCollision, Words, distinct_rows
 
-_FIRST_CAPACITY = 1024
+_FIRST_CAPACITY = 1 << 14
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ def _check_runs(words: Words, order: NDArray[np.int64], first: NDArray[np.bool_]
     """Raise KeyCollision unless all rows of a run of equal keys have equal words."""
     wrong = np.zeros(len(order), np.bool_)
     for word in words:
+        if word[0] == word[-1] and (word == word[0]).all():
+            continue  # the high halves of IPv4 addresses, null flags
         ordered = word[order]
         wrong[1:] |= ordered[1:] != ordered[:-1]
     wrong &= ~first
@@ -86,7 +90,7 @@ class GroupTable:
         groups: number of groups in the table.
         key: uint64, key by slot.
         words: uint64 per key column, by slot.
-        sums: int64[columns, slots].
+        sums: int64 per column, by slot.
         seen: int64, largest `seen` of the parts added, by slot.
         parts: int32, number of parts that know the group, by slot.
     """
@@ -96,7 +100,8 @@ class GroupTable:
         self.groups = 0
         self.key = np.zeros(_FIRST_CAPACITY, np.uint64)
         self.words = [np.zeros(_FIRST_CAPACITY, np.uint64) for _ in range(words)]
-        self.sums = np.zeros((columns, _FIRST_CAPACITY), np.int64)
+        self.sums = [np.zeros(_FIRST_CAPACITY, np.int64) for _ in range(columns)]
+        self._written: set[int] = set()
         self.seen = np.zeros(_FIRST_CAPACITY, np.int64)
         self.parts = np.zeros(_FIRST_CAPACITY, np.int32)
         self._sorted = np.zeros(0, np.uint64)
@@ -110,11 +115,20 @@ class GroupTable:
             return int(self._slots[place])
         return None
 
+    def expect(self, keys: NDArray[np.uint64]) -> None:
+        """Prepare an empty table for parts with these keys, all of which must be added next: one merge for many."""
+        keys = np.sort(keys)  # np.unique would hash them, which takes seven times as long
+        self._sorted = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
+        self.used = self.groups = len(self._sorted)
+        self._slots = np.arange(self.used, dtype=np.int32)
+        self._reserve()
+        self.key[: self.used] = self._sorted
+
     def add(self, part: Part, seen: int) -> None:
         """Add the sums of a part and remember in it where its groups are.
 
         Raises:
-            KeyCollision: a group of the part has the key of another group; the table is unchanged.
+            KeyCollision: a group of the part has the key of another group.
         """
         places = np.searchsorted(self._sorted, part.keys)
         known = np.zeros(len(places), np.bool_)
@@ -122,13 +136,14 @@ class GroupTable:
         known[inside] = self._sorted[places[inside]] == part.keys[inside]
         slots = np.empty(len(places), np.int32)
         slots[known] = self._slots[places[known]]
-        self._check(part, known, slots)
+        self._check(part, np.flatnonzero(known), slots)
         fresh = ~known
         count = int(np.count_nonzero(fresh))
         if count:
             slots[fresh] = self._settle(part, fresh, places[fresh], count)
+        self._written |= part.sums.keys()
         for column, values in part.sums.items():
-            self.sums[column, slots] += values
+            self.sums[column][slots] += values
         self.seen[slots] = np.maximum(self.seen[slots], seen)
         self.parts[slots] += 1
         part.slots = slots
@@ -138,7 +153,7 @@ class GroupTable:
         """Take the sums of a part away; groups that no other part knows are gone."""
         slots = part.slots
         for column, values in part.sums.items():
-            self.sums[column, slots] -= values
+            self.sums[column][slots] -= values
         self.parts[slots] -= 1
         gone = self.parts[slots] == 0
         if not gone.any():
@@ -152,8 +167,14 @@ class GroupTable:
         self._vacant = np.concatenate([self._vacant, vacant])
         self.groups -= len(vacant)
 
-    def _check(self, part: Part, known: NDArray[np.bool_], slots: NDArray[np.int32]) -> None:
-        rows = np.flatnonzero(known)
+    def _check(self, part: Part, rows: NDArray[np.int64], slots: NDArray[np.int32]) -> None:
+        """Raise KeyCollision where groups at these rows have other words; write them where they are expected."""
+        expected = self.parts[slots[rows]] == 0
+        if expected.any():
+            first = rows[expected]
+            for mine, theirs in zip(self.words, part.words, strict=True):
+                mine[slots[first]] = theirs[first]
+            rows = rows[~expected]
         differs = np.zeros(len(rows), np.bool_)
         for mine, theirs in zip(self.words, part.words, strict=True):
             differs |= mine[slots[rows]] != theirs[rows]
@@ -176,15 +197,25 @@ class GroupTable:
         return slots
 
     def _reserve(self) -> None:
-        capacity = len(self.key)
-        if self.used <= capacity:
+        """Make room for `used` slots. Columns that were never written stay untouched and so take no memory."""
+        if self.used <= len(self.key):
             return
-        more = max(self.used, capacity + capacity // 2) - capacity
-        self.key = np.concatenate([self.key, np.zeros(more, np.uint64)])
-        self.words = [np.concatenate([word, np.zeros(more, np.uint64)]) for word in self.words]
-        self.sums = np.concatenate([self.sums, np.zeros((len(self.sums), more), np.int64)], axis=1)
-        self.seen = np.concatenate([self.seen, np.zeros(more, np.int64)])
-        self.parts = np.concatenate([self.parts, np.zeros(more, np.int32)])
+        capacity = max(self.used, 2 * len(self.key))
+        self.key = _longer(self.key, capacity)
+        self.words = [_longer(word, capacity) for word in self.words]
+        self.sums = [
+            _longer(values, capacity) if column in self._written else np.zeros(capacity, np.int64)
+            for column, values in enumerate(self.sums)
+        ]
+        self.seen = _longer(self.seen, capacity)
+        self.parts = _longer(self.parts, capacity)
+
+
+def _longer(values: NDArray[_Scalar], length: int) -> NDArray[_Scalar]:
+    """A longer copy, zero at the end."""
+    out = np.zeros(length, values.dtype)
+    out[: len(values)] = values
+    return out
 
 
 def _merge(

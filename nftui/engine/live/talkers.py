@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +40,20 @@ _FINE = 1000
 """Replay rates are summed as integers, thousandths per second, so that what is added can be taken away exactly."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A part of the table with the second and the first flow of the chunk that it came from."""
+@dataclass(frozen=True, slots=True, order=True)
+class _Source:
+    """When and where in the order of arrival the flows of a part came."""
 
     first: int
     second: int
+    arrived_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A part of the table that stays for as long as its flows are in the window."""
+
+    source: _Source
     part: Part
 
 
@@ -52,7 +62,7 @@ class _Replayed:
     """A part of the table with replay rates, held to the end of a second."""
 
     last: int
-    first: int
+    source: _Source
     part: Part = field(compare=False)
 
 
@@ -85,6 +95,11 @@ class Talkers:
         self._replayed_groups = 0
         self._aliases = self._identity.aliases
 
+    @property
+    def groups(self) -> int:
+        """Number of groups kept."""
+        return self._table.groups
+
     def update(self, view: View, match: Matcher) -> None:
         """Let go of what left the window and take in the flows that came since the last call."""
         while True:
@@ -98,75 +113,59 @@ class Talkers:
     def _catch_up(self, view: View, match: Matcher) -> None:
         now = int(view.now)
         # Start afresh when new, when flows came and went unseen, and when groups got other keys.
-        if self._next < max(1, view.first) or self._aliases != self._identity.aliases:
+        afresh = self._next < max(1, view.first) or self._aliases != self._identity.aliases
+        if afresh:
             self._forget()
             self._next = 0
-            for chunk in view.elders:
-                self._take_in(chunk, match, now, elder=True)
-        while self._held and self._held[0].first < view.first:
+        while self._held and self._held[0].source.first < view.first:
             self._table.remove(self._held.popleft().part)
         while self._replayed and self._replayed[0].last < now:
             self._end_replay()
-        for chunk in view.after(self._next):
-            self._take_in(chunk, match, now)
+        elders = [item for chunk in view.elders for item in self._parts(chunk, match, now, True)] if afresh else []
+        fresh = elders + [item for chunk in view.after(self._next) for item in self._parts(chunk, match, now)]
+        if afresh and fresh:
+            self._table.expect(np.concatenate([item.part.keys for item in fresh]))
+        for item in fresh:
+            self._table.add(item.part, item.source.arrived_ms)
+            if isinstance(item, _Held):
+                self._held.append(item)
+            else:
+                heapq.heappush(self._replayed, item)
+                self._replayed_groups += len(item.part.keys)
+        while self._replayed_groups > self._replay_limit:
+            self._end_replay()
         self._next = view.end
 
-    def _take_in(self, chunk: Chunk, match: Matcher, now: int, elder: bool = False) -> None:
+    def _parts(self, chunk: Chunk, match: Matcher, now: int, elder: bool = False) -> Iterator[_Held | _Replayed]:
+        """Group the matching flows of a chunk; those from before the window only for their replay."""
         batch = match(chunk)
         if not len(batch):
             return
+        source = _Source(chunk.first, chunk.second, chunk.arrived_ms)
         words, sums, seconds = self._rows(self._view.ends(batch), amounts(batch, self._scaled))
-        if not elder:
-            self._hold(chunk, words, sums)
+        if not elder and len(words[0]):
+            yield _Held(source, group(self._identity, words, sums))
         long = np.flatnonzero(seconds > self._seconds)
         if not len(long):
             return
         words = [word[long] for word in words]
         sums = {column: values[long] for column, values in sums.items() if column in _LONG}
         if not elder:
-            self._hold(chunk, words, {_LONG[column][0]: values for column, values in sums.items()})
-        self._replay(chunk, words, sums, seconds[long], now)
-
-    def _hold(self, chunk: Chunk, words: list[NDArray[np.uint64]], sums: dict[int, NDArray[np.int64]]) -> None:
-        part = self._add(chunk, words, sums)
-        if part is not None:
-            self._held.append(_Held(chunk.first, chunk.second, part))
-
-    def _replay(
-        self,
-        chunk: Chunk,
-        words: list[NDArray[np.uint64]],
-        sums: dict[int, NDArray[np.int64]],
-        seconds: NDArray[np.float64],
-        now: int,
-    ) -> None:
-        """Let long flows count at their own pace for as long as they lasted."""
-        rates = {_LONG[column][1]: (values * _FINE / seconds).astype(np.int64) for column, values in sums.items()}
-        rungs, rung = ladder(seconds, self._seconds, LONGEST)
+            kept = {_LONG[column][0]: values for column, values in sums.items()}
+            yield _Held(source, group(self._identity, words, kept))
+        rates = {_LONG[c][1]: (values * _FINE / seconds[long]).astype(np.int64) for c, values in sums.items()}
+        rungs, rung = ladder(seconds[long], self._seconds, LONGEST)
         for place in np.flatnonzero(np.bincount(rung, minlength=len(rungs))):
             last = chunk.second + int(rungs[place])
-            if last < now:
-                continue
-            rows = np.flatnonzero(rung == place)
-            part = self._add(chunk, [word[rows] for word in words], {c: values[rows] for c, values in rates.items()})
-            if part is not None:
-                heapq.heappush(self._replayed, _Replayed(last, chunk.first, part))
-                self._replayed_groups += len(part.keys)
-        while self._replayed_groups > self._replay_limit:
-            self._end_replay()
+            if last >= now:
+                rows = np.flatnonzero(rung == place)
+                part = group(self._identity, [word[rows] for word in words], {c: v[rows] for c, v in rates.items()})
+                yield _Replayed(last, source, part)
 
     def _end_replay(self) -> None:
         part = heapq.heappop(self._replayed).part
         self._replayed_groups -= len(part.keys)
         self._table.remove(part)
-
-    def _add(self, chunk: Chunk, words: list[NDArray[np.uint64]], sums: dict[int, NDArray[np.int64]]) -> Part | None:
-        """Group rows and add them to the table."""
-        if not len(words[0]):
-            return None
-        part = group(self._identity, words, sums)
-        self._table.add(part, chunk.arrived_ms)
-        return part
 
     def _rows(
         self, ends: list[End], rows: Amounts
@@ -267,12 +266,10 @@ class Talkers:
             rate = sums[column][slots] / seconds
         return np.asarray(rate, np.float64)
 
-    def _values(
-        self, slots: NDArray[np.int64], total: Amount, seconds: float
-    ) -> dict[str, NDArray[np.float64] | NDArray[np.int64] | list[str]]:
+    def _values(self, slots: NDArray[np.int64], total: Amount, seconds: float) -> dict[str, NDArray[Any] | list[str]]:
         table = self._table
         words = [word[slots] for word in table.words]
-        values: dict[str, NDArray[np.float64] | NDArray[np.int64] | list[str]] = {
+        values: dict[str, NDArray[Any] | list[str]] = {
             column.spec.name: column.write(words) for column in self._view.columns
         }
         ends = self._view.two_ends
@@ -294,7 +291,7 @@ class Talkers:
         for held in self._held:
             part = held.part
             places = np.minimum(np.searchsorted(part.keys, keys), len(part.keys) - 1)
-            place = min(HISTORY_PARTS - 1, int((held.second - start) / length))
+            place = min(HISTORY_PARTS - 1, int((held.source.second - start) / length))
             if _BYTES not in part.sums:
                 continue
             octets[:, place] += np.where(part.keys[places] == keys, part.sums[_BYTES][places], 0)

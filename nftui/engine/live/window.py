@@ -3,6 +3,11 @@
 The decode thread gives batches of flows (`LiveWindow.add`, microseconds); a screen's worker thread asks for snapshots
 a few times a second. A snapshot processes only the flows that came since the one before, except after a change of
 view or filter, when it goes through the window once.
+
+Totals (octets, packets, flows, shares) are those of the flows that arrived in the window, whole and exact: in views
+with one key per flow the rows add up to the totals. Rates are octets in the window over the time that it covers, but
+flows that lasted longer than the window are replayed at their own pace (`nftui.engine.live.pace`). A group whose flows
+are only being replayed has a rate and zero totals.
 """
 
 from __future__ import annotations
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
 
 _KEPT = 2
 """States of filters and views kept up; the one not asked for longest goes first."""
+
+_LARGE = 4
+"""States that are not on the screen are given up when all together hold this part of `live_rows` in groups."""
 
 _SHORTEST = 1.0
 """Rates are not taken over less than this, so that the first flows after the start are no giants."""
@@ -89,6 +97,8 @@ class LiveWindow:
         if matched is not everything:
             matched.update(view, match)
         state.update(view, match)
+        if sum(kept.groups for kept in self._states.values()) > self._limits.live_rows // _LARGE:
+            self._states = {name: kept for name, kept in self._states.items() if kept is state}
 
         covered = max(0.0, view.now - view.since)
         seconds = max(covered, _SHORTEST)
