@@ -91,12 +91,14 @@ def run(argv: list[str]) -> int:
         The exit code, see `nftui.errors`.
     """
     try:
-        result = root.main(argv, prog_name="nftui", standalone_mode=False)
+        with root.make_context("nftui", list(argv)) as ctx:
+            result = root.invoke(ctx)
+        sys.stdout.flush()
     except NftuiError as error:
         report(error)
         return error.exit_code
     except click.exceptions.Exit as leave:
-        return leave.exit_code
+        return leave.exit_code if _flushed() else 0
     except click.ClickException as error:
         where = f" (nftui {error.ctx.info_name} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
         say(f"nftui: {error.format_message()}{where.replace('nftui nftui', 'nftui')}")
@@ -104,7 +106,17 @@ def run(argv: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader has had enough. What Python flushes at exit goes nowhere instead of failing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _flushed()
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _flushed() -> bool:
+    """Write out what is buffered; False when the reader has had enough."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python flushes at exit goes nowhere instead of failing again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""`nftui collect`: nfcapd's place, in the foreground, without a screen."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nftui.cli.diagnostics import say
+
+if TYPE_CHECKING:
+    from nftui.config import Config
+    from nftui.engine.engine import Engine
+    from nftui.engine.ingest.slot_totals import SlotReport
+
+_LOOK_SECONDS = 0.25
+
+EPILOG = """\b
+Examples:
+  nftui collect                                  every address, port 2055, the user's store
+  nftui collect -p 9995 -l /var/lib/nftui -t 60  one port, one directory, slots of a minute
+  nftui collect -p 2055 -p 4739 --allow any      two ports, believe everybody
+  nftui collect -n 'gw1,192.0.2.1' -n 'dc,198.51.100.0/24;2001:db8::/32'
+  nftui collect -l flows -f exports.pcap         from a capture, with the capture's times
+  nftui collect -x 'archive %d/%f'               run a command for each finished file
+
+One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what came and end with 0.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("-p", "--listen", multiple=True, metavar="[HOST:]PORT", help="Where to listen; repeatable. [[::]:2055]")
+@click.option("-b", "--bind", metavar="HOST", default="", help="Address for a --listen without one.")
+@click.option("-l", "--store", metavar="DIR", help="Store to write to. [the user's data directory]")
+@click.option("-t", "--rotate", type=int, metavar="SECONDS", help="Length of a slot, aligned. [300]")
+@click.option("-I", "--ident", metavar="TEXT", help="Name of this collector, kept in every file. [none]")
+@click.option(
+    "-n",
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="IDENT,CIDR[;CIDR...]",
+    help="A named exporter; repeatable. Only these may send, unless --allow says more.",
+)
+@click.option("--allow", multiple=True, metavar="CIDR|private|any", help="Who may send; repeatable. [private]")
+@click.option("-s", "--sampling", type=int, metavar="RATE", help="Rate of exporters that announce none; -RATE: of all.")
+@click.option("-B", "--receive-buffer", type=int, metavar="BYTES", help="Kernel buffer to ask for. [64 MiB]")
+@click.option(
+    "-x", "--on-seal", metavar="COMMAND", help="Run for each file: %d dir, %f file, %t and %u time, %i ident."
+)
+@click.option("-f", "--read-pcap", type=click.Path(path_type=Path), metavar="PCAP", help="Decode a capture of exports.")
+@click.option("--ctl", "control", metavar="SOCKET", help="Control socket. [DIR/.control.sock]")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
+@click.option("--seconds", type=float, metavar="N", help="Stop after this time.")
+def collect(
+    listen: tuple[str, ...],
+    bind: str,
+    store: str | None,
+    rotate: int | None,
+    ident: str | None,
+    sources: tuple[str, ...],
+    allow: tuple[str, ...],
+    sampling: int | None,
+    receive_buffer: int | None,
+    on_seal: str | None,
+    read_pcap: Path | None,
+    control: str | None,
+    config: Path | None,
+    seconds: float | None,
+) -> int:
+    """Receive NetFlow v5, v9 and IPFIX and store the flows, until stopped."""
+    from nftui import config as configuration
+    from nftui.engine.ingest.udp import parse_endpoint
+
+    places = [parse_endpoint(text, bind).label for text in listen or (("2055",) if bind else ())]
+    merged = configuration.load(
+        config,
+        typed={
+            "collector.listen": () if read_pcap else places or None,
+            "collector.allow": allow or None,
+            "collector.sources": sources or None,
+            "collector.sampling": sampling,
+            "collector.receive_buffer": receive_buffer,
+            "collector.control": control,
+            "store.path": store,
+            "store.rotate": rotate,
+            "store.ident": ident,
+            "store.on_seal": on_seal,
+        },
+    )
+    return _run(merged, read_pcap, seconds)
+
+
+def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
+    from nftui.engine.engine import Engine
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+    engine = Engine(config, live=False, on_slot=lambda report: say(slot_line(config.store.ident, report)))
+    engine.start()
+    try:
+        health = engine.health()
+        for warning in health.warnings:
+            say(f"nftui: {warning}")
+        if capture is not None:
+            _read(engine, capture, stopping)
+        else:
+            say(f"nftui: listening on {', '.join(health.listen)}, storing in {health.store_root}")
+            _wait(engine, stopping, seconds)
+    finally:
+        ended = engine.stop()
+    failed = [worker for worker in engine.health().workers if worker.status == "failed"]
+    for worker in failed:
+        say(f"nftui: the {worker.name} thread failed: {worker.error}")
+    return 0 if ended and not failed else 70
+
+
+def _wait(engine: Engine, stopping: threading.Event, seconds: float | None) -> None:
+    """Until a signal, the time is over, or a thread has given up; new problems are told once."""
+    from nftui.engine.clock import SystemClock
+
+    clock = SystemClock()
+    end = None if seconds is None else clock.monotonic() + seconds
+    told: set[str] = set()
+    while not stopping.wait(_LOOK_SECONDS) and (end is None or clock.monotonic() < end):
+        for worker in engine.health().workers:
+            if worker.error and worker.error not in told:
+                told.add(worker.error)
+                say(f"nftui: the {worker.name} thread: {worker.error}")
+            if worker.status == "failed":
+                return
+
+
+def _read(engine: Engine, capture: Path, stopping: threading.Event) -> None:
+    from nftui.engine.ingest.capture_file import read_datagrams
+
+    for block in read_datagrams(capture, engine.session):
+        if stopping.is_set():
+            return
+        engine.feed(block)
+
+
+def slot_line(ident: str, report: SlotReport) -> str:
+    """The line that nfcapd writes for a slot, and after it whatever was lost, by kind.
+
+    "Bad Packets" are datagrams that were received and not decoded.
+    """
+    from nftui.engine.counters import total
+
+    counts = report.counts
+    line = (
+        f"Ident: '{ident}' Flows: {report.flows}, Packets: {report.packets}, Bytes: {report.bytes}, "
+        f"Sequence Errors: {counts.get('sequence.lost', 0)}, Bad Packets: {total(counts, 'datagrams.rejected')}"
+    )
+    lost = [
+        f"{name}: {amount}"
+        for prefix in ("kernel.dropped", "datagrams.dropped", "records.skipped", "flows.failed")
+        for name, amount in sorted(counts.items())
+        if amount and (name == prefix or name.startswith(prefix + "."))
+    ]
+    return ", ".join([line, *lost])

@@ -1,0 +1,177 @@
+"""The way of a datagram: receive, decode, live window and store.
+
+Two threads. `receive` waits at the sockets, decodes each round where it lies and hands the flows on; `store`
+writes them. Between the two stands a queue that never blocks the first. The kernel's socket buffer is the queue in
+front of `receive`: a thread of its own for decoding was measured to cost more than it gives (ADR 0004).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nftui.engine.batch import FlowBatch
+from nftui.engine.clock import Clock
+from nftui.engine.counters import Counts, Ledger
+from nftui.engine.decode.datagrams import DatagramBlock
+from nftui.engine.decode.decoder import Decoder, ExporterStatus
+from nftui.engine.ingest.flow_queue import FlowQueue
+from nftui.engine.ingest.receiver import Arrivals, Receiver
+from nftui.engine.ingest.slot_totals import SlotReport, SlotTotals
+from nftui.engine.limits import Limits
+from nftui.engine.live.window import LiveWindow
+from nftui.engine.store.writer import StoreWriter
+
+_IDLE_SECONDS = 0.2
+_DRAIN_SECONDS = 1.0
+_NOTED = ("sequence.", "kernel.", "datagrams.rejected.", "datagrams.dropped.", "records.skipped.", "sets.waiting_")
+"""What a later reader of a slot wants to know about its completeness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a pipeline connects.
+
+    Attributes:
+        receiver: None when nothing is received.
+        writer: open, or None when nothing is stored.
+        live: None without a screen.
+        on_slot: called in the store thread after each slot.
+    """
+
+    receiver: Receiver | None
+    decoder: Decoder
+    writer: StoreWriter | None
+    live: LiveWindow | None
+    on_slot: Callable[[SlotReport], None] | None = None
+
+
+class Pipeline:
+    """Bodies of the receive and the store thread, and what they share."""
+
+    def __init__(self, parts: Parts, ledger: Ledger, clock: Clock, limits: Limits, slot_seconds: int) -> None:
+        self._parts = parts
+        self._ledger = ledger
+        self._clock = clock
+        self._queue = FlowQueue(limits.unsaved_flows, limits.chunk_rows)
+        self._decoding = threading.Lock()
+        self._expired_at = clock.monotonic()
+        self._totals = SlotTotals(slot_seconds, clock)
+        self._noted: Counts = {}
+        self.decoder_fault: Exception | None = None
+
+    @property
+    def queue_fill(self) -> float:
+        """How full the queue to the store is, 0 to 1."""
+        return self._queue.fill
+
+    def exporters(self) -> list[ExporterStatus]:
+        """Exporters as the decoder knows them. Waits for the round that is being decoded."""
+        with self._decoding:
+            return self._parts.decoder.exporters()
+
+    def receive(self, stopping: threading.Event) -> None:
+        """Body of the receive thread. When asked to stop it takes what the kernel still holds."""
+        receiver = self._parts.receiver
+        while receiver is not None and not stopping.is_set():
+            if receiver.wait(_IDLE_SECONDS):
+                receiver.gather()
+                self._take(receiver.receive())
+            self._expire()
+        deadline = self._clock.monotonic() + _DRAIN_SECONDS
+        while receiver is not None and receiver.wait(0) and self._clock.monotonic() < deadline:
+            self._take(receiver.receive())
+
+    def store(self, stopping: threading.Event) -> None:
+        """Body of the store thread. When asked to stop it hands everything to the writer."""
+        while not stopping.is_set():
+            self._save(self._queue.take(_IDLE_SECONDS))
+        self._save(self._queue.take(0))
+
+    def wake(self) -> None:
+        """Let the store thread notice that it should stop."""
+        self._queue.close()
+
+    def finish(self, timeout: float) -> None:
+        """Close the store after both threads have ended, and report the last slot."""
+        writer = self._parts.writer
+        if writer is not None:
+            self._note(writer)
+            writer.close(timeout)
+            self._ledger.commit(writer.drain_counts())
+        self._report(last=True)
+
+    def feed(self, block: DatagramBlock) -> None:
+        """Decode a block and hand its flows on; its sessions are those of this pipeline's decoder."""
+        with self._decoding:
+            try:
+                decoded = self._parts.decoder.decode(block)
+            except Exception as error:
+                self.decoder_fault = error
+                count = len(block)
+                self._ledger.commit(
+                    {"datagrams.received": count, "datagrams.rejected.decoder_bug": count, "decoder_bug": 1}
+                )
+                return
+        self._hand_on(decoded.batches, decoded.counts)
+
+    def _take(self, arrivals: Arrivals | None) -> None:
+        if arrivals is None:
+            return
+        with self._decoding:
+            numbers = [self._parts.decoder.session(sender.address, sender.port) for sender in arrivals.senders]
+        count = len(arrivals.offset)
+        session = np.array(numbers, np.int64)[arrivals.sender]
+        received = np.full(count, arrivals.received_ms, np.int64)
+        self.feed(DatagramBlock(arrivals.data, arrivals.offset, arrivals.length, session, received))
+
+    def _hand_on(self, batches: list[FlowBatch], counts: Counts) -> None:
+        rows = sum(map(len, batches))
+        if self._parts.writer is None:
+            counts["flows.failed.no_store"] = rows
+        else:
+            counts["flows.in_memory"] = rows
+        self._ledger.commit(counts)
+        if self._parts.live is not None:
+            for batch in batches:
+                self._parts.live.add(batch)
+        if self._parts.writer is not None and rows:
+            dropped = self._queue.put(batches)
+            if dropped:
+                self._ledger.commit({"flows.in_memory": -dropped, "flows.failed.queue_full": dropped})
+
+    def _expire(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._expired_at < 1.0:
+            return
+        self._expired_at = now
+        with self._decoding:
+            decoded = self._parts.decoder.expire(self._clock.now_ms())
+        self._hand_on(decoded.batches, decoded.counts)
+
+    def _save(self, batches: list[FlowBatch]) -> None:
+        writer = self._parts.writer
+        if writer is not None:
+            self._note(writer)
+            for batch in batches:
+                writer.append(batch)
+                self._totals.add(batch)
+            writer.tick()
+            self._ledger.commit(writer.drain_counts())
+        self._report()
+
+    def _note(self, writer: StoreWriter) -> None:
+        """Tell the writer what was lost since the last call, for the file's footer."""
+        now = {name: amount for name, amount in self._ledger.snapshot().items() if name.startswith(_NOTED)}
+        news = {name: amount - self._noted.get(name, 0) for name, amount in now.items()}
+        self._noted = now
+        if news := {name: amount for name, amount in news.items() if amount}:
+            writer.note(news)
+
+    def _report(self, last: bool = False) -> None:
+        if self._parts.on_slot is not None and (last or self._totals.due()):
+            for report in self._totals.reports(self._ledger.snapshot(), last):
+                self._parts.on_slot(report)
