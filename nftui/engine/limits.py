@@ -86,7 +86,7 @@ class Limits:
     """A live segment is readable by other processes after this time at the latest."""
 
     # Live window
-    live_rows: int = 2_000_000
+    live_rows: int = 1_000_000
     """Flows kept in memory for the live screen; at higher rates the window shortens and says so."""
     live_bytes: int = 512 << 20
     """Memory of these flows: rare wide records must not multiply it."""
