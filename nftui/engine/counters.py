@@ -1,8 +1,8 @@
 """Counting: nothing is received, dropped, skipped or repaired without a number.
 
-A `Ledger` holds named integers under one lock. Parts of the program collect their numbers in a plain dict
-while they work and commit them together, so that sums which must hold, such as
-`received = decoded + rejected + dropped`, hold in every snapshot and not only at rest.
+Parts of the program collect their numbers in a plain dict while they work and commit them together to a ledger
+(`nftui.engine.ledger`), so that sums which must hold, such as `received = decoded + rejected + dropped`, hold in
+every snapshot and not only at rest.
 
 Names are dotted, `subject.kind`, for example `datagrams.rejected.short`. Prefixes are sums to be made by
 the reader with `total`; a ledger never holds the same event twice. `docs/counters.md` lists all names.
@@ -10,8 +10,7 @@ the reader with `total`; a ledger never holds the same event twice. `docs/counte
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 Counts = dict[str, int]
 """Counter name to amount, as collected by one piece of work."""
@@ -27,43 +26,6 @@ def total(counts: Mapping[str, int], prefix: str) -> int:
     """Sum of the counter `prefix` itself and of all `prefix.*`."""
     dotted = prefix + "."
     return sum(amount for name, amount in counts.items() if name == prefix or name.startswith(dotted))
-
-
-class Ledger:
-    """Named counters, for the whole program and per exporter, changed and read under one lock."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._total: Counts = {}
-        self._exporters: dict[str, Counts] = {}
-
-    def commit(self, counts: Mapping[str, int], by_exporter: Mapping[str, Mapping[str, int]] | None = None) -> None:
-        """Add all amounts at once.
-
-        Args:
-            counts: amounts for the whole program; may be negative for gauges such as `flows.in_memory`.
-            by_exporter: the part of the amounts that is known per exporter, keyed by its address as text.
-        """
-        with self._lock:
-            add(self._total, counts)
-            for exporter, part in (by_exporter or {}).items():
-                add(self._exporters.setdefault(exporter, {}), part)
-
-    def snapshot(self) -> Counts:
-        """A copy of the whole program's counters, consistent at one moment."""
-        with self._lock:
-            return dict(self._total)
-
-    def exporters(self) -> dict[str, Counts]:
-        """A copy of the counters per exporter address, consistent at one moment."""
-        with self._lock:
-            return {name: dict(part) for name, part in self._exporters.items()}
-
-    def forget(self, exporters: Iterable[str]) -> None:
-        """Drop the counters of exporters that were evicted; the program's totals stay."""
-        with self._lock:
-            for name in exporters:
-                self._exporters.pop(name, None)
 
 
 def datagram_balance(counts: Mapping[str, int]) -> int:

@@ -14,7 +14,6 @@ from nftui.config import Config
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.control import ControlServer, socket_path
-from nftui.engine.counters import Ledger
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder, ExporterStatus
 from nftui.engine.health import Health, History, store_bytes, warnings
@@ -23,6 +22,7 @@ from nftui.engine.ingest.pipeline import Parts, Pipeline
 from nftui.engine.ingest.receiver import Receiver
 from nftui.engine.ingest.slot_totals import SlotReport
 from nftui.engine.ingest.udp import Listener, listen, parse_endpoint
+from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow

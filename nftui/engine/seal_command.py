@@ -8,7 +8,7 @@ import subprocess
 import threading
 from datetime import UTC, datetime
 
-from nftui.engine.counters import Ledger
+from nftui.engine.ledger import Ledger
 from nftui.engine.store.seal import SealedSlot
 from nftui.errors import UsageError
 

@@ -2,7 +2,8 @@
 
 import threading
 
-from nftui.engine.counters import Ledger, datagram_balance, flow_balance, record_balance, total
+from nftui.engine.counters import datagram_balance, flow_balance, record_balance, total
+from nftui.engine.ledger import Ledger
 
 
 def test_totals_by_prefix() -> None:

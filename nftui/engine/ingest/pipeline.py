@@ -15,12 +15,13 @@ import numpy as np
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock
-from nftui.engine.counters import Counts, Ledger
+from nftui.engine.counters import Counts
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder, ExporterStatus
 from nftui.engine.ingest.flow_queue import FlowQueue
 from nftui.engine.ingest.receiver import Arrivals, Receiver
 from nftui.engine.ingest.slot_totals import SlotReport, SlotTotals
+from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
 from nftui.engine.live.window import LiveWindow
 from nftui.engine.store.writer import StoreWriter

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.clock import Clock
-from nftui.engine.counters import Counts, Ledger
+from nftui.engine.counters import Counts
 from nftui.engine.ingest.allow import AllowList
 from nftui.engine.ingest.proc_net import drops_by_inode
 from nftui.engine.ingest.slots import Sender, make_slots
 from nftui.engine.ingest.udp import Listener
+from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
 
 SHORTEST_SECONDS = 0.005

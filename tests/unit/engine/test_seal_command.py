@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nftui.engine import seal_command
-from nftui.engine.counters import Ledger
+from nftui.engine.ledger import Ledger
 from nftui.engine.seal_command import SealCommand
 from nftui.engine.store.seal import SealedSlot
 from nftui.errors import UsageError
