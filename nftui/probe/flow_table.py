@@ -47,14 +47,15 @@ FLOW = np.dtype(
         ("flags", "u1", 2),
         ("tos", "u1", 2),
         ("reason", "u1"),
-        ("padding", "u1", 3),
+        ("first", "u1"),
+        ("padding", "u1", 2),
     ]
 )
 """One flow; pairs are for the directions, 0 from the lower to the upper address, 1 back.
 
 words: the key, see `nftui.probe.parse`; start_ns, last_ns: UTC of the first and the last packet; sequence: number
 of the flow since the start; expires: UTC seconds, 0 for at once; interface: where the first packet came in; label:
-IPv6 flow labels; flags: TCP control bits; tos: of the first packet each way; reason: a `Reason`.
+IPv6 flow labels; flags: TCP control bits; tos: of the first packet each way; reason: a `Reason`; first: direction of the first packet.
 
 One row lies in two or three cache lines, so that a flow is fetched and stored at once: a column each would
 cost a cache miss each.
@@ -65,6 +66,11 @@ _ROW = np.dtype(f"V{FLOW.itemsize}")
 
 Flows = NDArray[np.void]
 """Array of `FLOW`."""
+
+
+def take(flows: Flows, rows: Rows) -> Flows:
+    """Copies of some flows."""
+    return flows.view(_ROW).take(rows).view(FLOW)
 
 
 def protocol_of(flows: Flows) -> NDArray[np.uint8]:
@@ -197,6 +203,7 @@ class FlowTable:
         flows["start_ns"] = block.time_ns(origin[first])
         flows["expires"] = 1
         flows["interface"] = block.interface
+        flows["first"] = packets.reverse[first]
         number_of = np.empty(len(first), np.int64)
         number_of[np.argsort(first)] = np.arange(len(first))
         flows["sequence"] = self._next_sequence + number_of
