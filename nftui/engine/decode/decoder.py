@@ -1,0 +1,322 @@
+"""The decoder: blocks of datagrams in, flow batches and counts out.
+
+Pure: no threads, sockets, clocks or files. Whatever the bytes are, `Decoder.decode` returns; every datagram and
+every record ends up in exactly one counter (`nftui.engine.counters`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nftui import text
+from nftui.engine.batch import FlowBatch, Mask
+from nftui.engine.counters import Counts, add
+from nftui.engine.decode import messages as message_formats
+from nftui.engine.decode import netflow5
+from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire
+from nftui.engine.decode.finish import Finisher
+from nftui.engine.decode.layouts import LayoutTable
+from nftui.engine.decode.messages import MessageDecoder
+from nftui.engine.decode.options import Options
+from nftui.engine.decode.rows import Messages
+from nftui.engine.decode.sequence import Sequences
+from nftui.engine.decode.sessions import Domains, Sessions
+from nftui.engine.decode.status import ExporterStatus, SamplingStatus, TemplateStatus
+from nftui.engine.decode.tally import Tally
+from nftui.engine.decode.templates import TemplateStore
+from nftui.engine.decode.waiting import WaitingSets
+from nftui.engine.limits import DEFAULT, Limits
+
+_HEADERS = {1: 16, 5: 24, 7: 24, 9: 20, 10: 16}
+"""Bytes of the header by version."""
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What a block held.
+
+    Attributes:
+        batches: the flows, one batch per group of layouts.
+        counts: amounts for the whole program.
+        by_exporter: the same by exporter address.
+    """
+
+    batches: list[FlowBatch] = field(default_factory=list)
+    counts: Counts = field(default_factory=dict)
+    by_exporter: dict[str, Counts] = field(default_factory=dict)
+
+
+class Decoder:
+    """Decodes NetFlow v1, v5, v7, v9 and IPFIX, and remembers what exporters announced.
+
+    Not thread-safe, except that `session` may be called from one other thread and `exporters` from any.
+
+    Args:
+        limits: bounds of everything that a sender could make grow.
+        static_sampling: exporter address or network to sampling rate, as nfcapd -s: positive where none was
+            announced, negative in any case.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT, static_sampling: Mapping[str, int] | None = None) -> None:
+        self._limits = limits
+        self._sessions = Sessions(limits)
+        self._domains = Domains(limits)
+        self._layouts = LayoutTable(limits)
+        self._templates = TemplateStore(limits, self._layouts, self._domains)
+        self._waiting = WaitingSets(limits)
+        self._options = Options(limits, self._domains, self._sessions, static_sampling)
+        self._sequences = Sequences(self._domains)
+        self._header_rates: dict[int, int] = {}
+        self._counts: dict[str, Counts] = {}
+
+    def session(self, address: int, port: int) -> int:
+        """Index of a transport session for `DatagramBlock.session`, made if it is new.
+
+        Args:
+            address: 128 bits, IPv4 mapped.
+            port: UDP port.
+        """
+        return self._sessions.find(address, port)
+
+    def decode(self, block: DatagramBlock) -> Decoded:
+        """Decode a block. Never raises for any content of the datagrams."""
+        if not len(block):
+            return Decoded()
+        slots = self._sessions.slots(block.session.copy())
+        known, ranks = np.unique(slots, return_inverse=True)
+        labels = [self._sessions.session(slot).label if slot >= 0 else "unknown" for slot in known.tolist()]
+        self._evict(block, slots)
+        tally = Tally(labels)
+        try:
+            batches = self._decode(block, slots, ranks, tally)
+        except Exception:  # noqa: BLE001 - the promise of this class; tests assert that it never happens
+            tally = Tally(labels)
+            tally.many("datagrams.received", ranks)
+            tally.many("bytes.received", ranks, block.length)
+            tally.many("datagrams.rejected.bug", ranks)
+            tally.one("decoder_bug", 0)
+            batches = []
+        self._layouts.reclaim()
+        return self._decoded(batches, tally)
+
+    def _decoded(self, batches: list[FlowBatch], tally: Tally) -> Decoded:
+        decoded = Decoded(batches, tally.counts(), tally.by_exporter())
+        for label, counts in decoded.by_exporter.items():
+            add(self._counts.setdefault(label, {}), counts)
+        return decoded
+
+    def _decode(self, block: DatagramBlock, slots: Ints, ranks: Ints, tally: Tally) -> list[FlowBatch]:
+        tally.many("datagrams.received", ranks)
+        tally.many("bytes.received", ranks, block.length)
+        data = block.data
+        if len(data) < int((block.offset + block.length).max()) + SPARE_BYTES:
+            data = np.concatenate([data, np.zeros(SPARE_BYTES, np.uint8)])
+        wire = Wire(data)
+        here = slots >= 0
+        tally.many("datagrams.rejected.session", ranks[~here])
+        empty = here & (block.length == 0)
+        tally.many("datagrams.rejected.empty", ranks[empty])
+        version = wire.u2[block.offset].astype(np.int64)
+        short = here & ~empty & (block.length < 2)
+        usable = here & (block.length >= 2)
+        self._sessions.last_ms[slots[here]] = block.received_ms[here]
+        batches: list[FlowBatch] = []
+        for number in np.unique(version[usable]).tolist():
+            mine = usable & (version == number)
+            header = _HEADERS.get(number)
+            if header is None:
+                tally.many("datagrams.rejected.version", ranks[mine])
+                continue
+            enough = mine & (block.length >= header)
+            short |= mine & ~enough
+            chosen = np.flatnonzero(enough)
+            if len(chosen):
+                batches += self._decode_version(wire, number, block, chosen, slots[chosen], ranks[chosen], tally)
+        tally.many("datagrams.rejected.short", ranks[short])
+        for batch in batches:
+            self._settle(batch, tally)
+        return batches
+
+    @staticmethod
+    def _settle(batch: FlowBatch, tally: Tally) -> None:
+        """Place for the sums over all versions."""
+
+    def _decode_version(
+        self, wire: Wire, version: int, block: DatagramBlock, chosen: Ints, slots: Ints, ranks: Ints, tally: Tally
+    ) -> list[FlowBatch]:
+        offset, length, received = block.offset[chosen], block.length[chosen], block.received_ms[chosen]
+        if version in netflow5.FORMATS:
+            return self._decode_fixed_format(wire, version, offset, length, received, slots, ranks, tally)
+        domain, sequence, export_ms, uptime, end = message_formats.read_headers(wire, version, offset, length)
+        header = message_formats.HEADER_BYTES[version]
+        good = end - offset >= header
+        if not good.all():
+            tally.many("datagrams.rejected.header", ranks[~good])
+            keep = np.flatnonzero(good)
+            if not len(keep):
+                return []
+            offset, length, received, slots, ranks = (a[keep] for a in (offset, length, received, slots, ranks))
+            domain, sequence, export_ms, uptime, end = (a[keep] for a in (domain, sequence, export_ms, uptime, end))
+        tally.many("datagrams.decoded", ranks)
+        tally.many("datagrams.trailing", ranks[end < offset + length])
+        if version == 10:
+            tally.many("datagrams.truncated", ranks[wire.u2[offset + 2] > length])
+        domains = self._domains.find(slots, version, domain)
+        messages = Messages(wire, version, ranks, slots, domains, received, export_ms, uptime)
+        finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
+        decoder = MessageDecoder(
+            self._layouts, self._templates, self._waiting, self._options, finisher, self._limits, tally
+        )
+        batches, units, known = decoder.decode(messages, offset + header, end)
+        self._flows_in(batches, messages, tally)
+        if version == 9:
+            units, known = np.ones_like(units), np.ones_like(known)
+        self._follow(messages, sequence, units, known, version == 9, tally)
+        return batches
+
+    def _flows_in(self, batches: list[FlowBatch], messages: Messages, tally: Tally) -> None:
+        if batches:
+            self._sessions.blocks[np.unique(messages.session)] += 1
+
+    def _follow(
+        self, messages: Messages, sequence: Ints, units: Ints, known: Ints, has_uptime: bool, tally: Tally
+    ) -> None:
+        uptime = messages.uptime if has_uptime else None
+        self._sequences.check(messages.slot, sequence, units, known, uptime, messages.received_ms, messages.rank, tally)
+        self._domains.uptime[messages.slot] = messages.uptime
+        self._domains.last_ms[messages.slot] = messages.received_ms
+        self._domains.export_ms[messages.slot] = messages.export_ms
+        self._domains.flows[messages.slot] += units > 0
+
+    def _decode_fixed_format(
+        self, wire: Wire, version: int, offset: Ints, length: Ints, received: Ints, slots: Ints, ranks: Ints,
+        tally: Tally,
+    ) -> list[FlowBatch]:  # fmt: skip
+        form = netflow5.FORMATS[version]
+        headers = netflow5.read_headers(wire, form, offset, length)
+        tally.many("datagrams.decoded", ranks)
+        tally.many("datagrams.count_mismatch", ranks[headers.count != headers.claimed])
+        tally.many("datagrams.trailing", ranks[headers.count * form.record.itemsize + form.header < length])
+        domains = self._domains.find(slots, version, headers.domain)
+        messages = Messages(wire, version, ranks, slots, domains, received, headers.export_ms, headers.uptime)
+        tally.many("records.seen", ranks, headers.count)
+        limit = self._limits.records_per_datagram
+        count = headers.count
+        if int(count.max()) > limit:
+            over = count > limit
+            tally.many("records.skipped.too_many", ranks[over], count[over])
+            headers.count = np.where(over, 0, count)
+        batches: list[FlowBatch] = []
+        if headers.count.any():
+            rows = netflow5.read_rows(messages, form, headers, offset)
+            tally.many("records.flows", ranks, headers.count)
+            finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
+            batches.append(finisher.finish(rows, headers.sampling if form.engine else None))
+            self._flows_in(batches, messages, tally)
+        for slot, rate in zip(
+            domains[headers.sampling > 0].tolist(), headers.sampling[headers.sampling > 0].tolist(), strict=True
+        ):
+            self._header_rates[slot] = rate
+        if form.sequenced:
+            self._follow(messages, headers.sequence, count, np.ones_like(count), True, tally)
+        return batches
+
+    # -- forgetting
+
+    def _evict(self, block: DatagramBlock, slots: Ints) -> None:
+        """Make room before a block: sessions above the limit, and domains for as many new ones as it may bring."""
+        surplus = self._sessions.surplus()
+        if surplus:
+            present = set(slots.tolist())
+            for slot in surplus:
+                if slot not in present:
+                    self._forget_session(slot)
+        for slot in self._domains.surplus(len(block)):
+            self._forget_domain(slot)
+
+    def _forget_session(self, slot: int) -> None:
+        for domain in self._domains.of_session(slot):
+            self._forget_domain(domain)
+        session = self._sessions.forget(slot)
+        self._counts.pop(session.label, None)
+
+    def _forget_domain(self, slot: int) -> None:
+        self._templates.drop_domain(slot)
+        self._waiting.drop_domain(slot)
+        self._options.drop_domain(slot)
+        self._sequences.drop_domain(slot)
+        self._header_rates.pop(slot, None)
+        self._domains.forget(slot)
+
+    def expire(self, now_ms: int) -> Decoded:
+        """Forget idle templates and data sets that waited too long, and count settled sequence gaps as lost.
+
+        To be called every second or so.
+
+        Args:
+            now_ms: UTC milliseconds.
+        """
+        in_use = self._sessions.in_use()
+        rank_of = {slot: rank for rank, slot in enumerate(in_use)}
+        tally = Tally([self._sessions.session(slot).label for slot in in_use])
+        for item in self._waiting.expire(now_ms):
+            tally.one("sets.waiting_expired", rank_of[item.session])
+        for template in self._templates.expire(now_ms):
+            tally.one("templates.expired", rank_of[template.session])
+        for domain, lost in self._sequences.expire(now_ms):
+            tally.one("sequence.lost", rank_of[int(self._domains.session[domain])], lost)
+        self._layouts.reclaim()
+        return self._decoded([], tally)
+
+    # -- status
+
+    def exporters(self) -> list[ExporterStatus]:
+        """What is known of each exporter, by address and port."""
+        found = [self._status(slot) for slot in self._sessions.in_use()]
+        return sorted(found, key=lambda item: (text.parse_address(item.address), item.port))
+
+    def _status(self, slot: int) -> ExporterStatus:
+        session = self._sessions.session(slot)
+        domains = self._domains.of_session(slot)
+        templates = []
+        for item in self._templates.of_session(slot):
+            domain = item.key >> 16
+            templates.append(
+                TemplateStatus(
+                    int(self._domains.version[domain]), int(self._domains.domain[domain]), item.key & 0xFFFF,
+                    item.fields, item.options, item.first_ms, item.refreshed_ms,
+                )
+            )  # fmt: skip
+        latest = max(domains, key=lambda domain: int(self._domains.last_ms[domain]), default=None)
+        skew = 0 if latest is None else int(self._domains.export_ms[latest]) - int(self._domains.last_ms[latest])
+        return ExporterStatus(
+            session.label,
+            session.port,
+            tuple(sorted({int(self._domains.version[domain]) for domain in domains})),
+            tuple(sorted((int(self._domains.version[d]), int(self._domains.domain[d])) for d in domains)),
+            tuple(templates),
+            self._waiting.count_of_session(slot),
+            tuple(self._sampling(slot, domains)),
+            int(self._sessions.last_ms[slot]),
+            skew,
+            dict(self._counts.get(session.label, {})),
+        )
+
+    def _sampling(self, slot: int, domains: list[int]) -> list[SamplingStatus]:
+        out = []
+        for domain in domains:
+            number = int(self._domains.domain[domain])
+            table = self._options.of_domain(domain)
+            if table is not None:
+                out += [SamplingStatus(number, key, rate, "options") for key, rate in list(table.rates.items())]
+                if table.general:
+                    out.append(SamplingStatus(number, None, table.general, "options"))
+            if domain in self._header_rates:
+                out.append(SamplingStatus(number, None, self._header_rates[domain], "header"))
+        static = self._options.static_rate(slot)
+        if static:
+            out.append(SamplingStatus(0, None, abs(static), "configuration"))
+        return out

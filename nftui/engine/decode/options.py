@@ -1,0 +1,407 @@
+"""What exporters tell about themselves in options data: samplers, names, the start of their clock.
+
+Samplers come as v9 options (elements 34, 48 to 50, RFC 3954 and Cisco's Sampled NetFlow) or as PSAMP selectors
+(302 to 311, RFC 5476 and 5477), keyed by sampler id, by interface (scope) or by nothing. Names of interfaces
+(82, 83) and applications (94 to 96, RFC 6759) are joined into the flow records at decode.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import TypeVar
+
+import numpy as np
+
+from nftui import text
+from nftui.engine.batch import TextColumn
+from nftui.engine.decode.datagrams import Ints
+from nftui.engine.decode.layout import SCOPE_PEN, VARIABLE, FieldSpec
+from nftui.engine.decode.layouts import Shape
+from nftui.engine.decode.rows import Rows
+from nftui.engine.decode.sessions import Domains, Sessions
+from nftui.engine.limits import Limits
+from nftui.engine.schema import Quality
+from nftui.text import V4_PREFIX
+
+_Value = TypeVar("_Value", int, str)
+
+_SCOPE_INTERFACE = (SCOPE_PEN, 2)
+_INTERFACES = (_SCOPE_INTERFACE, (0, 10), (0, 14), (0, 252), (0, 253))
+_SAMPLERS = ((0, 48), (0, 302))
+
+
+@dataclass(slots=True)
+class Announced:
+    """Options of one observation domain.
+
+    Attributes:
+        rates: sampler or selector id to rate.
+        interface_rates: interface index to rate.
+        general: rate for all flows of the domain, 0 when none was announced.
+        interfaces: interface index to name.
+        applications: application id to name.
+        sets: latest options set per template, to see repetitions at once.
+    """
+
+    rates: dict[int, int] = field(default_factory=dict)
+    interface_rates: dict[int, int] = field(default_factory=dict)
+    general: int = 0
+    interfaces: dict[int, str] = field(default_factory=dict)
+    applications: dict[int, str] = field(default_factory=dict)
+    sets: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def size(self) -> int:
+        """Entries counted against the limits."""
+        return len(self.rates) + len(self.interface_rates) + len(self.interfaces) + len(self.applications)
+
+
+def records(raw: bytes, specs: list[FieldSpec]) -> Iterator[list[bytes]]:
+    """Values of each record of a set, field by field; a record that does not fit ends the set."""
+    position = 0
+    least = sum(1 if spec.length == VARIABLE else spec.length for spec in specs)
+    while position + least <= len(raw):
+        values = []
+        for spec in specs:
+            length = spec.length
+            if length == VARIABLE:
+                length = raw[position] if position < len(raw) else 0
+                position += 1
+                if length == 255:
+                    length = int.from_bytes(raw[position : position + 2], "big")
+                    position += 2
+            values.append(raw[position : position + length])
+            position += length
+        if position > len(raw):
+            return
+        yield values
+
+
+def announced_rate(values: Mapping[tuple[int, int], bytes]) -> int:
+    """Sampling rate that an options record announces, 0 for none.
+
+    305 and 306 are packets taken and packets left out: (taken + left) / taken. 309 and 310 are n out of N, 311 is
+    a probability.
+    """
+
+    def number(element: int) -> int:
+        raw = values.get((0, element), b"")
+        return int.from_bytes(raw, "big") if len(raw) <= 8 else 0
+
+    for element in (34, 50):
+        if number(element):
+            return number(element)
+    taken, left = number(305), number(306)
+    if taken:
+        return round((taken + left) / taken) if (0, 306) in values else taken
+    if number(309):
+        return max(1, round(number(310) / number(309)))
+    raw = values.get((0, 311), b"")
+    if len(raw) in {4, 8}:
+        (probability,) = struct.unpack(">f" if len(raw) == 4 else ">d", raw)
+        if 0 < probability <= 1:
+            return min(round(1 / probability), 1 << 62)
+    return 0
+
+
+class Options:
+    """Options of all domains, and the join of their content into rows.
+
+    Args:
+        limits: bounds of the tables.
+        domains: slots; `boot_ms` is kept there.
+        sessions: slots of transport sessions.
+        static_sampling: exporter address or network to rate, as nfcapd -s: a positive rate is used where none was
+            announced, a negative one in any case.
+    """
+
+    def __init__(
+        self, limits: Limits, domains: Domains, sessions: Sessions, static_sampling: Mapping[str, int] | None
+    ) -> None:
+        self._limits = limits
+        self._domains = domains
+        self._sessions = sessions
+        self._announced: dict[int, Announced] = {}
+        self._entries = 0
+        self._static = sorted(
+            ((ip_network(network, strict=False), rate) for network, rate in (static_sampling or {}).items()),
+            key=lambda item: -item[0].prefixlen,
+        )
+        self._static_of: dict[int, int] = {}
+
+    def of_domain(self, slot: int) -> Announced | None:
+        """What a domain announced, None if nothing."""
+        return self._announced.get(slot)
+
+    def static_rate(self, session_slot: int) -> int:
+        """Configured rate of a session, 0 for none; the longest matching network counts."""
+        if not self._static:
+            return 0
+        address = self._sessions.session(session_slot).address
+        rate = self._static_of.get(address)
+        if rate is None:
+            version = 4 if address >> 32 == V4_PREFIX >> 32 else 6
+            value = address & 0xFFFFFFFF if version == 4 else address
+            rate = 0
+            for network, configured in self._static:
+                if network.version == version and value >> (network.max_prefixlen - network.prefixlen) == int(
+                    network.network_address
+                ) >> (network.max_prefixlen - network.prefixlen):
+                    rate = configured
+                    break
+            if len(self._static_of) >= self._limits.exporters:
+                self._static_of.clear()
+            self._static_of[address] = rate
+        return rate
+
+    def repeated(self, slot: int, layout: int, raw: bytes) -> bool:
+        """Whether the domain sent exactly this options set before, and nothing else by this template since."""
+        table = self._announced.get(slot)
+        return table is not None and table.sets.get((layout, len(raw))) == hash(raw)
+
+    @staticmethod
+    def count(raw: bytes, shape: Shape) -> int:
+        """Number of records in an options data set."""
+        return sum(1 for _ in records(raw, shape.specs())) if shape.variable else len(raw) // shape.size
+
+    def learn(self, slot: int, layout: int, specs: list[FieldSpec], raw: bytes) -> int:
+        """Take over an options data set.
+
+        Args:
+            slot: domain slot.
+            layout: number of its layout.
+            specs: its fields.
+            raw: its records.
+
+        Returns:
+            How many entries found no room.
+        """
+        table = self._announced.setdefault(slot, Announced())
+        before = table.size()
+        refused = 0
+        for values in records(raw, specs):
+            found: dict[tuple[int, int], bytes] = {}
+            for spec, value in zip(specs, values, strict=True):
+                found.setdefault((spec.pen, spec.element), value)
+            room = table.size() < self._limits.option_entries_per_domain and (
+                self._entries + table.size() - before < self._limits.option_entries
+            )
+            refused += not self._learn_record(slot, table, found, room)
+        self._entries += table.size() - before
+        if len(table.sets) >= 64:
+            table.sets.clear()
+        table.sets[layout, len(raw)] = hash(raw)
+        return refused
+
+    def _learn_record(self, slot: int, table: Announced, found: dict[tuple[int, int], bytes], room: bool) -> bool:
+        """Take over one record; False when something found no room."""
+        interface = _number(found, _INTERFACES)
+        kept = True
+
+        def put(target: dict[int, _Value], key: int, value: _Value) -> None:
+            nonlocal kept
+            if room or key in target:
+                target[key] = value
+            else:
+                kept = False
+
+        rate = announced_rate(found)
+        if rate:
+            sampler = _number(found, _SAMPLERS)
+            if sampler is not None:
+                put(table.rates, sampler, rate)
+            elif _SCOPE_INTERFACE in found or ((0, 10) in found and interface is not None):
+                put(table.interface_rates, interface or 0, rate)
+            else:
+                table.general = rate
+        name = found.get((0, 82)) or found.get((0, 83))
+        if name is not None and interface is not None:
+            put(table.interfaces, interface, text.clean(name, self._limits.text_bytes))
+        application = _number(found, ((0, 95),))
+        if application is not None and (0, 96) in found:
+            put(table.applications, application, text.clean(found[0, 96], self._limits.text_bytes))
+        boot = _number(found, ((0, 160),))
+        if boot and boot < 1 << 62:
+            self._domains.boot_ms[slot] = boot
+        return kept
+
+    def drop_domain(self, slot: int) -> None:
+        """Forget a domain."""
+        table = self._announced.pop(slot, None)
+        if table is not None:
+            self._entries -= table.size()
+
+    # -- join
+
+    def boot_of(self, rows: Rows) -> Ints | None:
+        """When each row's exporter had sysUptime 0, -1 where unknown."""
+        return self._domains.boot_ms[rows.messages.slot][rows.message]
+
+    def rates(self, rows: Rows, header_rate: Ints | None) -> Ints | None:
+        """Sampling rate of each row, 0 where nobody said; None when nobody said for any.
+
+        In order: the record's own elements, sampler id, interface, the domain's general rate, domain 0's (RFC
+        7011 section 3.1: it speaks for the whole exporter), the header's, the configured one.
+
+        Args:
+            rows: gets quality flags.
+            header_rate: rate of the v5 header by datagram.
+        """
+        rates = np.zeros(rows.length, np.int64)
+        known = self._record_rates(rows, rates)
+        known |= self._sampler_rates(rows, rates)
+        sessions = rows.messages.session
+        static = {slot: self.static_rate(slot) for slot in np.unique(sessions).tolist()} if self._static else {}
+        if header_rate is not None and header_rate.any():
+            rates = np.where(rates > 0, rates, header_rate[rows.message])
+            known = True
+        for slot, rate in static.items():
+            mine = (sessions == slot)[rows.message]
+            if rate < 0:
+                rates[mine] = -rate
+            elif rate > 0:
+                rates[mine & (rates == 0)] = rate
+            known |= bool(rate)
+        if not known or not rates.any():
+            return None
+        over = rates > self._limits.sampling_rate
+        if over.any():
+            rows.flag(over, Quality.RATE_CLAMPED)
+            rates[over] = self._limits.sampling_rate
+        return rates
+
+    @staticmethod
+    def _record_rates(rows: Rows, rates: Ints) -> bool:
+        def column(element: int) -> Ints | None:
+            values = rows.values.get(f"rate.{element}")
+            if values is None:
+                return None
+            out = np.minimum(values.astype(np.uint64), np.uint64(1 << 40)).view(np.int64)
+            valid = rows.valid.get(f"rate.{element}")
+            return out if valid is None else np.where(valid, out, 0)
+
+        known = False
+        taken, left, size, population = column(305), column(306), column(309), column(310)
+        found = [column(34), column(50)]
+        if taken is not None:
+            found.append(taken if left is None else np.where(taken > 0, (taken + left) // np.maximum(taken, 1), 0))
+        if size is not None and population is not None:
+            found.append(np.where(size > 0, population // np.maximum(size, 1), 0))
+        for values in found:
+            if values is not None:
+                rates[:] = np.where(rates > 0, rates, values)
+                known = True
+        return known
+
+    def _sampler_rates(self, rows: Rows, rates: Ints) -> bool:
+        slots = np.unique(rows.messages.slot).tolist()
+        tables = {slot: table for slot in slots if (table := self._announced.get(slot)) is not None}
+        general = {slot: self._general(slot) for slot in slots}
+        known = False
+        sampler = rows.values.get("sampler_id")
+        if sampler is not None:
+            valid = rows.valid.get("sampler_id")
+            named = (sampler != 0) & (rates == 0) if valid is None else (sampler != 0) & (rates == 0) & valid
+            if named.any():
+                known |= self._by_sampler(rows, rates, np.flatnonzero(named), tables, general)
+        if any(table.interface_rates for table in tables.values()) and "in_if" in rows.values:
+            open_rows = np.flatnonzero(rates == 0)
+            found = self._look_up(rows, open_rows, rows.values["in_if"], lambda slot, key: _rate_of(tables, slot, key))
+            rates[open_rows] = found
+            known |= bool(found.any())
+        if any(general.values()):
+            by_message = np.array([general[slot] for slot in rows.messages.slot.tolist()], np.int64)
+            rates[:] = np.where(rates > 0, rates, by_message[rows.message])
+            known = True
+        return known
+
+    def _by_sampler(
+        self, rows: Rows, rates: Ints, named: Ints, tables: dict[int, Announced], general: dict[int, int]
+    ) -> bool:
+        def rate(slot: int, key: int) -> int:
+            table = tables.get(slot)
+            return table.rates.get(key, 0) if table is not None else 0
+
+        found = self._look_up(rows, named, rows.values["sampler_id"], rate)
+        rates[named] = found
+        silent = named[found == 0]
+        if len(silent):
+            slots = rows.messages.slot[rows.message[silent]]
+            fallback = np.array([slot for slot in set(slots.tolist()) if general[slot]], np.int64)
+            unknown = np.zeros(rows.length, np.bool_)
+            unknown[silent[~np.isin(slots, fallback)]] = True
+            if unknown.any():
+                rows.flag(unknown, Quality.RATE_UNKNOWN)
+        return bool(found.any())
+
+    def _general(self, slot: int) -> int:
+        table = self._announced.get(slot)
+        if table is not None and table.general:
+            return table.general
+        if not self._announced or int(self._domains.domain[slot]) == 0:
+            return 0
+        whole = self._domains.lookup(int(self._domains.session[slot]), int(self._domains.version[slot]), 0)
+        table = self._announced.get(whole)
+        return table.general if table is not None else 0
+
+    @staticmethod
+    def _look_up(rows: Rows, chosen: Ints, values: np.ndarray, ask: Callable[[int, int], int]) -> Ints:  # type: ignore[type-arg]
+        """Answer of `ask(domain slot, value)` for the chosen rows, asked once per distinct pair."""
+        keys = rows.messages.slot[rows.message[chosen]] << 32 | values[chosen].astype(np.int64)
+        if not len(keys):
+            return keys
+        first = int(keys[0])
+        if (keys == first).all():
+            return np.full(len(keys), ask(first >> 32, first & 0xFFFFFFFF), np.int64)
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        answers = [ask(key >> 32, key & 0xFFFFFFFF) for key in distinct.tolist()]
+        return np.array(answers, np.int64)[inverse]
+
+    def names(self, rows: Rows) -> dict[str, TextColumn]:
+        """Columns of names that options data gave for interfaces and applications."""
+        tables = {
+            slot: table
+            for slot in np.unique(rows.messages.slot).tolist()
+            if (table := self._announced.get(slot)) is not None and (table.interfaces or table.applications)
+        }
+        out: dict[str, TextColumn] = {}
+        if not tables:
+            return out
+        for column, key, kind in (
+            ("in_if_name", "in_if", "interfaces"),
+            ("out_if_name", "out_if", "interfaces"),
+            ("application_name", "application_id", "applications"),
+        ):
+            values = rows.values.get(key)
+            if values is None or not any(getattr(table, kind) for table in tables.values()):
+                continue
+            pool: dict[str, int] = {}
+
+            def code(slot: int, number: int, kind: str = kind, pool: dict[str, int] = pool) -> int:
+                table = tables.get(slot)
+                name = getattr(table, kind).get(number) if table is not None else None
+                return -1 if name is None else pool.setdefault(name, len(pool))
+
+            chosen = np.arange(rows.length)
+            codes = self._look_up(rows, chosen, values.astype(np.int64) & 0xFFFFFFFF, code).astype(np.int32)
+            valid = rows.valid.get(key)
+            if valid is not None:
+                codes[~valid] = -1
+            if pool:
+                out[column] = TextColumn(codes, list(pool))
+        return out
+
+
+def _number(found: Mapping[tuple[int, int], bytes], keys: tuple[tuple[int, int], ...]) -> int | None:
+    for key in keys:
+        raw = found.get(key)
+        if raw is not None and 1 <= len(raw) <= 8:
+            return int.from_bytes(raw, "big")
+    return None
+
+
+def _rate_of(tables: Mapping[int, Announced], slot: int, interface: int) -> int:
+    table = tables.get(slot)
+    return table.interface_rates.get(interface, 0) if table is not None else 0

@@ -1,0 +1,211 @@
+"""Who sends: transport sessions and their observation domains, in arrays indexed by slot.
+
+A slot is reused after its owner was forgotten. State that is needed for every datagram lies in NumPy arrays, so
+that a block from a thousand exporters costs a gather and not a thousand lookups.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from nftui.engine.decode.datagrams import Ints, Session
+from nftui.engine.limits import Limits
+
+_SLOT_BITS = 20
+_SLOT_MASK = (1 << _SLOT_BITS) - 1
+_RESERVE = 8192
+"""Sessions that may be met before `evict` runs: more than the datagrams that can wait in the receive queue."""
+
+UNKNOWN_SESSION = -1
+"""Index given when every slot is taken; its datagrams are rejected."""
+
+
+def _signed(half: int) -> int:
+    return half - (1 << 64) if half >> 63 else half
+
+
+class Sessions:
+    """Transport sessions, keyed by address and port, bounded by `limits.exporters`.
+
+    `find` may be called from another thread than the rest: it only adds. Established sessions (that delivered
+    flows in more than one block) are kept before others, so that invented sources cannot push a real one out.
+
+    Attributes:
+        address_hi, address_lo: halves of the 128-bit address by slot.
+        last_ms: reception of the last datagram by slot.
+        blocks: blocks with flows by slot.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        capacity = min(limits.exporters + _RESERVE, _SLOT_MASK)
+        self._limit = limits.exporters
+        self._index: dict[tuple[int, int], int] = {}
+        self._sessions: dict[int, Session] = {}
+        self._free: deque[int] = deque(range(capacity))
+        self._generation = np.zeros(capacity, np.int64)
+        self._alive = np.zeros(capacity, np.bool_)
+        self.address_hi = np.zeros(capacity, np.int64)
+        self.address_lo = np.zeros(capacity, np.int64)
+        self.last_ms = np.zeros(capacity, np.int64)
+        self.blocks = np.zeros(capacity, np.int64)
+
+    def find(self, address: int, port: int) -> int:
+        """Index of the session, made if it is new; `UNKNOWN_SESSION` when no slot is free."""
+        index = self._index.get((address, port))
+        if index is not None:
+            return index
+        if not self._free:
+            return UNKNOWN_SESSION
+        slot = self._free.popleft()
+        index = int(self._generation[slot]) << _SLOT_BITS | slot
+        self.address_hi[slot] = _signed(address >> 64)
+        self.address_lo[slot] = _signed(address & 0xFFFFFFFFFFFFFFFF)
+        self.last_ms[slot] = self.blocks[slot] = 0
+        self._sessions[slot] = Session(index, address, port)
+        self._alive[slot] = True
+        self._index[address, port] = index
+        return index
+
+    def slots(self, indexes: Ints) -> Ints:
+        """Slot of each index, -1 where the session was forgotten since or never existed."""
+        slots = indexes & _SLOT_MASK
+        slots[(indexes < 0) | (slots >= len(self._generation))] = -1
+        known = slots >= 0
+        current = self._alive[slots] & (self._generation[slots] == indexes >> _SLOT_BITS)
+        slots[~(known & current)] = -1
+        return slots
+
+    def session(self, slot: int) -> Session:
+        """The session in a slot that is in use."""
+        return self._sessions[slot]
+
+    def in_use(self) -> list[int]:
+        """Slots in use."""
+        return list(self._sessions)
+
+    def surplus(self) -> list[int]:
+        """Slots to forget: the longest silent ones above the limit, established ones last."""
+        count = len(self._sessions) - self._limit
+        if count <= 0:
+            return []
+        slots = np.array(list(self._sessions), np.int64)
+        order = np.lexsort((self.last_ms[slots], self.blocks[slots] > 1))
+        return slots[order[:count]].tolist()  # type: ignore[no-any-return]
+
+    def forget(self, slot: int) -> Session:
+        """Free a slot; indexes given out for it are no longer valid."""
+        session = self._sessions.pop(slot)
+        del self._index[session.address, session.port]
+        self._generation[slot] += 1
+        self._alive[slot] = False
+        self._free.append(slot)
+        return session
+
+
+class Domains:
+    """Observation domains, keyed by session slot, version and domain id, bounded by `limits.domains`.
+
+    Attributes:
+        session: session slot by domain slot, -1 for free slots.
+        version: 5, 9 or 10.
+        domain: observation domain id, source id, or engine type and id.
+        last_ms: reception of the last datagram.
+        export_ms: export time of the last datagram.
+        flows: flows decoded.
+        expected: next sequence number, -1 when unknown.
+        generation: raised when a template of the domain is replaced or removed.
+        uptime: sysUptime of the last datagram, -1 before the first.
+        boot_ms: for IPFIX, when sysUptime was 0 by options data (element 160), -1 when unknown.
+    """
+
+    _ARRAYS = (
+        "session",
+        "version",
+        "domain",
+        "last_ms",
+        "export_ms",
+        "flows",
+        "expected",
+        "generation",
+        "uptime",
+        "boot_ms",
+    )
+
+    def __init__(self, limits: Limits) -> None:
+        self._limit = limits.domains
+        self._slots: dict[tuple[int, int], int] = {}
+        self._free: deque[int] = deque()
+        self.session = np.zeros(0, np.int64)
+        self.version = np.zeros(0, np.int64)
+        self.domain = np.zeros(0, np.int64)
+        self.last_ms = np.zeros(0, np.int64)
+        self.export_ms = np.zeros(0, np.int64)
+        self.flows = np.zeros(0, np.int64)
+        self.expected = np.zeros(0, np.int64)
+        self.generation = np.zeros(0, np.int64)
+        self.uptime = np.zeros(0, np.int64)
+        self.boot_ms = np.zeros(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def find(self, sessions: Ints, version: int, domains: Ints) -> Ints:
+        """Slot of each (session slot, version, domain id), made where new."""
+        keys = sessions << 32 | domains
+        first = int(keys[0])
+        if (keys == first).all():
+            return np.full(len(keys), self._find(first, version), np.int64)
+        get = self._slots.get
+        slots = [get((key, version), -1) for key in keys.tolist()]
+        out = np.array(slots, np.int64)
+        for place in np.flatnonzero(out < 0).tolist():
+            out[place] = self._find(int(keys[place]), version)
+        return out
+
+    def lookup(self, session: int, version: int, domain: int) -> int:
+        """Slot of a domain, -1 if it was never seen."""
+        return self._slots.get((session << 32 | domain, version), -1)
+
+    def _find(self, key: int, version: int) -> int:
+        slot = self._slots.get((key, version))
+        if slot is not None:
+            return slot
+        if not self._free:
+            self._grow()
+        slot = self._slots[key, version] = self._free.popleft()
+        self.session[slot], self.version[slot], self.domain[slot] = key >> 32, version, key & 0xFFFFFFFF
+        self.last_ms[slot] = self.export_ms[slot] = self.flows[slot] = 0
+        self.expected[slot] = -1
+        self.uptime[slot] = self.boot_ms[slot] = -1
+        return slot
+
+    def _grow(self) -> None:
+        old = len(self.session)
+        more = max(64, old)
+        for name in self._ARRAYS:
+            setattr(self, name, np.concatenate([getattr(self, name), np.full(more, -1, np.int64)]))
+        self.generation[old:] = 0
+        self._free.extend(range(old, old + more))
+
+    def of_session(self, session: int) -> list[int]:
+        """Slots of the domains of a session."""
+        return np.flatnonzero(self.session == session).tolist()  # type: ignore[no-any-return]
+
+    def surplus(self, coming: int) -> list[int]:
+        """Slots to forget so that `coming` new domains fit: the longest silent, those with flows last."""
+        count = len(self._slots) + coming - self._limit
+        if count <= 0:
+            return []
+        slots = np.flatnonzero(self.session >= 0)
+        order = np.lexsort((self.last_ms[slots], self.flows[slots] > 0))
+        return slots[order[: min(count + self._limit // 16, len(slots))]].tolist()  # type: ignore[no-any-return]
+
+    def forget(self, slot: int) -> None:
+        """Free a slot."""
+        key = int(self.session[slot]) << 32 | int(self.domain[slot])
+        del self._slots[key, int(self.version[slot])]
+        self.session[slot] = -1
+        self.generation[slot] += 1
+        self._free.append(slot)

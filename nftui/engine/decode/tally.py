@@ -1,0 +1,61 @@
+"""Counts of one block, for all exporters together and for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nftui.engine.counters import Counts
+from nftui.engine.decode.datagrams import Ints
+
+
+class Tally:
+    """Collects amounts per counter and exporter while a block is decoded.
+
+    Args:
+        labels: exporter address of each rank; `rank` arguments index it. Several ranks may share a label.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._sums: dict[str, Ints] = {}
+
+    def one(self, name: str, rank: int, amount: int = 1) -> None:
+        """Add an amount for one exporter."""
+        if amount:
+            self._of(name)[rank] += amount
+
+    def many(self, name: str, ranks: Ints, amounts: Ints | None = None) -> None:
+        """Add 1, or the given amounts, at each rank."""
+        if not len(ranks):
+            return
+        if len(self._labels) == 1:
+            total = len(ranks) if amounts is None else int(amounts.sum())
+            if total:
+                self._of(name)[0] += total
+            return
+        if amounts is None:
+            self._of(name)[:] += np.bincount(ranks, minlength=len(self._labels))
+        else:
+            np.add.at(self._of(name), ranks, amounts)
+
+    def counts(self) -> Counts:
+        """Sums over all exporters; no zeros."""
+        return {name: total for name, sums in self._sums.items() if (total := int(sums.sum()))}
+
+    def by_exporter(self) -> dict[str, Counts]:
+        """Sums per exporter address; no zeros."""
+        out: dict[str, Counts] = {}
+        for name, sums in self._sums.items():
+            ranks = np.flatnonzero(sums)
+            for rank, amount in zip(ranks.tolist(), sums[ranks].tolist(), strict=True):
+                part = out.setdefault(self._labels[rank], {})
+                part[name] = part.get(name, 0) + amount
+        return out
+
+    def _of(self, name: str) -> Ints:
+        sums = self._sums.get(name)
+        if sums is None:
+            sums = self._sums[name] = np.zeros(len(self._labels), np.int64)
+        return sums
