@@ -1,0 +1,146 @@
+"""nftui and nfcapd as child processes, started alike and measured from outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_HERE = Path(__file__).parent
+
+
+@dataclass
+class Usage:
+    """CPU seconds of a process at one moment, in all and of threads named `seal`; peak RSS in MB."""
+
+    cpu: float
+    seal: float
+    rss_mb: float
+
+
+@dataclass
+class Collector:
+    """A running collector.
+
+    Attributes:
+        name: `nftui` or `nfcapd`.
+        port: UDP port.
+        folder: where it stores.
+        process: the child.
+    """
+
+    name: str
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes]
+    whole_cpu: float = field(default=0.0)
+
+    def usage(self) -> Usage:
+        """What it has used so far."""
+        base = Path(f"/proc/{self.process.pid}")
+        cpu = _cpu(base / "stat")
+        seal = 0.0
+        for task in (base / "task").iterdir():
+            try:
+                if (task / "comm").read_text().strip() == "seal":
+                    seal += _cpu(task / "stat")
+            except OSError:
+                continue
+        peak = re.search(r"VmHWM:\s+(\d+) kB", (base / "status").read_text())
+        return Usage(cpu, seal, int(peak[1]) / 1024 if peak else 0.0)
+
+    def socket_state(self) -> tuple[int, int]:
+        """Bytes that wait in the kernel, and datagrams that it dropped."""
+        for table in ("/proc/net/udp", "/proc/net/udp6"):
+            for line in Path(table).read_text().splitlines()[1:]:
+                words = line.split()
+                if int(words[1].rsplit(":", 1)[1], 16) == self.port:
+                    return int(words[4].split(":")[1], 16), int(words[-1])
+        raise RuntimeError(f"{self.name} has no socket on port {self.port}")
+
+    def wait_until_drained(self, seconds: float = 30) -> None:
+        """Until nothing waits in the kernel and the process rests."""
+        end = time.monotonic() + seconds
+        calm, last = 0, -1.0
+        while time.monotonic() < end and calm < 4:
+            time.sleep(0.15)
+            cpu = _cpu(Path(f"/proc/{self.process.pid}/stat"))
+            calm = calm + 1 if self.socket_state()[0] == 0 and cpu - last <= 0.02 else 0
+            last = cpu
+
+    def stop(self) -> None:
+        """End it as an administrator does; `whole_cpu` is then what it used from start to end."""
+        self.process.send_signal(signal.SIGTERM)
+        _, status, usage = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.whole_cpu = usage.ru_utime + usage.ru_stime
+
+    def stored(self) -> tuple[int, int]:
+        """Flow records on disk, and bytes of all files."""
+        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        return (_stored_nftui if self.name == "nftui" else _stored_nfcapd)(self.folder), size
+
+
+def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) -> Collector:
+    """Start a collector on loopback, on one core if `cpu` is given, and wait until it listens.
+
+    Both get the same socket buffer and a slot longer than the run, so that slots end by volume or at the stop only.
+    """
+    folder.mkdir(parents=True)
+    commands = {
+        "nftui": [sys.executable, str(_HERE / "named_threads.py"), "collect", "-p", f"127.0.0.1:{port}", "-l",
+                  str(folder), "-t", "86400", "-B", str(buffer)],
+        "nfcapd": ["nfcapd", "-y", "-w", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400", "-B",
+                   str(buffer)],
+    }  # fmt: skip
+    pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
+    process = subprocess.Popen([*pin, *commands[name]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    collector = Collector(name, port, folder, process)
+    end = time.monotonic() + 20
+    while True:
+        time.sleep(0.1)
+        try:
+            collector.socket_state()
+        except RuntimeError:
+            if process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"{name} did not start: exit code {process.poll()}") from None
+            continue
+        break
+    time.sleep(0.7)
+    return collector
+
+
+def available() -> list[str]:
+    """Collectors that this machine has."""
+    return ["nftui", "nfcapd"] if shutil.which("nfcapd") and shutil.which("nfdump") else ["nftui"]
+
+
+def _cpu(stat: Path) -> float:
+    words = stat.read_text().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / _TICK
+
+
+def _stored_nftui(folder: Path) -> int:
+    from nftui.engine.query.session import Session
+    from nftui.engine.query.sources import find_sources
+
+    session = Session(find_sources([str(folder)]))
+    try:
+        return session.records()
+    finally:
+        session.close()
+
+
+def _stored_nfcapd(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("nfcapd.2*"):
+        said = subprocess.run(["nfdump", "-r", str(path), "-I"], capture_output=True, text=True, check=True).stdout
+        total += int(re.search(r"^Flows: (\d+)$", said, re.MULTILINE)[1])  # type: ignore[index]
+    return total
