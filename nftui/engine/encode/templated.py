@@ -105,6 +105,10 @@ class TemplatedEncoder(ABC):
         assembled.write_headers(self._headers(assembled, export_ms))
         return assembled.datagrams
 
+    def resend_templates(self) -> None:
+        """Send all templates again in front of the next data."""
+        self._refreshed_ms = None
+
     @abstractmethod
     def _headers(self, assembled: Assembled, export_ms: int) -> Bytes:
         """Message headers as uint8[d, header_bytes]; moves the sequence number on."""
