@@ -88,7 +88,8 @@ def comparison(reader: Reader, word: Word, phrase: str) -> Node:
     if shape is Shape.TEXT:
         return _text(reader, word, phrase)
     if shape is Shape.INTERFACE and _is_name(reader.peek()):
-        return _text(reader, Word(Shape.TEXT, ("in_if_name",)), phrase)
+        names = tuple(f"{name}_name" for name in word.fields)
+        return _text(reader, Word(Shape.TEXT, names), phrase)
     sign, ranges = _ranges(reader, shape, word, phrase)
     node = _over(word.fields, lambda name: _leaf(shape, name, ranges), word.every)
     return tree.negation(node) if sign == "!=" else node

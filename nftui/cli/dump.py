@@ -1,0 +1,172 @@
+"""`nftui dump`: filter, count and print stored flows, with nfdump's letters."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from nftui.engine.query.parser import Filter, Surroundings
+    from nftui.engine.query.time import Window
+
+_EPILOG = """\b
+Examples:
+  nftui dump -s ip/bytes -n 5                        top talkers of the default store
+  nftui dump -t -1h -s dstport:p/flows/bytes tcp     the last hour, two orders
+  nftui dump -r /var/lib/nftui 'src net 10/8 and dst port 443'
+  nftui dump -t 'today 14:00..15:00' -o ndjson 'flags S and not flags A'
+  nftui dump -R flows/2026-10-01.parquet -O bytes -n 20 -o long
+"""
+
+
+@click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory of Parquet, or file.")
+@click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST.")
+@click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories.")
+@click.option(
+    "-t", "--time", "window", metavar="WINDOW", help="2026/10/01.12-2026/10/01.14, -1h, 'today 14:00..15:00', +10, -10."
+)
+@click.option(
+    "--window",
+    "mode",
+    type=click.Choice(["overlap", "inside", "start", "end"]),
+    default="overlap",
+    show_default=True,
+    help="Which flows belong to the window; nfdump's is inside.",
+)
+@click.option(
+    "-s", "statistics", multiple=True, metavar="STAT[:p][/ORDER...]", help="Top N of a statistic; repeatable."
+)
+@click.option(
+    "-O", "order", metavar="ORDER", help="Order of a list: flows packets bytes pps bps bpp tstart tend duration."
+)
+@click.option("-n", "--top", "top", type=click.IntRange(0), help="Rows; 0 for all. 10 for statistics, all else.")
+@click.option("-c", "most", type=click.IntRange(1), help="Stop after so many flows that pass.")
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    default="line",
+    metavar="FORMAT",
+    show_default=True,
+    help="line long extended biline bilong raw csv ndjson json pipe nsel nel null fmt:...",
+)
+@click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
+@click.option("-N", "plain", is_flag=True, help="Plain numbers.")
+@click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length.")
+@click.option("-q", "quiet", is_flag=True, help="No header and no summary.")
+@click.option("-Z", "check", is_flag=True, help="Check the filter and exit.")
+@click.option("-X", "explain", is_flag=True, help="Say what the filter means, in words and SQL, and exit.")
+@click.option("--unscaled", is_flag=True, help="Counters as the wire had them, sampling not applied.")
+@click.option("--utc", is_flag=True, help="Times in UTC.")
+@click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich.")
+@click.option("--memory", default="", metavar="SIZE", help="Memory limit such as 2GB; beyond it, work goes to disk.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="Worker threads; 0 for one per core.")
+@click.argument("filter_words", nargs=-1, metavar="[FILTER]...")
+def dump(
+    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,
+    statistics: tuple[str, ...], order: str | None, top: int | None, most: int | None, form: str,
+    filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
+    utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Filter, aggregate and print stored flows, as nfdump does.
+
+    The FILTER comes last: `nftui dump -s srcip/bytes 'proto tcp and dst port 443'`.
+    """
+    from nftui.engine.query.time import zone_of
+
+    began = time.perf_counter()
+    zone_info = zone_of(zone, utc)
+    parsed = _filter(filter_words, filter_file, zone_info)
+    if check:
+        return 0
+    if explain:
+        from nftui.engine.query.explain import explanation
+
+        sys.stdout.write(explanation(parsed, not unscaled) + "\n")
+        return 0
+    from nftui.cli.dumping import Answer, answer
+
+    asked = Answer(
+        paths=_paths(read, ranges, many),
+        ranges=bool(ranges),
+        window=_window(window, mode, zone_info),
+        filter=parsed,
+        statistics=statistics,
+        order=order,
+        top=top,
+        most=most,
+        form=form,
+        plain=plain,
+        full_ipv6=full_ipv6,
+        quiet=quiet,
+        scaled=not unscaled,
+        zone=zone_info,
+        memory=memory,
+        threads=threads,
+    )
+    return answer(asked, began)
+
+
+def _paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:
+    from nftui.errors import UsageError
+
+    if read and ranges:
+        raise UsageError("-r and -R exclude each other")
+    paths = [*read, *ranges]
+    if many:
+        from nftui.engine.query.sources import expand
+
+        return expand(many, paths)
+    if paths:
+        return paths
+    from nftui.config import default_store
+
+    return [str(default_store())]
+
+
+def _filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None) -> Filter:
+    from nftui.engine.query.parser import parse_filter
+    from nftui.errors import UsageError
+
+    text = " ".join(words)
+    if file is not None:
+        if text:
+            raise UsageError("give the filter with -f or as arguments, not both")
+        text = _read_text(file)
+    return parse_filter(text, _surroundings(zone))
+
+
+def _surroundings(zone: tzinfo | None) -> Surroundings:
+    from nftui.engine.query.hostnames import resolve
+    from nftui.engine.query.parser import Surroundings
+    from nftui.engine.query.time import moment
+
+    now = time.time_ns() // 1_000_000
+    return Surroundings(resolve=resolve, include=_read_text, moment=lambda text: moment(text, now, zone))
+
+
+def _read_text(path: str) -> str:
+    from nftui.engine.limits import DEFAULT
+    from nftui.errors import UsageError
+
+    try:
+        with open(path, encoding="utf-8", errors="strict") as file:
+            return file.read(DEFAULT.filter_bytes + 1)
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not text in UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _window(text: str | None, mode: str, zone: tzinfo | None) -> Window:
+    from nftui.engine.query.time import Mode, Window, window
+
+    if text is None:
+        return Window(mode=Mode(mode))
+    return window(text, time.time_ns() // 1_000_000, zone, Mode(mode))

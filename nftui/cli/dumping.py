@@ -1,0 +1,95 @@
+"""What `nftui dump` does once its options are understood: run the queries, write the answer."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from nftui.cli.diagnostics import say
+from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
+from nftui.engine.query.format_text import Style
+from nftui.engine.query.orders import parse_order
+from nftui.engine.query.parser import Filter
+from nftui.engine.query.query import Query
+from nftui.engine.query.session import Session
+from nftui.engine.query.sources import Sources, find_sources
+from nftui.engine.query.statistics import parse_statistic
+from nftui.engine.query.time import Window
+from nftui.errors import PartialAnswer
+
+DEFAULT_TOP = 10
+_SHOWN_SKIPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is asked for; see the options of `nftui dump`."""
+
+    paths: list[str]
+    ranges: bool
+    window: Window
+    filter: Filter
+    statistics: tuple[str, ...]
+    order: str | None
+    top: int | None
+    most: int | None
+    form: str
+    plain: bool
+    full_ipv6: bool
+    quiet: bool
+    scaled: bool
+    zone: tzinfo | None
+    memory: str
+    threads: int
+
+
+def answer(asked: Answer, began: float) -> int:
+    """Run and print.
+
+    Args:
+        asked: the options.
+        began: `time.perf_counter()` when the command began.
+
+    Returns:
+        Exit code: 0, or 3 if files had to be skipped.
+    """
+    check_format(asked.form)
+    requests = [parse_statistic(text) for text in asked.statistics]
+    order = parse_order(asked.order) if asked.order else None
+    default = DEFAULT_TOP if requests else 0
+    limit = (asked.top if asked.top is not None else default) or None
+    style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
+    how = Presentation(asked.form, style, asked.quiet, limit)
+    sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges)
+    session = Session(sources, asked.memory, asked.threads)
+    previous = signal.signal(signal.SIGINT, lambda *_: session.interrupt())
+    out = Output()
+    try:
+        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most)
+        totals = None
+        for request in requests:
+            rankings = query.rank(request, limit)
+            write_statistic(request, rankings, how, out)
+            totals = rankings[0].totals
+        if not requests:
+            write_flows(query, order, how, out)
+        if not asked.quiet and asked.form not in MACHINE:
+            write_summary(query, session, totals or query.totals(), how, out, began)
+        out.flush()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        session.close()
+    return _report_skipped(sources)
+
+
+def _report_skipped(sources: Sources) -> int:
+    """Name what was not read, on standard error."""
+    if not sources.skipped:
+        return 0
+    for path, reason in sources.skipped[:_SHOWN_SKIPS]:
+        say(f"nftui: skipped {path}: {reason}")
+    if len(sources.skipped) > _SHOWN_SKIPS:
+        say(f"nftui: and {len(sources.skipped) - _SHOWN_SKIPS} more")
+    say(f"nftui: the answer is partial: {len(sources.skipped)} files were skipped")
+    return PartialAnswer.exit_code

@@ -1,0 +1,77 @@
+"""What lists and statistics can be ordered by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from nftui.engine.query.sql import value_sql
+from nftui.errors import UsageError
+
+_ALIASES = {
+    "ipkg": "packets", "ipackets": "packets", "ibyte": "bytes", "ibytes": "bytes", "ipps": "pps", "ibps": "bps",
+    "ibpp": "bpp", "opackets": "opkg", "obytes": "obyte", "packet": "packets", "byte": "bytes", "flow": "flows",
+}  # fmt: skip
+
+GROUP_ORDERS: dict[str, str] = {
+    "flows": "flows",
+    "packets": "packets",
+    "bytes": "bytes",
+    "pps": "CASE WHEN last > first THEN CAST(packets AS DOUBLE) * 1000 / (last - first) ELSE 0.0 END",
+    "bps": "CASE WHEN last > first THEN CAST(bytes AS DOUBLE) * 8000 / (last - first) ELSE 0.0 END",
+    "bpp": "CASE WHEN packets > 0 THEN CAST(bytes AS DOUBLE) / packets ELSE 0.0 END",
+    "opkg": "out_packets",
+    "obyte": "out_bytes",
+    "opps": "CASE WHEN last > first THEN CAST(out_packets AS DOUBLE) * 1000 / (last - first) ELSE 0.0 END",
+    "obps": "CASE WHEN last > first THEN CAST(out_bytes AS DOUBLE) * 8000 / (last - first) ELSE 0.0 END",
+    "obpp": "CASE WHEN out_packets > 0 THEN CAST(out_bytes AS DOUBLE) / out_packets ELSE 0.0 END",
+    "tstart": "first",
+    "tend": "last",
+    "duration": "last - first",
+}
+"""Order of groups, over the columns that `grouping` makes."""
+
+STATISTIC_ORDERS = ("flows", "packets", "bytes", "pps", "bps", "bpp")
+"""Orders of `-s`."""
+
+_FLOW_FIELDS = {"opkg": "out_packets", "obyte": "out_bytes", "tstart": "time_flow_start_ms", "tend": "time_flow_end_ms"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order.
+
+    Attributes:
+        name: canonical name, a key of `GROUP_ORDERS`.
+        ascending: smallest first.
+    """
+
+    name: str
+    ascending: bool
+
+    def group_sql(self) -> str:
+        """ORDER BY term for groups."""
+        return f"{GROUP_ORDERS[self.name]} {self._direction}"
+
+    def flow_sql(self, scaled: bool) -> str:
+        """ORDER BY term for single flows; flows without the value come last."""
+        name = _FLOW_FIELDS.get(self.name, self.name)
+        if name in {"opps", "obps", "obpp"}:
+            raise UsageError(f"flows are not ordered by {name}; aggregate them first, with -a or -b")
+        return f"{value_sql(name, scaled)} {self._direction} NULLS LAST"
+
+    @property
+    def _direction(self) -> str:
+        return "ASC" if self.ascending else "DESC"
+
+
+def parse_order(text: str, known: tuple[str, ...] = tuple(GROUP_ORDERS)) -> Order:
+    """Order from `bytes`, `bytes:a` (ascending) or `bytes:d`. Raises UsageError."""
+    name, _, direction = text.partition(":")
+    name = _ALIASES.get(name.lower(), name.lower())
+    if name not in known or direction not in {"", "a", "d"}:
+        near = get_close_matches(name, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else f": use one of {', '.join(known)}"
+        raise UsageError(f"unknown order {text!r}{hint}")
+    by_time = name in {"tstart", "tend"}
+    return Order(name, direction == "a" or (by_time and not direction))

@@ -1,0 +1,305 @@
+"""A question to stored flows: which flows, in which window; asked for lists, totals and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from nftui.engine.query import tree
+from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_key, totals_sql
+from nftui.engine.query.orders import Order
+from nftui.engine.query.parser import Filter
+from nftui.engine.query.session import Session
+from nftui.engine.query.sql import MANY, Where, compile_where
+from nftui.engine.query.statistics import RECORD, StatisticRequest
+from nftui.engine.query.time import Mode, Window
+from nftui.engine.schema import FIELDS
+
+_START, _END = "time_flow_start_ms", "time_flow_end_ms"
+_SUMMED = (_START, _END, "flows", "packets", "bytes", "sampling_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over flows.
+
+    Attributes:
+        first_ms: earliest start, UTC ms; None without flows.
+        last_ms: latest end.
+        flows: sum of the records' flows.
+        packets: sum, scaled as the query says.
+        bytes: sum, scaled as the query says.
+        records: number of records.
+    """
+
+    first_ms: int | None
+    last_ms: int | None
+    flows: int
+    packets: int
+    bytes: int
+    records: int
+
+
+EMPTY = Totals(None, None, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Flows summed up under one key.
+
+    Attributes:
+        key: values of the key's fields, addresses as 128-bit integers, None where the flows lack the field.
+        totals: their sums.
+    """
+
+    key: tuple[int | str | None, ...]
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The first groups in one order.
+
+    Attributes:
+        fields: registry fields of the keys.
+        order: what they are ordered by.
+        groups: the groups, first to last.
+        totals: sums over all flows that passed, each counted once.
+    """
+
+    fields: tuple[str, ...]
+    order: Order
+    groups: list[Group]
+    totals: Totals
+
+
+class Query:
+    """Flows that pass a filter in a window.
+
+    Args:
+        session: where they are.
+        filter: which ones.
+        window: when.
+        scaled: apply sampling rates to bytes and packets, in conditions and in results.
+        most: look at no more than that many flows that pass, the first ones by time of reception (nfdump's -c).
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        filter: Filter,  # noqa: A002 - the field's name for it
+        window: Window = Window(),  # noqa: B008
+        scaled: bool = True,
+        most: int | None = None,
+    ) -> None:
+        self._session = session
+        self._scaled = scaled
+        self._most = most
+        self.window = self._absolute(window)
+        self._branches = [compile_where(Filter(filter.text, part), scaled) for part in _alternatives(filter.tree)]
+        self._name_tables()
+        for where in self._branches:
+            for table in where.tables:
+                session.add_table(table)
+
+    def totals(self) -> Totals:
+        """Sums over all flows that pass."""
+        rows = self._run(_SUMMED, lambda source: totals_sql(source, "TRUE", self._scaled))
+        return _totals(rows[0])
+
+    def rank(self, request: StatisticRequest, limit: int | None) -> list[Ranking]:
+        """The first groups of a statistic, once per order.
+
+        Args:
+            request: what `-s` asked for.
+            limit: groups per ranking; None for all.
+        """
+        more = ("proto",) if request.per_protocol and request.statistic else ()
+        ends = request.statistic.fields if request.statistic else ()
+        fields: tuple[str, ...] = (*ends[:1], *more) if ends else RECORD
+        if len(ends) > 1:
+            return self._rankings(
+                fields, request.orders, limit, (*ends, *more), lambda s: by_either(s, "TRUE", ends, more, self._scaled)
+            )
+        return self.group([field_key(name) for name in fields], fields, request.orders, limit)
+
+    def group(
+        self, keys: Sequence[Key], fields: tuple[str, ...], orders: Sequence[Order], limit: int | None
+    ) -> list[Ranking]:
+        """The first groups by any keys, once per order; `fields` are what the keys are computed from."""
+        return self._rankings(
+            tuple(key.field for key in keys), orders, limit, fields, lambda s: by_keys(s, "TRUE", keys, self._scaled)
+        )
+
+    def flows(
+        self, columns: Sequence[str], fields: Sequence[str], order: Order | None, limit: int | None
+    ) -> Iterable[list[tuple[object, ...]]]:
+        """Single flows, in portions.
+
+        Args:
+            columns: SQL expressions to select.
+            fields: registry fields that they read.
+            order: None for the order of reception.
+            limit: flows at most.
+        """
+        by = order.flow_sql(self._scaled) if order else "time_received_ms"
+        cut = f" LIMIT {limit}" if limit else ""
+        text = f"SELECT {', '.join(columns)} FROM {{source}} ORDER BY {by}, time_received_ms, {_START}, src_port{cut}"  # noqa: S608
+        needed = {*fields, "time_received_ms", _START, _END, "src_port", "bytes", "packets", "sampling_rate"}
+        return self._session.rows(
+            self._fields(needed), lambda relation: text.replace("{source}", self._source(relation, needed))
+        )
+
+    def statement(self, request: StatisticRequest | None, relation: str = "flows") -> str:
+        """SQL of a statistic, or the condition alone, for people (`-X`)."""
+        if request is None:
+            return f"SELECT * FROM {self._source(relation, FIELDS)}"  # noqa: S608
+        fields = request.statistic.fields if request.statistic else RECORD
+        source = self._source(relation, {*fields, *_SUMMED})
+        if len(fields) > 1 and request.statistic:
+            return by_either(source, "TRUE", fields, (), self._scaled).top(request.orders[0], 10)
+        return by_keys(source, "TRUE", [field_key(name) for name in fields], self._scaled).top(request.orders[0], 10)
+
+    # How it is put together
+
+    def _rankings(
+        self,
+        fields: tuple[str, ...],
+        orders: Sequence[Order],
+        limit: int | None,
+        read: Sequence[str],
+        grouped: Callable[[str], Grouped],
+    ) -> list[Ranking]:
+        needed = {*read, *_SUMMED}
+        rankings = []
+        for order in orders:
+            rows = self._session.all_rows(
+                self._fields(needed),
+                lambda relation, order=order: grouped(self._source(relation, needed)).top(order, limit),  # type: ignore[misc]
+            )
+            groups = [Group(_key(fields, row[1:]), _totals(row[-6:])) for row in rows if row[0] == 0]
+            whole = next((_totals(row[-6:]) for row in rows if row[0] == 1), EMPTY)
+            rankings.append(Ranking(fields, order, groups, whole))
+        return rankings
+
+    def _run(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[object, ...]]:
+        needed = set(fields)
+        return self._session.all_rows(self._fields(needed), lambda relation: statement(self._source(relation, needed)))
+
+    def _fields(self, needed: Iterable[str]) -> list[str]:
+        """Fields that a statement reads, its condition's included, in the registry's order."""
+        wanted = {*needed, *(name for where in self._branches for name in where.fields), _START, _END}
+        if self._most is not None:
+            wanted.add("time_received_ms")
+        return [name for name in FIELDS if name in wanted]
+
+    def _source(self, relation: str, needed: Iterable[str]) -> str:
+        """Relation of the flows that pass, with the columns of the needed fields."""
+        wanted = set(needed)
+        if self._most is not None:
+            wanted.add("time_received_ms")
+        columns = ", ".join(c for name, field in FIELDS.items() if name in wanted for c in field.physical)
+        times = window_sql(self.window)
+        parts = [
+            f"SELECT {columns} FROM {relation} WHERE {' AND '.join([*times, where.text])}"  # noqa: S608
+            for where in self._branches
+        ]
+        text = " UNION ALL ".join(parts)
+        if self._most is not None:
+            text = f"SELECT * FROM ({text}) ORDER BY time_received_ms, time_flow_start_ms LIMIT {self._most}"  # noqa: S608
+        return f"({text}) AS flows_passed"
+
+    def _absolute(self, window: Window) -> Window:
+        """First and last seconds of the data as times."""
+        if not window.relative:
+            return window
+        rows = self._session.all_rows(
+            [_START, _END],
+            lambda relation: f"SELECT MIN({_START}), MAX({_END}) FROM {relation}",  # noqa: S608
+        )
+        first, last = rows[0]
+        if first is None or last is None:
+            return replace(window, first_seconds=None, last_seconds=None)
+        assert isinstance(first, int)
+        assert isinstance(last, int)
+        if window.first_seconds is not None:
+            return Window(first, first + window.first_seconds * 1000, mode=window.mode)
+        assert window.last_seconds is not None
+        return Window(last - window.last_seconds * 1000, last + 1, mode=window.mode)
+
+    def _name_tables(self) -> None:
+        """The branches' tables get names of their own."""
+        renamed = []
+        for index, where in enumerate(self._branches):
+            text, tables = where.text, []
+            for table in where.tables:
+                name = f"{table.name}_{index}"
+                text = text.replace(f"FROM {table.name})", f"FROM {name})")
+                tables.append(replace(table, name=name))
+            renamed.append(Where(text, tuple(tables), where.fields))
+        self._branches = renamed
+
+
+def window_sql(window: Window) -> list[str]:
+    """Conditions of a window with absolute times."""
+    start, end = window.start_ms, window.end_ms
+    out = []
+    if window.mode is Mode.OVERLAP:
+        out += [f"{_END} >= {start}"] if start is not None else []
+        out += [f"{_START} < {end}"] if end is not None else []
+    elif window.mode is Mode.INSIDE:
+        out += [f"{_START} >= {start}"] if start is not None else []
+        out += [f"{_END} <= {end}"] if end is not None else []
+    else:
+        column = _START if window.mode is Mode.START else _END
+        out += [f"{column} >= {start}"] if start is not None else []
+        out += [f"{column} < {end}"] if end is not None else []
+    return out
+
+
+def _alternatives(node: tree.Node) -> list[tree.Node]:
+    """A condition as branches that exclude each other, so that each can skip files by its own address.
+
+    `ip X and rest` becomes `src ip X and rest` and `dst ip X and not src ip X and rest`: engines skip nothing
+    for an OR over two columns.
+    """
+    parts = node.parts if isinstance(node, tree.All) else (node,)
+    for index, part in enumerate(parts):
+        if isinstance(part, tree.Any) and len(part.parts) == 2:
+            one, other = part.parts
+            if isinstance(one, tree.Addresses) and isinstance(other, tree.Addresses) and len(one.blocks) <= MANY // 16:
+                rest = [*parts[:index], *parts[index + 1 :]]
+                return [tree.all_of([one, *rest]), tree.all_of([other, tree.Not(one), *rest])]
+    return [node]
+
+
+def _totals(row: Sequence[object]) -> Totals:
+    first, last, *sums = row
+    assert first is None or isinstance(first, int)
+    assert last is None or isinstance(last, int)
+    flows, packets, octets, records = (int(value) if value is not None else 0 for value in sums)  # type: ignore[call-overload]
+    return Totals(first, last, flows, packets, octets, records)
+
+
+def _key(fields: Sequence[str], row: Sequence[object]) -> tuple[int | str | None, ...]:
+    out: list[int | str | None] = []
+    place = 0
+    for name in fields:
+        if len(FIELDS[name].physical) == 2:
+            out.append(address_value(row[place], row[place + 1]))
+            place += 2
+        else:
+            value = row[place]
+            assert value is None or isinstance(value, int | str)
+            out.append(value)
+            place += 1
+    return tuple(out)
+
+
+def address_value(high: object, low: object) -> int | None:
+    """128-bit integer of two signed halves, or None."""
+    if high is None or low is None:
+        return None
+    assert isinstance(high, int)
+    assert isinstance(low, int)
+    return (high & 0xFFFFFFFFFFFFFFFF) << 64 | low & 0xFFFFFFFFFFFFFFFF

@@ -1,0 +1,250 @@
+"""DuckDB over the files of a query: one connection, bounded memory, damaged files left out and named."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import duckdb
+
+from nftui.engine.query.sources import Sources
+from nftui.engine.query.sql import KeyTable
+from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
+from nftui.errors import NftuiError, UsageError
+
+_CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
+_SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
+_T = TypeVar("_T")
+
+
+class Interrupted(NftuiError):
+    """The query was given up on request."""
+
+    exit_code = 130
+
+
+class Session:
+    """Queries over a fixed set of files.
+
+    Not thread-safe, except `interrupt` and `progress`.
+
+    Args:
+        sources: what to read; files that prove damaged move to its `skipped`.
+        memory: limit as DuckDB writes it, such as `2GB`; above it, work spills to a temporary directory.
+        threads: worker threads; 0 for one per core.
+    """
+
+    def __init__(self, sources: Sources, memory: str = "", threads: int = 0) -> None:
+        self.sources = sources
+        self._connection = duckdb.connect()
+        settings = {
+            "preserve_insertion_order": "false",
+            "memory_limit": memory or f"{_default_memory()}MB",
+            "temp_directory": os.path.join(tempfile.gettempdir(), f"nftui-query-{os.getpid()}"),
+        }
+        if threads:
+            settings["threads"] = str(threads)
+        for name, value in settings.items():
+            try:
+                self._connection.execute(f"SET {name} = '{value}'")
+            except duckdb.Error as error:
+                raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
+        self._live_columns: frozenset[str] | None = None
+        self._known: frozenset[str] | None = None
+
+    def close(self) -> None:
+        """End the connection and give the segments back."""
+        self._connection.close()
+        self.sources.close()
+
+    def interrupt(self) -> None:
+        """Give up the running query soon; it raises Interrupted. From any thread."""
+        self._connection.interrupt()
+
+    def progress(self) -> float:
+        """Percent of the running query, negative where unknown. From any thread."""
+        return float(self._connection.query_progress())
+
+    def add_table(self, table: KeyTable) -> None:
+        """Make the table that a long address list is."""
+        halves = [[key[side] for key in table.keys] for side in (0, 1)]
+        self._connection.execute(
+            f"CREATE TEMP TABLE {table.name} AS SELECT unnest($1::BIGINT[]) AS high, unnest($2::BIGINT[]) AS low",
+            halves,
+        )
+
+    def rows(
+        self, fields: Iterable[str], statement: Callable[[str], str], size: int = 10_000
+    ) -> Iterable[list[tuple[object, ...]]]:
+        """Result rows in portions.
+
+        A file that turns out damaged or gone before the first portion is left out and the statement starts over;
+        later it ends the rows with an error.
+
+        Args:
+            fields: registry fields that the statement reads.
+            statement: makes the SQL text from the name of a relation with the columns of these fields.
+            size: rows of a portion.
+        """
+        names = list(dict.fromkeys(fields))
+        portion = self._retrying(names, statement, lambda: self._connection.fetchmany(size))
+        while portion:
+            yield portion
+            try:
+                portion = self._connection.fetchmany(size)
+            except duckdb.InterruptException:
+                raise Interrupted("interrupted") from None
+            except duckdb.Error as error:
+                raise NftuiError(f"query failed: {_first_line(error)}") from error
+
+    def all_rows(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[object, ...]]:
+        """All result rows."""
+        return [row for portion in self.rows(fields, statement) for row in portion]
+
+    def present(self) -> frozenset[str]:
+        """Columns that any of the files or segments has."""
+        if self._known is None:
+            self._known = self._retry(self._present)
+        return self._known
+
+    def records(self) -> int:
+        """Flow records in all files and segments, whatever they say."""
+        stored = 0
+        if self.sources.files:
+            found = self._retry(lambda: self._connection.execute(f"SELECT COUNT(*) FROM {self._files()}").fetchall())  # noqa: S608
+            stored = int(found[0][0])
+        if self.sources.segments:
+            self._live()
+        return stored + sum(reader.rows for reader in self.sources.segments)
+
+    def relation(self, fields: Sequence[str]) -> str:
+        """A relation with the columns of the fields over all files and segments, as FROM text.
+
+        Columns that no file has are null.
+        """
+        columns = [column for name in fields for column in FIELDS[name].physical]
+        optional = [column for column in columns if column not in _CORE_COLUMNS]
+        known = self.present() if optional else _CORE_COLUMNS
+        parts = []
+        if self.sources.files:
+            union = bool(set(optional) & known)
+            parts.append(f"SELECT {_select(columns, known)} FROM {self._files(union)}")  # noqa: S608
+        if self.sources.segments:
+            parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
+        if not parts:
+            parts = [f"SELECT {_select(columns, frozenset())} LIMIT 0"]
+        return f"({' UNION ALL '.join(parts)}) AS flows_read"
+
+    def _retrying(self, fields: list[str], statement: Callable[[str], str], fetch: Callable[[], _T]) -> _T:
+        def run() -> _T:
+            self._connection.execute(statement(self.relation(fields)))
+            return fetch()
+
+        return self._retry(run)
+
+    def _retry(self, run: Callable[[], _T]) -> _T:
+        """Run, leaving out files that prove unreadable, until it works or none is to blame."""
+        while True:
+            try:
+                return run()
+            except duckdb.InterruptException:
+                raise Interrupted("interrupted") from None
+            except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException):
+                raise
+            except duckdb.OutOfMemoryException as error:
+                raise NftuiError(f"out of memory: {_first_line(error)}; see --memory") from error
+            except duckdb.Error as error:
+                if not self._leave_out(str(error)):
+                    raise NftuiError(f"query failed: {_first_line(error)}") from error
+
+    def _leave_out(self, message: str) -> bool:
+        """Move the files that an error speaks of, or that cannot be read alone, to the skipped ones."""
+        blamed = [path for path in self.sources.files if path in message]
+        if len(blamed) > 1:
+            blamed = [max(blamed, key=len)]
+        if not blamed:
+            blamed = [path for path in self.sources.files if not self._readable(path)]
+        for path in blamed:
+            self.sources.files.remove(path)
+            reason = "damaged" if os.path.exists(path) else "gone: expired or removed while it was to be read"
+            self.sources.skipped.append((path, reason))
+        self._known = None
+        return bool(blamed)
+
+    def _readable(self, path: str) -> bool:
+        try:
+            self._connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {_read([path])}")  # noqa: S608
+            while self._connection.fetchmany(100_000):
+                pass
+        except duckdb.Error:
+            return False
+        return True
+
+    def _files(self, union: bool = False) -> str:
+        return _read(self.sources.files, union)
+
+    def _present(self) -> frozenset[str]:
+        names: set[str] = set()
+        if self.sources.files:
+            self._connection.execute(f"SELECT * FROM {self._files(union=True)} LIMIT 0")  # noqa: S608
+            names.update(column[0] for column in self._connection.description or ())
+        if self.sources.segments:
+            names |= self._live()
+        return frozenset(name for name in names if name in PHYSICAL)
+
+    def _live(self) -> frozenset[str]:
+        """Columns of the table `live_flows`, which holds what the segments held when it was first asked for."""
+        if self._live_columns is None:
+            import pyarrow as pa
+
+            from nftui.engine.store.arrow import schema_of
+            from nftui.engine.store.segment import widen
+
+            batches = [batch for reader in self.sources.segments for batch in reader.batches()]
+            names = _CORE_COLUMNS.union(*(batch.schema.names for batch in batches))
+            schema = schema_of(names)
+            self._connection.register(
+                "live_flows", pa.Table.from_batches([widen(batch, schema) for batch in batches], schema)
+            )
+            self._live_columns = frozenset(schema.names)
+            self._note_damage()
+        return self._live_columns
+
+    def _note_damage(self) -> None:
+        for reader in self.sources.segments:
+            if reader.damaged_bytes:
+                self.sources.skipped.append((str(reader.path), f"{reader.damaged_bytes} damaged bytes"))
+
+
+def _read(paths: Sequence[str], union: bool = False) -> str:
+    listed = ", ".join("'" + _glob_safe(path).replace("'", "''") + "'" for path in paths)
+    more = ", union_by_name = true" if union else ""
+    return f"read_parquet([{listed}], hive_partitioning = false{more})"
+
+
+def _glob_safe(path: str) -> str:
+    """A path that DuckDB takes as a name, not as a pattern."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def _select(columns: Sequence[str], known: frozenset[str]) -> str:
+    return ", ".join(c if c in known else f"CAST(NULL AS {_sql_type(c)}) AS {c}" for c in columns)
+
+
+def _sql_type(column: str) -> str:
+    field = PHYSICAL[column]
+    if field.kind is Kind.TEXT:
+        return "VARCHAR"
+    return "BLOB" if field.kind is Kind.EXTRA else _SQL_TYPES[field.dtype]
+
+
+def _default_memory() -> int:
+    """Megabytes: half of the machine's memory, at most 4 GB."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+    return max(256, min(4000, pages // 2))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
