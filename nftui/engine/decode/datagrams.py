@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,12 +90,13 @@ class Wire:
         self.u4 = self._view(">u4", 4)
         self.u8 = self._view(">u8", 8)
 
-    def _view(self, dtype: str, width: int) -> NDArray[np.generic]:
+    def _view(self, dtype: str, width: int) -> NDArray[Any]:
         return np.ndarray((max(0, len(self.data) - width + 1),), dtype, self.data, strides=(1,))
 
     def images(self, positions: Ints, size: int) -> NDArray[np.void]:
         """Copies of `size` bytes at each position, as raw items of that size."""
-        return self._view(f"V{size}", size)[positions]
+        image: NDArray[np.void] = self._view(f"V{size}", size)[positions]
+        return image
 
 
 def spans(counts: Ints) -> Ints:

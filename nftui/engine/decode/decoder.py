@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nftui import text
-from nftui.engine.batch import FlowBatch, Mask
+from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import Counts, add
 from nftui.engine.decode import messages as message_formats
 from nftui.engine.decode import netflow5
@@ -92,7 +92,8 @@ class Decoder:
         tally = Tally(labels)
         try:
             batches = self._decode(block, slots, ranks, tally)
-        except Exception:  # noqa: BLE001 - the promise of this class; tests assert that it never happens
+        except Exception:
+            # The promise of this class; tests assert that it never happens.
             tally = Tally(labels)
             tally.many("datagrams.received", ranks)
             tally.many("bytes.received", ranks, block.length)
@@ -103,6 +104,7 @@ class Decoder:
         return self._decoded(batches, tally)
 
     def _decoded(self, batches: list[FlowBatch], tally: Tally) -> Decoded:
+        tally.copy("records.flows", "flows.in")
         decoded = Decoded(batches, tally.counts(), tally.by_exporter())
         for label, counts in decoded.by_exporter.items():
             add(self._counts.setdefault(label, {}), counts)
@@ -136,13 +138,7 @@ class Decoder:
             if len(chosen):
                 batches += self._decode_version(wire, number, block, chosen, slots[chosen], ranks[chosen], tally)
         tally.many("datagrams.rejected.short", ranks[short])
-        for batch in batches:
-            self._settle(batch, tally)
         return batches
-
-    @staticmethod
-    def _settle(batch: FlowBatch, tally: Tally) -> None:
-        """Place for the sums over all versions."""
 
     def _decode_version(
         self, wire: Wire, version: int, block: DatagramBlock, chosen: Ints, slots: Ints, ranks: Ints, tally: Tally
@@ -163,7 +159,7 @@ class Decoder:
         tally.many("datagrams.decoded", ranks)
         tally.many("datagrams.trailing", ranks[end < offset + length])
         if version == 10:
-            tally.many("datagrams.truncated", ranks[wire.u2[offset + 2] > length])
+            tally.many("datagrams.truncated", ranks[wire.u2[offset + 2].astype(np.int64) > length])
         domains = self._domains.find(slots, version, domain)
         messages = Messages(wire, version, ranks, slots, domains, received, export_ms, uptime)
         finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
@@ -171,13 +167,13 @@ class Decoder:
             self._layouts, self._templates, self._waiting, self._options, finisher, self._limits, tally
         )
         batches, units, known = decoder.decode(messages, offset + header, end)
-        self._flows_in(batches, messages, tally)
+        self._establish(batches, messages)
         if version == 9:
             units, known = np.ones_like(units), np.ones_like(known)
         self._follow(messages, sequence, units, known, version == 9, tally)
         return batches
 
-    def _flows_in(self, batches: list[FlowBatch], messages: Messages, tally: Tally) -> None:
+    def _establish(self, batches: list[FlowBatch], messages: Messages) -> None:
         if batches:
             self._sessions.blocks[np.unique(messages.session)] += 1
 
@@ -215,11 +211,10 @@ class Decoder:
             tally.many("records.flows", ranks, headers.count)
             finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
             batches.append(finisher.finish(rows, headers.sampling if form.engine else None))
-            self._flows_in(batches, messages, tally)
-        for slot, rate in zip(
-            domains[headers.sampling > 0].tolist(), headers.sampling[headers.sampling > 0].tolist(), strict=True
-        ):
-            self._header_rates[slot] = rate
+            self._establish(batches, messages)
+        sampled = headers.sampling > 0
+        if sampled.any():
+            self._header_rates.update(zip(domains[sampled].tolist(), headers.sampling[sampled].tolist(), strict=True))
         if form.sequenced:
             self._follow(messages, headers.sequence, count, np.ones_like(count), True, tally)
         return batches
@@ -234,7 +229,7 @@ class Decoder:
             for slot in surplus:
                 if slot not in present:
                     self._forget_session(slot)
-        for slot in self._domains.surplus(len(block)):
+        for slot in self._domains.surplus(min(len(block), self._limits.domains // 4)):
             self._forget_domain(slot)
 
     def _forget_session(self, slot: int) -> None:

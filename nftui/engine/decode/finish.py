@@ -163,14 +163,16 @@ def _families(first: str) -> tuple[str, str]:
 
 def _halves(rows: Rows, name: str, family: str) -> tuple[Array, Array]:
     if family == "4":
-        return np.zeros(rows.length, np.int64), rows.values[name + ".4"] | np.int64(V4_PREFIX)  # type: ignore[operator]
+        return np.zeros(rows.length, np.int64), rows.values[name + ".4"] | np.int64(V4_PREFIX)
     return rows.values[name + ".6_hi"], rows.values[name + ".6_lo"]
 
 
 def _is_zero(rows: Rows, name: str, family: str) -> Mask:
-    if family == "4":
-        return rows.values[name + ".4"] == 0
-    return (rows.values[name + ".6_hi"] == 0) & (rows.values[name + ".6_lo"] == 0)
+    halves = [rows.values[name + ".4"]] if family == "4" else [rows.values[name + ".6_hi"], rows.values[name + ".6_lo"]]
+    zero = np.ones(rows.length, np.bool_)
+    for half in halves:
+        zero &= half == 0
+    return zero
 
 
 def _fill(batch: FlowBatch, name: str, values: Array, has: Mask) -> None:

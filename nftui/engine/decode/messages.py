@@ -8,6 +8,7 @@ together. Options data that change what is known of an exporter split the block 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -229,7 +230,7 @@ class MessageDecoder:
         ordered = layouts[order]
         cuts = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(ordered)]
         small: list[Ints] = []
-        for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+        for first, last in pairwise(cuts):
             part = order[first:last]
             number = int(ordered[first])
             if self._layouts.fixed[number]:

@@ -102,7 +102,7 @@ def announced_rate(values: Mapping[tuple[int, int], bytes]) -> int:
     if len(raw) in {4, 8}:
         (probability,) = struct.unpack(">f" if len(raw) == 4 else ">d", raw)
         if 0 < probability <= 1:
-            return min(round(1 / probability), 1 << 62)
+            return min(round(1 / float(probability)), 1 << 62)
     return 0
 
 
@@ -347,7 +347,7 @@ class Options:
         return table.general if table is not None else 0
 
     @staticmethod
-    def _look_up(rows: Rows, chosen: Ints, values: np.ndarray, ask: Callable[[int, int], int]) -> Ints:  # type: ignore[type-arg]
+    def _look_up(rows: Rows, chosen: Ints, values: np.ndarray, ask: Callable[[int, int], int]) -> Ints:
         """Answer of `ask(domain slot, value)` for the chosen rows, asked once per distinct pair."""
         keys = rows.messages.slot[rows.message[chosen]] << 32 | values[chosen].astype(np.int64)
         if not len(keys):

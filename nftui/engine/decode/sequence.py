@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nftui.engine.batch import Mask
 from nftui.engine.decode.datagrams import Ints
 from nftui.engine.decode.sessions import Domains
 from nftui.engine.decode.tally import Tally
@@ -106,10 +107,11 @@ class Sequences:
                     int(sorted_slots[begins[place]]), int(counts[place]), int(ranks[order[begins[place]]]), tally
                 )
 
-    def _uptime_fine(self, uptime: Ints, slots: Ints, begins: Ints) -> Ints:
+    def _uptime_fine(self, uptime: Ints, slots: Ints, begins: Ints) -> Mask:
         before = np.r_[np.int64(0), uptime[:-1]]
         before[begins] = self._domains.uptime[slots[begins]]
-        return uptime >= before - _UPTIME_SLACK_MS
+        fine: Mask = uptime >= before - _UPTIME_SLACK_MS
+        return fine
 
     def _check_one(
         self, slot: int, numbers: Ints, following: Ints, uptime: Ints | None, received_ms: Ints, rank: int, tally: Tally

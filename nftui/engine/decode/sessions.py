@@ -191,7 +191,7 @@ class Domains:
 
     def of_session(self, session: int) -> list[int]:
         """Slots of the domains of a session."""
-        return np.flatnonzero(self.session == session).tolist()  # type: ignore[no-any-return]
+        return np.flatnonzero(self.session == session).tolist()
 
     def surplus(self, coming: int) -> list[int]:
         """Slots to forget so that `coming` new domains fit: the longest silent, those with flows last."""

@@ -1,4 +1,4 @@
-"""Sets of NetFlow v9 (RFC 3954 section 5) and IPFIX messages (RFC 7011 section 3.3): found, in the order of the wire."""
+"""Sets of NetFlow v9 (RFC 3954 section 5) and IPFIX messages (RFC 7011 section 3.3), in the order of the wire."""
 
 from __future__ import annotations
 
@@ -66,8 +66,10 @@ def walk(wire: Wire, begin: Ints, end: Ints, ranks: Ints, tally: Tally) -> Sets:
             active, at, kind, after = active[good], at[good], kind[good], after[good]
         parts.append((active, kind, at + 4, after))
         position[active] = after
-    for message in active.tolist():
-        parts.append(_walk_one(wire, message, int(position[message]), int(end[message]), int(ranks[message]), tally))
+    parts += [
+        _walk_one(wire, number, int(position[number]), int(end[number]), int(ranks[number]), tally)
+        for number in active.tolist()
+    ]
     if not parts:
         empty = np.zeros(0, np.int64)
         return Sets(empty, empty, empty, empty)
@@ -80,7 +82,7 @@ def walk(wire: Wire, begin: Ints, end: Ints, ranks: Ints, tally: Tally) -> Sets:
 
 
 def _walk_one(wire: Wire, message: int, begin: int, end: int, rank: int, tally: Tally) -> tuple[Ints, Ints, Ints, Ints]:
-    raw = memoryview(wire.data[begin:end])
+    raw = wire.data[begin:end].tobytes()
     found: list[tuple[int, int, int]] = []
     at, size = 0, end - begin
     while at + 4 <= size:

@@ -40,6 +40,11 @@ class Tally:
         else:
             np.add.at(self._of(name), ranks, amounts)
 
+    def copy(self, name: str, other: str) -> None:
+        """Count under `other` what was counted under `name`."""
+        if name in self._sums:
+            self._sums[other] = self._sums[name]
+
     def counts(self) -> Counts:
         """Sums over all exporters; no zeros."""
         return {name: total for name, sums in self._sums.items() if (total := int(sums.sum()))}

@@ -208,9 +208,9 @@ class TemplateStore:
         version = int(self._domains.version[slot])
         for definition in parse_set(raw, version, options, self._limits):
             if definition.shape is not None:
-                template = self._define(slot, definition.template_id, definition.shape, now_ms, rank, tally, fresh)
-                if template is not None:
-                    learnt.append(template)
+                defined = self._define(slot, definition.template_id, definition.shape, now_ms, rank, tally, fresh)
+                if defined is not None:
+                    learnt.append(defined)
                     continue
             elif definition.error == "withdrawn":
                 self._withdraw(slot, definition.template_id, options, rank, tally)
@@ -275,8 +275,7 @@ class TemplateStore:
         if template_id >= 256:
             keys = [template_key(slot, template_id)]
         else:
-            mine = self._of_session.get(int(self._domains.session[slot]), {})
-            keys = [key for key, template in mine.items() if key >> 16 == slot and template.options == options]
+            keys = [key for key, template in self._of_domain(slot) if template.options == options]
         for key in keys:
             if self._remove(key):
                 tally.one("templates.withdrawn", rank)
@@ -294,10 +293,13 @@ class TemplateStore:
         self._domains.generation[key >> 16] += 1
         return True
 
+    def _of_domain(self, slot: int) -> list[tuple[int, Template]]:
+        mine = self._of_session.get(int(self._domains.session[slot]))
+        return [] if mine is None else [(key, item) for key, item in mine.items() if key >> 16 == slot]
+
     def drop_domain(self, slot: int) -> int:
         """Remove the templates of a domain that is forgotten; returns how many."""
-        mine = self._of_session.get(int(self._domains.session[slot]), {})
-        keys = [key for key in mine if key >> 16 == slot]
+        keys = [key for key, _ in self._of_domain(slot)]
         for key in keys:
             self._remove(key)
         return len(keys)
