@@ -177,11 +177,13 @@ def _print_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
     for number, header in enumerate(headers):
         numeric = bool(rows) and rows[0][number].replace(",", "").isdigit()
         table.add_column(header, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
-    Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100).print(table)
+        table.add_row(*(Text(cell) for cell in row))  # plain: markup would read :a: in an address
+    width = None if sys.stdout.isatty() else 100
+    Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width).print(table)
