@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from sortedcontainers import SortedDict
 
@@ -28,7 +28,9 @@ from nftui.engine.store.layout import (
     parse_hour,
 )
 from nftui.engine.store.reach import Reach, parse_reach
-from nftui.engine.store.segment import SegmentReader
+
+if TYPE_CHECKING:
+    from nftui.engine.store.segment import SegmentReader
 
 _SETTLED_NS = 2_000_000_000
 """A directory that changed so recently may change again without a new time stamp: it is listed again."""
@@ -140,6 +142,9 @@ class Catalog:
         """
         readers: list[SegmentReader] = []
         for path in self.live():
+            # Arrow is loaded only where there is a segment: `nftui dump` starts in half the time without.
+            from nftui.engine.store.segment import SegmentReader
+
             with contextlib.suppress(FileNotFoundError):
                 readers.append(SegmentReader(path))
         try:
