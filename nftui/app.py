@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from textual import on
 from textual.app import SystemCommand
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from nftui.errors import NftuiError
 from nftui.screens.actions import ACTIONS
+from nftui.screens.lifeline import Lifeline
 from nftui.screens.live import LiveScreen
 from nftui.screens.source import Source
 from nftui.themes import DEFAULT_THEME, PALETTE, THEMES
@@ -42,19 +44,23 @@ class NftuiApp(FrameDiffApp):
 
     Attributes:
         failure: the error that ended the application, None when the user did.
+        lifeline: is told when the event loop runs.
     """
 
     TITLE = "nftui"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS = []  # noqa: RUF012  the screen's action table has them all
 
-    def __init__(self, source: Source, options: AppOptions = AppOptions()) -> None:  # noqa: B008  frozen
+    def __init__(self, source: Source, options: AppOptions = AppOptions()) -> None:
         super().__init__()
         self.source = source
         self.options = options
         self.frame_diff = options.frame_diff
-        self.failure: BaseException | None = None
+        self.failure: NftuiError | None = None
+        self.lifeline: Lifeline | None = None
         self._mouse_on = options.mouse
+        for theme in THEMES:
+            self.register_theme(theme)
         self._filters.append(Harmless())
         if self.no_color:
             self._filters.append(Colourless())
@@ -65,21 +71,16 @@ class NftuiApp(FrameDiffApp):
 
     def on_mount(self) -> None:
         """Choose the theme and open the live screen."""
-        for theme in THEMES:
-            self.register_theme(theme)
         wanted = self.options.theme or DEFAULT_THEME
         self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        if self.lifeline is not None:
+            self.lifeline.attach(asyncio.get_running_loop())
         self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only))
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """An error of the source ends the application with one line, not with a traceback."""
-        if event.state is WorkerState.ERROR:
-            self.fail(event.worker.error)
-
-    def fail(self, error: BaseException | None) -> None:
-        """Leave because of an error."""
-        self.failure = error
-        self.exit(error.exit_code if isinstance(error, NftuiError) else NftuiError.exit_code)
+    @on(LiveScreen.Failed)
+    def _source_failed(self, event: LiveScreen.Failed) -> None:
+        self.failure = event.error
+        self.exit(event.error.exit_code)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: every action of the table, and the themes."""

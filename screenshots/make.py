@@ -21,6 +21,7 @@ from fake_source import FakeSource  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
 from nftui.app import NftuiApp  # noqa: E402
+from nftui.engine.live.snapshot import LiveRequest  # noqa: E402
 
 SIZES = ((80, 24), (120, 40), (200, 50))
 Scene = Callable[[Pilot[int]], Awaitable[None]]
@@ -54,7 +55,11 @@ SCENES: dict[str, tuple[Scene, bool]] = {
 async def shoot(name: str, size: tuple[int, int]) -> Path:
     """Play a scene and save it."""
     play, empty = SCENES[name]
-    app = NftuiApp(FakeSource(seconds=290, rate=400, empty=empty))
+    source = FakeSource(seconds=0)
+    for _ in range(0 if empty else 290):
+        source.advance()
+        source.snapshot(LiveRequest(limit=1))
+    app = NftuiApp(source)
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.0)
         await play(pilot)
@@ -70,7 +75,7 @@ def to_png(path: Path) -> None:
     if program is None:
         return
     svg = exact(path.read_text(encoding="utf-8")).encode()
-    subprocess.run([program, "-o", str(path.with_suffix(".png"))], input=svg, check=True)
+    subprocess.run([program, "-o", str(path.with_suffix(".png"))], input=svg, check=True)  # noqa: S603  no shell, our own file
 
 
 def main() -> None:

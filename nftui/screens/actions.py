@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +73,31 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_view(1)", ("tab",), "next view", "The next view.", "Views"),
     Action("next_view(-1)", ("shift+tab",), "previous view", "The previous view.", "Views"),
     Action("exporters", ("e",), "exporters", "Templates, sampling, losses and refused senders per exporter.", "Views",
-           hint=8),
+           hint=9),
     Action("filter", ("slash",), "filter", "Type a filter; it is applied as soon as it is valid.", "Filter", hint=1),
-    Action("filter_cell(False)", ("f",), "only this", "Only flows with the value under the cursor.", "Filter", hint=4,
+    Action("filter_cell(False)", ("f",), "only this", "Only flows with the value under the cursor.", "Filter", hint=6,
            states=_ALL),
     Action("filter_cell(True)", ("F",), "exclude", "Only flows without the value under the cursor.", "Filter",
-           hint=9, states=_ALL),
+           hint=12, states=_ALL),
     Action("open", ("enter",), "open", "A row's flows; every field of a flow.", "Filter", hint=2, states=_TABLES),
     Action("back", ("escape", "backspace"), "back", "Back to where you came from; the filter goes as it came.",
-           "Filter", hint=3, shown="Esc", states=_ALL),
+           "Filter", hint=7, shown="Esc", states=_ALL),
     Action("sort_next(1)", ("s", "greater_than_sign"), "sort", "Sort by the next column (or click a header).", "Order",
-           hint=5, shown="s >"),
+           hint=4, shown="s >"),
     Action("sort_next(-1)", ("less_than_sign",), "sort left", "Sort by the previous column.", "Order"),
     Action("sort_reverse", ("S",), "reverse", "Reverse the order.", "Order"),
-    Action("pause", ("space", "p"), "pause", "Hold the table still; collecting goes on.", "Order", hint=6, shown="Space",
+    Action("pause", ("space", "p"), "pause", "Hold the table still; collecting goes on.", "Order", hint=5, shown="Space",
            states=_ALL),
     Action("units", ("t",), "bits/bytes", "Show traffic in bits or in bytes.", "Display", hint=10),
     Action("names", ("n",), "names", "Show ports by number or by service name.", "Display", hint=11),
-    Action("scaled", ("u",), "unscaled", "Count what the exporters sent, or multiply by the sampling rate.", "Display"),
-    Action("chart", ("c",), "chart", "Show or hide the throughput chart.", "Display", hint=12),
+    Action("scaled", ("u",), "unscaled", "Counters as sent, or times the sampling rate.", "Display"),
+    Action("chart", ("c",), "chart", "Show or hide the throughput chart.", "Display", hint=13),
     Action("mouse", ("f2",), "mouse", "Let go of the mouse, so that the terminal can select text.", "Display"),
     Action("repaint", ("ctrl+l",), "redraw", "Draw the whole screen anew.", "Display"),
-    Action("help", ("question_mark", "f1"), "help", "This list.", "Program", hint=7, shown="?", states=_ALL),
+    Action("help", ("question_mark", "f1"), "help", "This list.", "Program", hint=3, shown="?", states=_ALL),
     Action("app.command_palette", ("ctrl+p", "colon"), "commands", "Find a command by its name.", "Program"),
     Action("app.suspend_process", ("ctrl+z",), "suspend", "Back to the shell; fg returns.", "Program"),
-    Action("leave", ("q",), "quit", "Leave a pane; at the top, quit and store what is in memory.", "Program", hint=13,
+    Action("leave", ("q",), "quit", "Leave a pane; at the top, quit and store what is in memory.", "Program", hint=8,
            states=_ALL),
     Action("app.quit", ("ctrl+c",), "quit now", "Quit from anywhere.", "Program"),
     Action("", ("j", "k"), "rows", "Next and previous row.", "Moving", shown="j k ↓ ↑"),
@@ -112,7 +112,7 @@ ACTIONS: tuple[Action, ...] = (
 """Everything, in the order of the help overlay."""
 
 
-def bindings() -> list[Binding]:
+def bindings() -> list[BindingType]:
     """Textual bindings of all actions that the screen answers."""
     return [
         Binding(",".join(action.keys), action.command, action.label, show=False) for action in ACTIONS if action.command

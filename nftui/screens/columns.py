@@ -85,7 +85,7 @@ def _percent(value: Any, width: int) -> str:  # noqa: ARG001
 def _time(value: Any, width: int) -> str:
     if _missing(value):
         return "-"
-    moment = datetime.fromtimestamp(float(value) / 1000)  # noqa: DTZ006  the user's own zone
+    moment = datetime.fromtimestamp(float(value) / 1000)
     return moment.strftime("%H:%M:%S") + (f".{moment.microsecond // 1000:03d}" if width >= 12 else "")
 
 
@@ -113,10 +113,13 @@ def _trend(value: Any, width: int, ascii_only: bool) -> str:
 
 _Look = tuple[int, int, Callable[[Any, int], str], Literal["key", "number", "dim", "bar"]]
 
-_RANKS: dict[str, int] = {
-    "seen": 9, "tx_bytes": 9, "rx_bytes": 9, "packets": 8, "flows": 7, TREND: 6, "bytes": 5, SHARE: 4, "flow_rate": 3,
+_TALKER_RANKS: dict[str, int] = {
+    "seen": 9, "tx_bytes": 9, "rx_bytes": 9, "packets": 8, "flows": 7, TREND: 3, "bytes": 5, SHARE: 4, "flow_rate": 6,
     "packet_rate": 2, "tx": 2, "rx": 2, "share": 1, "rate": 1,
-    "out_if": 9, "in_if": 9, "sampler_address": 8, "duration": 4, "tcp_flags": 3, "time_received_ms": 2,
+}  # fmt: skip
+_FLOW_RANKS: dict[str, int] = {
+    "out_if": 9, "in_if": 9, "flows": 8, "sampler_address": 7, "rate": 6, "duration": 5, "tcp_flags": 4,
+    "time_received_ms": 3, "packets": 2, "bytes": 1,
 }  # fmt: skip
 """When a column leaves a narrow screen: the highest first. Key columns never do."""
 
@@ -129,21 +132,25 @@ def table_columns(specs: tuple[ColumnSpec, ...], display: Display, decorated: bo
         display: the user's choices.
         decorated: add the trend and the bar that talker views have.
     """
-    columns = [_column(spec, display) for spec in specs]
+    ranks = _TALKER_RANKS if decorated else _FLOW_RANKS
+    columns = [_column(spec, display, ranks) for spec in specs]
     if decorated:
         plain = display.ascii_only
-        columns.append(Column(TREND, "Trend", 10, partial(_trend, ascii_only=plain), rank=_RANKS[TREND], role="dim",
+        columns.append(Column(TREND, "Trend", 10, partial(_trend, ascii_only=plain), rank=ranks[TREND], role="dim",
                               sortable=False))  # fmt: skip
-        columns.append(Column(SHARE, "", 8, partial(_bar, ascii_only=plain), grow=40, rank=_RANKS[SHARE], role="bar",
+        columns.append(Column(SHARE, "", 8, partial(_bar, ascii_only=plain), grow=40, rank=ranks[SHARE], role="bar",
                               sortable=False))  # fmt: skip
     return tuple(columns)
 
 
-_TITLES = {"packet_rate": "pkt/s", "flow_rate": "flow/s", "share": "%"}
+_TITLES = {
+    "packet_rate": "pkt/s", "flow_rate": "flow/s", "share": "%", "packets": "Pkts", "time_received_ms": "Received",
+    "tx_bytes": "TxBytes", "rx_bytes": "RxBytes", "seen": "Seen",
+}  # fmt: skip
 """Titles no wider than what stands below them."""
 
 
-def _column(spec: ColumnSpec, display: Display) -> Column:
+def _column(spec: ColumnSpec, display: Display, ranks: dict[str, int]) -> Column:
     width, grow, write, role = _look(spec, display)
     title = _TITLES.get(spec.name, spec.title)
     if spec.name == "rate":
@@ -151,8 +158,8 @@ def _column(spec: ColumnSpec, display: Display) -> Column:
     align: Literal["left", "right"] = "right" if spec.align == "right" else "left"
     if spec.show.value == "port" and display.names:
         align = "left"
-    rank = _RANKS.get(spec.name, 0 if role == "key" else 3)
-    return Column(spec.name, title, max(width, len(title) + 1), write, align, grow, rank, role, spec.sortable)
+    rank = ranks.get(spec.name, 0 if role == "key" else 3)
+    return Column(spec.name, title, max(width, len(title)), write, align, grow, rank, role, spec.sortable)
 
 
 def _look(spec: ColumnSpec, display: Display) -> _Look:
@@ -162,7 +169,7 @@ def _look(spec: ColumnSpec, display: Display) -> _Look:
     if show == "port":
         return (10 if display.names else 5), 0, partial(_port, names=display.names), "key"
     if show == "protocol":
-        return 6, 0, _text, "key"
+        return 5, 1, _text, "key"
     if show == "time":
         return 8, 4, _time, "dim"
     if show == "tcp_flags":
@@ -170,14 +177,14 @@ def _look(spec: ColumnSpec, display: Display) -> _Look:
     if show == "text":
         return 8, 12, _text, "key"
     if spec.unit == "bit/s":
-        return 7, 0, partial(_count, factor=1.0 if display.bits else 0.125), "number"
+        return 6, 1, partial(_count, factor=1.0 if display.bits else 0.125), "number"
     if spec.unit == "%":
         return 5, 0, _percent, "number"
     if spec.unit == "s":
         return 6, 0, _span, "dim"
     if spec.name in {"as", "if"}:
         return 10, 0, _text, "key"
-    return 6, 0, _count, "number"
+    return 5, 1, _count, "number"
 
 
 def table_data(snapshot: LiveSnapshot) -> TableData:

@@ -13,9 +13,10 @@ from textual.widget import Widget
 
 from nftui.errors import NftuiError
 from nftui.screens.pace import Pace
-from nftui.screens.source import Source, SourceHealth
+from nftui.screens.source import Source
 
 if TYPE_CHECKING:
+    from nftui.engine.health import Health
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 
 
@@ -25,12 +26,12 @@ class News:
 
     Attributes:
         snapshot: answer to the request, None when the source failed.
-        health: state of collector and store.
+        health: state of collector and store, None when the source failed.
         problem: why the source failed, empty when it did not.
     """
 
     snapshot: LiveSnapshot | None
-    health: SourceHealth
+    health: Health | None
     problem: str = ""
 
 
@@ -115,7 +116,7 @@ class Feed:
             self.now()
 
     def _ask(self, request: LiveRequest) -> News:
-        health = SourceHealth()
+        health = None
         try:
             health = self._source.health()
             return News(self._source.snapshot(request), health)

@@ -34,7 +34,9 @@ def detail_lines(batch: FlowBatch, row: int = 0) -> list[DetailLine]:
             shown = field_text(field, value)
             if field.name in _SAMPLED and isinstance(rate, int) and rate > 1 and isinstance(value, int):
                 shown += f", sampled 1:{rate}: about {value * rate:,} {field.unit}".rstrip()
-            lines.append(DetailLine(field.name, field.title, shown, _doc(field), filter_term(field, value)))
+            lines.append(
+                DetailLine(field.name, field.title, shown, field.doc, filter_term(field, value), _origin(field))
+            )
     return lines
 
 
@@ -103,9 +105,10 @@ def filter_term(field: Field, value: int | str) -> str:
             return f"{field.name} {value}"
 
 
-def _doc(field: Field) -> str:
-    numbers = [str(e) if isinstance(e, int) else f"{e[0]}.{e[1]}" for e in field.elements[:3]]
-    return f"{field.doc} (IPFIX {', '.join(numbers)})" if numbers else field.doc
+def _origin(field: Field) -> str:
+    """Elements that fill a field."""
+    numbers = [str(e) if isinstance(e, int) else f"{e[0]}.{e[1]}" for e in field.elements]
+    return f"IPFIX element {', '.join(numbers)}" if numbers else ""
 
 
 def _element(pen: int, element: int, data: bytes) -> DetailLine:

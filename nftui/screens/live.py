@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Static
 
-from nftui.errors import FilterError
+from nftui.errors import FilterError, NftuiError
 from nftui.screens import status
 from nftui.screens.actions import VIEW_TITLES, bindings, groups
 from nftui.screens.columns import Display, table_columns, table_data
 from nftui.screens.drill import cell_term, combine, row_filter, row_name
+from nftui.screens.exporters import ExportersScreen
 from nftui.screens.feed import Feed, News
-from nftui.screens.health_view import HealthWatch, flows_seen
+from nftui.screens.health_view import indicators
 from nftui.screens.navigation import Place, Trail
-from nftui.screens.source import Source, SourceHealth
+from nftui.screens.source import Source
 from nftui.text import compact
 from nftui.widgets.empty_state import EmptyState
 from nftui.widgets.filter_bar import FilterBar
@@ -27,10 +31,11 @@ from nftui.widgets.flow_detail import FlowDetail
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.health_strip import HealthStrip
 from nftui.widgets.help_overlay import HelpGroup, HelpOverlay
-from nftui.widgets.ribbon import Ribbon
+from nftui.widgets.ribbon import Item, Ribbon
 from nftui.widgets.stack_chart import SERIES_COLORS, StackChart
 
 if TYPE_CHECKING:
+    from nftui.engine.health import Health
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.engine.query.parser import Filter
 
@@ -51,9 +56,15 @@ class LiveScreen(Screen[None]):
     """Live tables of one source."""
 
     CSS_PATH = "live.tcss"
-    BINDINGS = bindings()
+    BINDINGS: ClassVar[list[BindingType]] = bindings()
     AUTO_FOCUS = "#table"
     TITLE: ClassVar[str | None] = None
+
+    @dataclass
+    class Failed(Message):
+        """The source could not start."""
+
+        error: NftuiError
 
     def __init__(self, source: Source, filter_text: str = "", ascii_only: bool = False) -> None:
         super().__init__()
@@ -62,10 +73,9 @@ class LiveScreen(Screen[None]):
         self.display_options = Display(ascii_only=ascii_only)
         self.unscaled = False
         self.snapshot: LiveSnapshot | None = None
-        self.health = SourceHealth()
+        self.health: Health | None = None
         self.feed = Feed(self, source, self._request, self._receive)
         self._filter: tuple[str, Filter | None] = ("", None)
-        self._watch = HealthWatch()
         self._paused: tuple[float, int] | None = None
         self._refreeze = False
         self._chart_wanted = True
@@ -122,7 +132,11 @@ class LiveScreen(Screen[None]):
         self.run_worker(self._start())
 
     async def _start(self) -> None:
-        await self.feed.run(self.source.start)
+        try:
+            await self.feed.run(self.source.start)
+        except NftuiError as error:
+            self.post_message(self.Failed(error))
+            return
         self.feed.start()
 
     def on_unmount(self) -> None:
@@ -143,8 +157,10 @@ class LiveScreen(Screen[None]):
         )  # fmt: skip
 
     def _receive(self, news: News) -> None:
-        self.health = news.health
-        self._problem = news.problem or "; ".join(news.health.problems[:1])
+        if news.health is not None:
+            self.health = news.health
+        warnings = self.health.warnings if self.health else ()
+        self._problem = news.problem or "; ".join(warnings[:1])
         snapshot = news.snapshot
         place = self.trail.place
         if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):
@@ -173,32 +189,31 @@ class LiveScreen(Screen[None]):
         self.query_one(StackChart).show(data)
         palette = [self.app.theme_variables[f"series-{i + 1}"] for i in range(SERIES_COLORS)]
         left = status.totals(snapshot, data, bits, palette)
-        self.query_one("#totals", Ribbon).show(
-            left, status.state(snapshot, self.source.label, self._pause_text(), _clock())
-        )
+        self.query_one("#totals", Ribbon).show(left, status.state(snapshot, self.source.label, self._pause_text()))
 
     def _show_lines(self) -> None:
         """Everything but table and chart."""
         place = self.trail.place
         self.query_one("#tabs", Ribbon).show(status.tabs(place.view, self.size.width))
         if self.snapshot is None:
-            self.query_one("#totals", Ribbon).show([], status.state(None, "STARTING", "", _clock()))
+            self.query_one("#totals", Ribbon).show([], status.state(None, "STARTING", ""))
         left, right = status.trail_items(self.trail, self.snapshot)
         trail = self.query_one("#trail", Ribbon)
         trail.display = bool(left) and not self.filter_bar.has_class("-open")
         trail.show(left, right)
         problem = self.query_one("#problem", Ribbon)
         problem.display = bool(self._problem)
-        problem.show([status.Item(self._problem, "bad")])
-        self.query_one(HealthStrip).set_indicators(self._watch.indicators(self.health, time.monotonic()))
-        self.query_one("#hints", Ribbon).show(*status.footer(self.state_name, self._position()))
+        problem.show([Item(self._problem, "bad")])
+        if self.health is not None:
+            self.query_one(HealthStrip).set_indicators(indicators(self.health))
+        self.query_one("#hints", Ribbon).show(*self._footer())
         self._show_empty()
 
     def _show_empty(self) -> None:
         empty = self.query_one(EmptyState)
-        waiting = self.snapshot is not None and not self.health.counts.get("flows.in") and not len(self.snapshot)
-        if waiting:
-            refused = [f"{sender} ({compact(count)} datagrams)" for sender, count in self.health.refused.items()]
+        waiting = self.snapshot is not None and self.health is not None and not self._flows_in()
+        if waiting and self.health is not None:
+            refused = [f"{sender.address} ({compact(sender.datagrams)} datagrams)" for sender in self.health.refused]
             note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
             empty.show(self.health.listen, note)
         else:
@@ -206,15 +221,22 @@ class LiveScreen(Screen[None]):
         self.query_one("#body").display = not waiting
         self.query_one(StackChart).display = self._chart_wanted and not waiting and self.size.height >= 18
 
+    def _flows_in(self) -> int:
+        return self.health.counts.get("flows.in", 0) if self.health else 0
+
     def _pause_text(self) -> str:
         if self._paused is None:
             return ""
         since, flows = self._paused
-        new = flows_seen(self.health.counts) - flows
+        new = self._flows_in() - flows
         return f"PAUSED {time.monotonic() - since:.0f} s, +{compact(max(0, new))} new"
 
+    def _footer(self) -> tuple[list[Item], list[Item]]:
+        way_back = bool(self.trail.depth or self.trail.place.filter) or self.state_name == "detail"
+        return status.footer(self.state_name, way_back, self._position())
+
     def _position(self) -> str:
-        if self.snapshot is None or not len(self.snapshot):
+        if self.snapshot is None or not len(self.snapshot) or self.state_name == "detail":
             return ""
         rank = int(self.snapshot.ranks[min(self.table.cursor_row, len(self.snapshot) - 1)]) + 1
         return f"{rank} of {self.snapshot.rows_total}"
@@ -226,7 +248,7 @@ class LiveScreen(Screen[None]):
             self._rows_wanted = _FIRST_ROWS
         self._refreeze = self._paused is not None
         if self._paused:
-            self._paused = (time.monotonic(), flows_seen(self.health.counts))
+            self._paused = (time.monotonic(), self._flows_in())
         self._show_lines()
         self.feed.now()
 
@@ -239,7 +261,7 @@ class LiveScreen(Screen[None]):
         self.set_class(small, "-too-small")
         self.set_class(width < _SIDE_BY_SIDE, "-narrow")
         self.query_one("#too-small", Static).update(f"nftui needs {MINIMUM[0]}x{MINIMUM[1]}, here is {width}x{height}")
-        self.query_one(StackChart).styles.height = 6 if height < 30 else 9 if height < 45 else 12
+        self.query_one(StackChart).styles.height = 5 if height < 30 else 9 if height < 45 else 13
         self._show_lines()
 
     # Views and order
@@ -279,7 +301,7 @@ class LiveScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Hold the table, or let it go on."""
-        self._paused = None if self._paused else (time.monotonic(), flows_seen(self.health.counts))
+        self._paused = None if self._paused else (time.monotonic(), self._flows_in())
         self._go_on()
         self._refreeze = False
 
@@ -398,8 +420,6 @@ class LiveScreen(Screen[None]):
         self._display_changed(names=not self.display_options.names)
 
     def _display_changed(self, **values: bool) -> None:
-        from dataclasses import replace
-
         self.display_options = replace(self.display_options, **values)
         self._show_columns()
         if self.snapshot is not None:
@@ -416,6 +436,10 @@ class LiveScreen(Screen[None]):
         self._chart_wanted = not self._chart_wanted
         self._show_lines()
 
+    def action_exporters(self) -> None:
+        """Who sends, and what was lost on the way."""
+        self.app.push_screen(ExportersScreen(self.source, self.feed))
+
     def action_help(self) -> None:
         """All keys."""
         listed = [HelpGroup(title, [(a.key_text, a.doc) for a in actions]) for title, actions in groups()]
@@ -423,7 +447,7 @@ class LiveScreen(Screen[None]):
 
     @on(FlowTable.Moved, "#table")
     def _cursor_moved(self) -> None:
-        self.query_one("#hints", Ribbon).show(*status.footer(self.state_name, self._position()))
+        self.query_one("#hints", Ribbon).show(*self._footer())
 
     @on(Ribbon.Pressed)
     async def _pressed(self, event: Ribbon.Pressed) -> None:
@@ -436,7 +460,3 @@ def void(value: object) -> None:
 
 def _text(snapshot: LiveSnapshot) -> str:
     return snapshot.request.filter.text if snapshot.request.filter is not None else ""
-
-
-def _clock() -> str:
-    return time.strftime("%H:%M:%S")

@@ -2,76 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from nftui.errors import StoreLocked, UsageError
+
 if TYPE_CHECKING:
+    from nftui.config import Config
     from nftui.engine.batch import FlowBatch
+    from nftui.engine.decode.status import ExporterStatus
+    from nftui.engine.engine import Engine
+    from nftui.engine.health import Health
+    from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
-
-
-@dataclass(frozen=True, slots=True)
-class SourceHealth:
-    """State of collector and store at one moment.
-
-    Attributes:
-        counts: counters by their dotted names, see `nftui.engine.counters`.
-        listen: addresses that are listened on, as `[HOST]:PORT`.
-        waiting: parts of the work that wait in a queue now, 0 to 1 of what fits.
-        disk_free: bytes free below the store; None when unknown.
-        store: directory of the store.
-        problems: what is wrong, one line each, the worst first.
-        refused: senders that are not allowed, with the number of their datagrams.
-    """
-
-    counts: Mapping[str, int] = field(default_factory=dict)
-    listen: tuple[str, ...] = ()
-    waiting: float = 0.0
-    disk_free: int | None = None
-    store: str = ""
-    problems: tuple[str, ...] = ()
-    refused: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ExporterLine:
-    """One exporter for people.
-
-    Attributes:
-        address: its address as text.
-        versions: export versions seen, such as `v9`.
-        domains: observation domains seen.
-        templates: templates known now.
-        waiting: data sets that wait for their template.
-        sampling: rate and where it comes from, empty when unknown.
-        lost: flows or packets missing by sequence numbers.
-        last_seen_ms: UTC of its last datagram.
-        skew_ms: its clock minus ours; None when unknown.
-        datagrams: datagrams taken from it.
-        flows: flows taken from it.
-        refused: its datagrams are not accepted.
-    """
-
-    address: str
-    versions: str = ""
-    domains: str = ""
-    templates: int = 0
-    waiting: int = 0
-    sampling: str = ""
-    lost: int = 0
-    last_seen_ms: int = 0
-    skew_ms: int | None = None
-    datagrams: int = 0
-    flows: int = 0
-    refused: bool = False
+    from nftui.engine.viewer import Viewer
 
 
 class Source(Protocol):
-    """What a screen asks. All methods but `start` and `close` answer fast and are called from one worker thread."""
+    """What a screen asks. All methods but `start` and `stop` answer fast and are called from one worker thread."""
 
-    label: str
-    """`LIVE`, or what it is instead, such as `VIEWER`."""
+    @property
+    def label(self) -> str:
+        """`LIVE`, or what it is instead, such as `VIEWER`."""
+        ...
 
     def start(self) -> None:
         """Open sockets and store. Raises NftuiError."""
@@ -85,18 +39,100 @@ class Source(Protocol):
         """The record of a row of the view `flows` as batch and row; None when it has left the window."""
         ...
 
-    def health(self) -> SourceHealth:
+    def health(self) -> Health:
         """Counters and state now."""
         ...
 
-    def exporters(self) -> Sequence[ExporterLine]:
-        """All exporters known, and senders that were refused."""
+    def exporters(self) -> Sequence[ExporterStatus]:
+        """All exporters known."""
         ...
 
-    def allow(self, address: str) -> None:
+    def refused(self) -> Sequence[Refused]:
+        """Senders that are not allowed, the latest first."""
+        ...
+
+    def allow(self, text: str) -> None:
+        """Accept this sender from now on. Raises UsageError."""
+        ...
+
+    def stop(self) -> bool:
+        """Store what is in memory, let go of everything; False when not done in time. May be called twice."""
+        ...
+
+
+class LocalSource:
+    """The engine in this process; a viewer when another process writes the store.
+
+    Nothing is loaded before `start`, which the screen calls behind its first frame: NumPy, pyarrow and the sockets
+    take longer than a terminal should stay black.
+
+    Args:
+        config: collector and store.
+        on_start: called with the running engine, for those who feed it, such as the demo.
+    """
+
+    def __init__(self, config: Config, on_start: Callable[[Engine], None] | None = None) -> None:
+        self._config = config
+        self._on_start = on_start
+        self._part: Engine | Viewer | None = None
+        self._viewing = ""
+        self._stopping = threading.Lock()
+
+    @property
+    def label(self) -> str:
+        """`LIVE`, or `VIEWER` with the process that writes the store."""
+        return f"VIEWER of {self._viewing}" if self._viewing else "LIVE"
+
+    def start(self) -> None:
+        """Open the store to write it, or else to follow it."""
+        from nftui.engine.engine import Engine
+        from nftui.engine.viewer import Viewer
+
+        engine = Engine(self._config)
+        try:
+            engine.start()
+        except StoreLocked as locked:
+            viewer = Viewer(self._config.store.root, self._config.collector.control)
+            viewer.start()
+            self._part = viewer
+            self._viewing = " ".join(locked.owner.split()[:2]) or "another process"
+            return
+        self._part = engine
+        if self._on_start is not None:
+            self._on_start(engine)
+
+    def snapshot(self, request: LiveRequest) -> LiveSnapshot:
+        """The live window now."""
+        return self._running().snapshot(request)
+
+    def flow(self, key: int) -> tuple[FlowBatch, int] | None:
+        """One record of the live window."""
+        return self._running().flow(key)
+
+    def health(self) -> Health:
+        """Counters and state now."""
+        return self._running().health()
+
+    def exporters(self) -> Sequence[ExporterStatus]:
+        """All exporters known."""
+        return self._running().exporters()
+
+    def refused(self) -> Sequence[Refused]:
+        """Senders that are not allowed."""
+        return self._running().refused()
+
+    def allow(self, text: str) -> None:
         """Accept this sender from now on."""
-        ...
+        part = self._running()
+        if self._viewing:
+            raise UsageError(f"{self._viewing} decides who may send: start it with --allow {text}")
+        part.allow(text)  # type: ignore[union-attr]
 
-    def close(self) -> None:
-        """Store what is in memory and let go of everything. May be called twice."""
-        ...
+    def stop(self) -> bool:
+        """Store what is in memory and let go of everything."""
+        with self._stopping:  # who comes second waits for who came first
+            return self._part.stop() if self._part is not None else True
+
+    def _running(self) -> Engine | Viewer:
+        assert self._part is not None, "start comes first"
+        return self._part

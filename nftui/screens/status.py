@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nftui.screens.actions import VIEW_TITLES, hints
 from nftui.screens.navigation import Place, Trail
 from nftui.text import compact
-from nftui.widgets.ribbon import Item
+from nftui.widgets.ribbon import Item, Role
 from nftui.widgets.stack_chart import ChartData
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def tabs(view: str, width: int) -> list[Item]:
     items = [Item(" nftui ", "strong", rank=30)]
     for number, (name, title) in enumerate(VIEW_TITLES.items(), 1):
         words = _NARROW_TITLES.get(name, title) if width < _NARROW else title
-        role = "active" if name == view else "dim"
+        role: Role = "active" if name == view else "dim"
         items.append(
             Item(f" {number} {words} ", role, 0 if name == view else 10 + number, f"view('{name}')", tight=number > 1)
         )
@@ -51,7 +52,7 @@ def totals(snapshot: LiveSnapshot, chart: ChartData, bits: bool, palette: Sequen
     amount = snapshot.total.matched
     rate = amount.bits_per_second if bits else amount.bits_per_second / 8
     items = [
-        Item(f"{compact(rate)}{'bit/s' if bits else 'B/s'}", "strong"),
+        Item(f"{_spaced(compact(rate))}{'bit/s' if bits else 'B/s'}", "strong"),
         Item(f"{compact(amount.packets_per_second)} pkt/s", "plain", 2),
         Item(f"{compact(amount.flows_per_second)} flow/s", "plain", 1),
     ]
@@ -62,14 +63,19 @@ def totals(snapshot: LiveSnapshot, chart: ChartData, bits: bool, palette: Sequen
     return items
 
 
-def state(snapshot: LiveSnapshot | None, label: str, paused: str, clock: str) -> list[Item]:
-    """Window, clock, and whether the screen moves."""
+def _spaced(text: str) -> str:
+    """`2.79G` as `2.79 G`, for a unit that follows."""
+    return f"{text[:-1]} {text[-1]}" if text[-1].isalpha() else f"{text} "
+
+
+def state(snapshot: LiveSnapshot | None, label: str, paused: str) -> list[Item]:
+    """Window, its time, and whether the screen moves."""
     items = []
     if snapshot is not None:
         covered, window = snapshot.covered_seconds, snapshot.window_seconds
         short = covered < window * 0.8
         items.append(Item(f"last {covered if short else window:.0f} s", "warn" if short and covered > 1 else "dim", 6))
-    items.append(Item(clock, "dim", 5))
+        items.append(Item(f"{datetime.fromtimestamp(snapshot.now_ms // 1000):%H:%M:%S}", "dim", 5))
     items.append(Item(f" {paused} ", "alert") if paused else Item(f" {label} ", "chip"))
     return items
 
@@ -91,10 +97,11 @@ def trail_items(trail: Trail, snapshot: LiveSnapshot | None) -> tuple[list[Item]
     return left, [*right, Item("Esc back" if trail.depth else "Esc clears", "dim", 4)]
 
 
-def footer(name: str, position: str) -> tuple[list[Item], list[Item]]:
+def footer(name: str, way_back: bool, position: str) -> tuple[list[Item], list[Item]]:
     """Keys that are useful now, and the place in the table."""
     left: list[Item] = []
-    for rank, action in enumerate(hints(name), 1):
+    useful = [action for action in hints(name) if way_back or action.command != "back"]
+    for rank, action in enumerate(useful, 1):
         left.append(Item(action.key_text.split()[0], "accent", rank, action.command))
         left.append(Item(f" {action.label}", "dim", rank, action.command, tight=True))
     return left, [Item(position, "dim", 0)] if position else []

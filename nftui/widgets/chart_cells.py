@@ -7,6 +7,7 @@ All cells are made at once in NumPy. Without colours or without Unicode each ser
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,5 @@ def _runs(glyphs: NDArray[np.str_], front: NDArray[np.int64], behind: NDArray[np
         cuts = np.flatnonzero((np.diff(fore) != 0) | (np.diff(back) != 0)) + 1
         bounds = [0, *cuts.tolist(), len(glyph)]
         text = "".join(glyph.tolist())
-        lines.append(
-            [(text[a:b], int(fore[a]), int(back[a])) for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
-        )
+        lines.append([(text[a:b], int(fore[a]), int(back[a])) for a, b in pairwise(bounds) if b > a])
     return lines

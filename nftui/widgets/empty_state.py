@@ -61,6 +61,7 @@ def recipes(host: str, port: int) -> tuple[Recipe, ...]:
     v6 = ":" in host
     joined = f"[{host}]:{port}" if v6 else f"{host}:{port}"
     family = "ipv6" if v6 else "ipv4"
+    sampling = "set forwarding-options sampling instance NFTUI family inet output"
     return (
         Recipe("softflowd", "as root; eth0 is the interface to watch", (f"softflowd -i eth0 -v 9 -n {joined}",)),
         Recipe("fprobe", "NetFlow v5, IPv4 only", (f"fprobe -i eth0 {joined}",)),
@@ -90,11 +91,9 @@ def recipes(host: str, port: int) -> tuple[Recipe, ...]:
              "set services flow-monitoring version-ipfix template NFTUI template-refresh-rate seconds 60",
              "set chassis fpc 0 sampling-instance NFTUI",
              "set forwarding-options sampling instance NFTUI input rate 1000",
-             f"set forwarding-options sampling instance NFTUI family inet output flow-server {host} port {port}",
-             f"set forwarding-options sampling instance NFTUI family inet output flow-server {host} "
-             "version-ipfix template NFTUI",
-             "set forwarding-options sampling instance NFTUI family inet output inline-jflow "
-             "source-address ROUTER-ADDRESS",
+             f"{sampling} flow-server {host} port {port}",
+             f"{sampling} flow-server {host} version-ipfix template NFTUI",
+             f"{sampling} inline-jflow source-address ROUTER-ADDRESS",
              "set interfaces ge-0/0/0 unit 0 family inet sampling input"),
         ),
     )  # fmt: skip

@@ -27,6 +27,7 @@ class DetailLine:
         value: its value with unit.
         doc: what it means, one sentence.
         term: filter for the flows with this value, empty for none.
+        origin: where it comes from on the wire, empty when not from there.
     """
 
     name: str
@@ -34,6 +35,7 @@ class DetailLine:
     value: str
     doc: str = ""
     term: str = ""
+    origin: str = ""
 
 
 def _plain(value: str, width: int) -> str:  # noqa: ARG001  the table cuts
@@ -49,8 +51,8 @@ class FlowDetail(Vertical):
     FlowDetail Static { height: auto; max-height: 4; color: $text-muted; background: $surface; padding: 0 1; }
     """
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("title", "Field", 15, _plain, role="dim", sortable=False, grow=2),
-        Column("value", "Value", 18, _plain, role="key", sortable=False, grow=26),
+        Column("title", "Field", 14, _plain, role="dim", sortable=False, grow=2),
+        Column("value", "Value", 27, _plain, role="key", sortable=False, grow=24),
         Column("doc", "Meaning", 24, _plain, role="dim", sortable=False, grow=60, rank=1),
     )
 
@@ -101,5 +103,6 @@ class FlowDetail(Vertical):
 
     def _explain(self) -> None:
         line = self.current
-        text = f"{line.name}: {line.value}\n{line.doc}" if line else ""
+        parts = (f"{line.name}: {line.value}", f"{line.doc} {line.origin}") if line else ()
+        text = "\n".join(parts)
         self.query_one(Static).update("\n".join(clean(part, 2000) for part in text.split("\n")))

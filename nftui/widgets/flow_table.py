@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nftui.widgets.table_layout import GAP, Column, Place, TableData, arrange, fit
+from nftui.widgets.table_layout import GAP, MARGIN, Column, Place, TableData, arrange, fit
 
 _WHEEL_LINES = 3
 
@@ -167,10 +167,10 @@ class FlowTable(Widget, can_focus=True):
         return values[row] if values is not None and row < len(values) else None
 
     def _row_of(self, key: int) -> int | None:
-        keys = self.data.keys
+        keys: Any = self.data.keys
         if isinstance(keys, (list, tuple)):
             return keys.index(key) if key in keys else None
-        found = (keys == key).nonzero()[0]  # type: ignore[attr-defined]
+        found = (keys == key).nonzero()[0]  # an array
         return int(found[0]) if len(found) else None
 
     # Painting
@@ -217,7 +217,7 @@ class FlowTable(Widget, can_focus=True):
 
     def _arrange(self) -> None:
         forced = frozenset({self.cursor_column, self.sort})
-        self._places = arrange(self._columns, max(1, self.size.width - 1), forced)
+        self._places = arrange(self._columns, max(1, self.size.width - 1 - MARGIN), forced)
 
     def _style(self, part: str, over: str = "") -> Style:
         style = self._styles.get((part, over))
@@ -250,12 +250,13 @@ class FlowTable(Widget, can_focus=True):
         return self._with_thumb(strip, y, width) if y else strip
 
     def _header_segments(self) -> list[Segment]:
-        segments = []
+        segments = [Segment(" " * MARGIN, self._style("header"))]
         for place in self._places:
             column = place.column
             title, style = column.title, self._style("header")
             if column.name == self.sort:
                 arrow = ("v" if self.descending else "^") if self.ascii_only else ("▼" if self.descending else "▲")
+                title = title[: place.width - 1]
                 title = arrow + title if column.align == "right" else title + arrow
                 style = self._style("sorted")
             segments.append(Segment(fit(title, place.width, column.align), style))
@@ -263,15 +264,15 @@ class FlowTable(Widget, can_focus=True):
         return segments[:-1]
 
     def _row_segments(self, row: int, over: str) -> list[Segment]:
-        segments = []
         gap = self._style("number", over)
+        segments = [Segment(" " * MARGIN, gap)]
         values = self.data.values
         for place in self._places:
             column = place.column
             value = values[column.name][row] if column.name in values else None
             text = "" if value is None else column.format(value, place.width)
             part = "lead" if column.name == self.sort and column.role == "number" else column.role
-            on_cell = over and column.name == self.cursor_column and self.held
+            on_cell = over and column.name == self.cursor_column and self.held and self.has_focus
             segments.append(
                 Segment(fit(text, place.width, column.align), self._style(part, "cell" if on_cell else over))
             )
@@ -360,7 +361,7 @@ class FlowTable(Widget, can_focus=True):
             return
         self.held = True
         self.cursor_row = max(0, min(row, len(self.data) - 1))
-        self.cursor_key = int(cast("int", self.data.keys[self.cursor_row]))
+        self.cursor_key = int(self.data.keys[self.cursor_row])
         self.top = max(min(self.top, self.cursor_row), self.cursor_row - self.visible_rows + 1)
         self.refresh_lines()
         self.post_message(self.Moved(self, self.cursor_key))

@@ -9,7 +9,8 @@ writes the difference. It overrides `App._display`, which is private: the projec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -82,13 +83,19 @@ def changed_runs(old: Sequence[Cell], new: Sequence[Cell]) -> list[tuple[int, in
     return runs
 
 
+Look = tuple[str, str, str]
+"""Attributes, foreground and background as SGR parameters; an empty string is the terminal's default."""
+
+_PLAIN: Look = ("", "", "")
+
+
 class Pen:
-    """Collects terminal output and remembers the style in force, so that equal neighbours share one sequence."""
+    """Collects terminal output and remembers the look in force, so that only what differs from it is sent."""
 
     def __init__(self, colors: ColorSystem) -> None:
         self._colors = colors
         self._parts: list[str] = []
-        self._style = ""
+        self._look = _PLAIN
         self._line = -1
 
     def move(self, x: int, y: int) -> None:
@@ -98,7 +105,6 @@ class Pen:
 
     def delete_cell(self) -> None:
         """Remove the cell under the cursor: the rest of the line moves left (DCH, VT102)."""
-        self._set("")
         self._parts.append("\x1b[P")
 
     def write(self, cells: Sequence[Cell]) -> None:
@@ -107,25 +113,42 @@ class Pen:
         first = True
         for character, style in cells:
             if first or style is not last:
-                self._set(self._sequence(style))
+                self._set(_look(style, self._colors) if style is not None else _PLAIN)
                 last, first = style, False
             self._parts.append(character)
 
     def finish(self) -> str:
-        """All output, with the style switched off at the end."""
-        self._set("")
+        """All output, with the look switched off at the end."""
+        self._set(_PLAIN)
         return "".join(self._parts)
 
-    def _sequence(self, style: Style | None) -> str:
-        if style is None:
-            return ""
-        known = style._ansi  # noqa: SLF001  the style's own cache, as Strip.render uses it
-        return Strip.render_ansi(style, self._colors) if known is None else known
+    def _set(self, look: Look) -> None:
+        if look == self._look:
+            return
+        old = self._look
+        if look == _PLAIN or look[0] != old[0]:
+            # Attributes are switched off one by one with codes that not every terminal knows: begin anew.
+            codes = ["0", *(part for part in look if part)]
+        else:
+            codes = [
+                new or default for new, was, default in zip(look[1:], old[1:], ("39", "49"), strict=True) if new != was
+            ]
+        self._parts.append(f"\x1b[{';'.join(codes)}m")
+        self._look = look
 
-    def _set(self, sequence: str) -> None:
-        if sequence != self._style:
-            self._parts.append(f"\x1b[0;{sequence}m" if sequence else "\x1b[0m")
-            self._style = sequence
+
+@lru_cache(maxsize=4096)
+def _look(style: Style, colors: ColorSystem) -> Look:
+    color, bgcolor = style.color, style.bgcolor
+    attributes = Strip.render_ansi(Style(
+        bold=style.bold, dim=style.dim, italic=style.italic, underline=style.underline, blink=style.blink,
+        reverse=style.reverse, strike=style.strike,
+    ), colors)  # fmt: skip
+    return (
+        attributes,
+        ";".join(color.downgrade(colors).get_ansi_codes()) if color else "",
+        ";".join(bgcolor.downgrade(colors).get_ansi_codes(foreground=False)) if bgcolor else "",
+    )
 
 
 class Painted:
@@ -205,5 +228,6 @@ class FrameDiffApp(App[int]):
             if self._painted.size != self.size:
                 self._painted.forget()
                 self._painted.size = self.size
-            renderable = _Difference(self._painted, screen._compositor.render_strips())  # noqa: SLF001
+            strips = screen._compositor.render_strips()  # noqa: SLF001
+            renderable = cast("RenderableType", _Difference(self._painted, strips))
         super()._display(screen, renderable)

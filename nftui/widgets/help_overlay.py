@@ -64,13 +64,16 @@ class HelpOverlay(ModalScreen[None]):
             heights[shortest] += len(group.lines) + 2
         box = self.query_one(Horizontal)
         await box.remove_children()
-        await box.mount_all(Static(self._column(part), markup=False) for part in parts)
+        await box.mount_all(Static(self._column(part, columns), markup=False) for part in parts)
 
     def action_scroll(self, lines: int) -> None:
         """Move the text."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
-    def _column(self, groups: Sequence[HelpGroup]) -> Text:
+    def _room(self, columns: int) -> int:
+        return min(140, self.size.width - 8) // columns - 3
+
+    def _column(self, groups: Sequence[HelpGroup], columns: int) -> Text:
         accent = self.app.theme_variables["accent"]
         keys_width = max((cell_len(keys) for group in self._groups for keys, _ in group.lines), default=0)
         text = Text()
@@ -79,7 +82,7 @@ class HelpOverlay(ModalScreen[None]):
             for keys, doc in group.lines:
                 text.append(keys + " " * (keys_width - cell_len(keys) + 2), accent)
                 indent = keys_width + 2
-                text.append(_wrapped(doc, max(20, min(self._COLUMN, self.size.width - 6) - indent), indent) + "\n")
+                text.append(_wrapped(doc, max(20, self._room(columns) - indent), indent) + "\n")
         return text
 
 

@@ -110,6 +110,8 @@ class StackChart(Widget):
         from nftui.widgets.chart_cells import block_cells, letter_cells, nice_top
 
         values = np.asarray(data.values, np.float64)[:, -columns:]
+        if not values.shape[0]:
+            values = np.zeros((1, values.shape[1]))
         blank = columns - values.shape[1]
         if blank:
             values = np.hstack([np.zeros((values.shape[0], blank)), values])

@@ -13,7 +13,8 @@ from nftui.text import clean
 GAP = 2
 """Blank cells between two columns."""
 
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+MARGIN = 1
+"""Blank cells before the first column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +72,26 @@ class Place:
 def arrange(columns: Sequence[Column], width: int, forced: frozenset[str] = frozenset()) -> list[Place]:
     """Choose the columns that fit and give each its place.
 
-    Columns leave in the order of their rank, the rightmost first among equals; those named in `forced` leave
-    last. What is left over goes to the columns that may grow, in equal shares.
+    Columns leave in the order of their rank, equals together; those named in `forced` leave last. What is left
+    over goes to the key columns that may grow, in proportion, and then to the others from left to right.
     """
     shown = list(columns)
     while len(shown) > 1 and sum(c.width for c in shown) + GAP * (len(shown) - 1) > width:
-        candidates = [c for c in shown if c.rank and c.name not in forced] or [c for c in shown if c.rank]
-        victim = max(candidates or shown[1:], key=lambda c: (c.rank, shown.index(c)))
-        shown.remove(victim)
+        candidates = [c for c in shown if c.rank and c.name not in forced] or [c for c in shown if c.rank] or shown[1:]
+        worst = max(c.rank for c in candidates)
+        shown = [c for c in shown if c.rank != worst or c not in candidates]
     spare = max(0, width - sum(c.width for c in shown) - GAP * (len(shown) - 1))
     extra = dict.fromkeys((c.name for c in shown), 0)
-    growing = [c for c in shown if c.grow]
-    while spare and growing:
-        share = max(1, spare // len(growing))
-        for column in list(growing):
-            given = min(share, spare, column.grow - extra[column.name])
-            extra[column.name] += given
-            spare -= given
-            if extra[column.name] == column.grow:
-                growing.remove(column)
+    most = sum(c.grow for c in shown if c.role == "key")
+    share = min(1.0, spare / most) if most else 0.0
+    for column in sorted(shown, key=lambda c: c.role != "key"):
+        given = min(spare, int(column.grow * share) if column.role == "key" else column.grow)
+        extra[column.name] = given
+        spare -= given
     places = []
-    start = 0
+    start = MARGIN
     for column in shown:
-        cells = min(column.width + extra[column.name], max(1, width - start))
+        cells = min(column.width + extra[column.name], max(1, width + MARGIN - start))
         places.append(Place(column, start, cells))
         start += cells + GAP
     return places
@@ -114,9 +112,6 @@ def fit(text: str, width: int, align: str = "left") -> str:
 
 
 def bar(fraction: float, width: int, ascii_only: bool = False) -> str:
-    """A horizontal bar over the given part of `width` cells, in steps of an eighth of a cell."""
-    eighths = round(max(0.0, min(1.0, fraction)) * width * 8)
-    if ascii_only:
-        return "#" * round(eighths / 8)
-    whole, rest = divmod(eighths, 8)
-    return "█" * whole + (_EIGHTHS[rest] if rest else "")
+    """A thin bar over the given part of `width` cells, in steps of half a cell."""
+    whole, half = divmod(round(max(0.0, min(1.0, fraction)) * width * 2), 2)
+    return "=" * whole if ascii_only else "━" * whole + "╸" * half

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
 
 from nftui.engine.batch import ExtraColumn, FlowBatch, TextColumn
 from nftui.engine.clock import ManualClock
+from nftui.engine.counters import Counts
+from nftui.engine.decode.status import ExporterStatus, SamplingStatus, TemplateStatus
+from nftui.engine.health import Health, Rates
+from nftui.engine.ingest.allow import Refused
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
-from nftui.screens.source import ExporterLine, SourceHealth
+from nftui.engine.store.writer import StoreStatus
 
 V4 = 0xFFFF << 32
 HOSTILE = "\x1b]0;PWNED\x07\x1b[2J\x9b31m[red]evil[/red]\u202e"
@@ -46,7 +51,8 @@ def flows(seed: int, count: int, now_ms: int, hosts: int = 40, scale: float = 1.
         "tcp_flags": flags.astype(np.uint16), "ip_tos": np.zeros(count, np.uint8),
         "bytes": (packets * size * scale).astype(np.int64), "packets": packets.astype(np.int64),
         "flows": np.ones(count, np.int64), "sampling_rate": np.full(count, 100, np.uint32),
-        "in_if": random.integers(1, 5, count).astype(np.uint32), "out_if": random.integers(1, 5, count).astype(np.uint32),
+        "in_if": random.integers(1, 5, count).astype(np.uint32),
+        "out_if": random.integers(1, 5, count).astype(np.uint32),
         "src_as": np.full(count, 64500, np.uint32), "dst_as": (64501 + outside % 9).astype(np.uint32),
         "quality": np.zeros(count, np.uint16),
     }  # fmt: skip
@@ -75,9 +81,10 @@ class FakeSource:
         self.clock = ManualClock(1_790_000_000_000)
         self.window = LiveWindow(self.clock)
         self.rate = rate
-        self.counts: dict[str, int] = {"datagrams.received": 0, "flows.in": 0}
-        self.problems: tuple[str, ...] = ()
-        self.refused: dict[str, int] = {}
+        self.counts: Counts = {"datagrams.received": 0, "flows.in": 0}
+        self.recent: Counts = {}
+        self.warnings: tuple[str, ...] = ()
+        self.strangers: list[Refused] = []
         self.allowed: list[str] = []
         self.requests: list[LiveRequest] = []
         self.closed = False
@@ -112,21 +119,30 @@ class FakeSource:
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:
         return self.window.flow(key)
 
-    def health(self) -> SourceHealth:
-        return SourceHealth(
-            dict(self.counts), ("[::]:2055",), 0.02, 231 << 30, "/var/lib/nftui", self.problems, dict(self.refused)
-        )
+    def health(self) -> Health:
+        return Health(
+            self.clock.now_ms(), 290.0, dict(self.counts), dict(self.recent), Rates(self.rate / 30, self.rate, 5e5),
+            ("[::]:2055",), 0.02, "/var/lib/nftui", StoreStatus(0, 90_000, 4 << 20, 0, 1, 0, 0, 0, 231 << 30, -1, None),
+            refused=tuple(self.strangers), warnings=self.warnings,
+        )  # fmt: skip
 
-    def exporters(self) -> Sequence[ExporterLine]:
-        lines = [
-            ExporterLine(f"192.0.2.{i}", "v9", "0", 4, 0, "1:100 announced", 0, self.clock.now_ms(), 12, 900, 27_000)
+    def exporters(self) -> Sequence[ExporterStatus]:
+        now = time.time_ns() // 1_000_000
+        templates = tuple(TemplateStatus(9, 0, 256 + i, 21 + i, i == 3, now - 60_000, now) for i in range(4))
+        rates = (SamplingStatus(0, 1, 100, "options"),)
+        counts = {"datagrams.received": 900, "datagrams.decoded": 900, "flows.in": 27_000, "sequence.lost": 0}
+        return [
+            ExporterStatus(f"192.0.2.{i}", 40_000 + i, (9,), ((9, 0),), templates, 0, rates, now, 12 * i, counts)
             for i in range(1, 4)
         ]
-        return [*lines, *(ExporterLine(a, datagrams=n, refused=True) for a, n in self.refused.items())]
 
-    def allow(self, address: str) -> None:
-        self.allowed.append(address)
-        self.refused.pop(address, None)
+    def refused(self) -> Sequence[Refused]:
+        return list(self.strangers)
 
-    def close(self) -> None:
+    def allow(self, text: str) -> None:
+        self.allowed.append(text)
+        self.strangers = [sender for sender in self.strangers if sender.address != text]
+
+    def stop(self) -> bool:
         self.closed = True
+        return True

@@ -1,0 +1,137 @@
+"""The bare `nftui`: collector and screen in one process, or a viewer of a store that another process writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nftui.errors import NftuiError, NoTerminal, UsageError
+
+if TYPE_CHECKING:
+    from nftui.app import AppOptions
+    from nftui.config import Config
+    from nftui.engine.engine import Engine
+
+EPILOG = """\b
+Examples:
+  nftui                               listen on port 2055, keep flows in the user's store
+  nftui --listen :9995 --store flows  another port and another directory
+  nftui --allow 198.51.100.0/24       believe exporters of this network too
+  nftui --filter 'port 443'           start with a filter
+  nftui --no-listen --store flows     only look at what another collector writes
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--store", metavar="DIR", help="Store to write to, or to follow. [the user's data directory]")
+@click.option("--listen", multiple=True, metavar="[HOST]:PORT", help="Where to listen; repeatable. [[::]:2055]")
+@click.option("--no-listen", is_flag=True, help="Receive nothing.")
+@click.option("--allow", multiple=True, metavar="CIDR|private|any", help="Who may send; repeatable. [private]")
+@click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
+@click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, or a theme of Textual.")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
+@click.option("--no-diff", is_flag=True, help="Send whole widgets to the terminal, not only what changed.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal; F2 changes it.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII in charts.")
+def tui(
+    store: str | None,
+    listen: tuple[str, ...],
+    no_listen: bool,
+    allow: tuple[str, ...],
+    filter_text: str | None,
+    theme: str | None,
+    config: Path | None,
+    no_diff: bool,
+    no_mouse: bool,
+    ascii_only: bool,
+) -> int:
+    """Live top talkers; collects and stores meanwhile."""
+    require_terminal()
+    if no_listen and listen:
+        raise UsageError("--listen and --no-listen exclude each other")
+    from nftui import config as configuration
+
+    merged = configuration.load(
+        config,
+        typed={
+            "collector.listen": () if no_listen else listen or None,
+            "collector.allow": allow or None,
+            "store.path": store,
+            "ui.theme": theme,
+            "ui.filter": filter_text,
+        },
+    )
+    from nftui.app import AppOptions
+
+    options = AppOptions(
+        theme=merged.ui.theme,
+        filter=merged.ui.filter.strip(),
+        frame_diff=not no_diff,
+        mouse=not no_mouse,
+        ascii_only=ascii_only or not _speaks_unicode(),
+    )
+    return run_screen(merged, options)
+
+
+def require_terminal() -> None:
+    """Make sure that a screen can be shown.
+
+    Raises:
+        NoTerminal: input or output is not a terminal, or one that cannot place text.
+    """
+    instead = "`nftui collect` collects without a screen, `nftui dump` prints what is stored"
+    # Textual draws on standard error, so that standard output could be a pipe; nobody expects that of a screen.
+    for name, stream in (("input", sys.__stdin__), ("output", sys.__stdout__), ("error", sys.__stderr__)):
+        if stream is None or not stream.isatty():
+            raise NoTerminal(f"the screen needs a terminal, and standard {name} is none; {instead}")
+    if os.environ.get("TERM", "") in {"", "dumb"}:
+        raise NoTerminal(f"the screen needs a terminal that can place text, and TERM says there is none; {instead}")
+
+
+def run_screen(config: Config, options: AppOptions, on_start: Callable[[Engine], None] | None = None) -> int:
+    """Show the live screen until the user leaves.
+
+    Args:
+        config: collector and store.
+        options: how the screen looks.
+        on_start: called in a worker thread once the engine runs, for those who feed it.
+
+    Returns:
+        Exit code.
+
+    Raises:
+        NftuiError: the engine could not start, or the filter is bad.
+    """
+    from nftui.app import NftuiApp
+    from nftui.screens.lifeline import Lifeline
+    from nftui.screens.live import check_filter
+    from nftui.screens.source import LocalSource
+
+    if options.filter:
+        check_filter(options.filter)
+    source = LocalSource(config, on_start)
+    app = NftuiApp(source, options)
+    if options.theme and options.theme not in app.available_themes:
+        raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")
+    app.lifeline = Lifeline(app.exit, source.stop)
+    app.lifeline.watch()
+    try:
+        app.run(mouse=options.mouse)
+    finally:
+        ended = source.stop()
+        app.lifeline.release()
+    if isinstance(app.failure, NftuiError):
+        raise app.failure
+    if not ended:
+        raise NftuiError("a thread did not end in time; flows that it held are not stored")
+    return app.return_code or 0
+
+
+def _speaks_unicode() -> bool:
+    encoding = getattr(sys.__stderr__, "encoding", "") or ""
+    return "utf" in encoding.lower()

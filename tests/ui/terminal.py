@@ -1,0 +1,162 @@
+"""A pseudo-terminal with a screen: runs a program, answers what Textual asks, counts what it sends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Self
+
+import pyte
+
+_UNKNOWN = re.compile(
+    # Sequences that pyte would print instead of ignoring: keyboard protocol, mode queries, synchronised output.
+    rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\[\?2026[hl]|\x1b\[\?2048[hl$]p?"
+)
+_LONGEST = 24
+
+
+class Terminal:
+    """A program under a pseudo-terminal.
+
+    Args:
+        command: program and arguments.
+        columns: width.
+        rows: height.
+        env: environment on top of a plain one.
+        hangup_ignored: start the program with SIGHUP ignored, as nohup does.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        columns: int = 120,
+        rows: int = 40,
+        env: dict[str, str] | None = None,
+        hangup_ignored: bool = False,
+    ) -> None:
+        self.display = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.display)
+        self.received = bytearray()
+        self.chunks: list[tuple[float, int]] = []
+        self.started = time.monotonic()
+        self._pending = b""
+        environment = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}}
+        environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (env or {})
+        self.pid, self.master = pty.fork()
+        if self.pid == 0:
+            if hangup_ignored:
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            os.execvpe(command[0], command, environment)
+
+    def pump(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
+        """Read for some time, or until something holds; whether it did."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if until is not None and until():
+                return True
+            ready, _, _ = select.select([self.master], [], [], 0.02)
+            if ready and not self._read():
+                break
+        return until is not None and until()
+
+    def send(self, data: bytes) -> None:
+        """Press keys."""
+        os.write(self.master, data)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size as a terminal emulator does."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.display.resize(rows, columns)
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen."""
+        return list(self.display.display)
+
+    def shows(self, text: str) -> bool:
+        """Whether some line has the text."""
+        return any(text in line for line in self.lines)
+
+    def cells(self) -> list[list[tuple[str, ...]]]:
+        """Every cell with its attributes."""
+        screen = self.display
+        return [
+            [
+                (c.data, c.fg, c.bg, str(c.bold), str(c.reverse), str(c.underscore))
+                for c in (screen.buffer[y][x] for x in range(screen.columns))
+            ]
+            for y in range(screen.lines)
+        ]
+
+    def hang_up(self) -> None:
+        """The terminal window is closed."""
+        os.close(self.master)
+        self.master = -1
+
+    def wait(self, seconds: float) -> int | None:
+        """Exit code of the program (negative for a signal), None when it still runs after that time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.master >= 0:
+                self.pump(0.05)
+            else:
+                time.sleep(0.02)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.pid = 0
+                return os.waitstatus_to_exitcode(status)
+        return None
+
+    def close(self) -> None:
+        """End the program whatever it does."""
+        if self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.pid = 0
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self) -> bool:
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:
+            return False
+        if not data:
+            return False
+        self.received += data
+        self.chunks.append((time.monotonic() - self.started, len(data)))
+        if b"\x1b[?2026$p" in data:
+            os.write(self.master, b"\x1b[?2026;0$y")
+        if b"\x1b[6n" in data:
+            os.write(self.master, b"\x1b[1;1R")
+        text = _UNKNOWN.sub(b"", self._pending + data)
+        escape = text.rfind(b"\x1b", max(0, len(text) - _LONGEST))
+        # A sequence may be cut in two by the read; what could be one waits for the rest.
+        cut = escape if escape >= 0 and not re.search(rb"[a-zA-Z]", text[escape + 1 :]) else len(text)
+        self._pending = text[cut:]
+        self.stream.feed(text[:cut])
+        return True
+
+
+def python(script: str, *arguments: str) -> list[str]:
+    """Command line for a script beside this file."""
+    return [sys.executable, os.path.join(os.path.dirname(__file__), script), *arguments]
