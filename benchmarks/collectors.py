@@ -18,10 +18,10 @@ _HERE = Path(__file__).parent
 
 @dataclass
 class Usage:
-    """CPU seconds of a process at one moment, in all and of threads named `seal`; peak RSS in MB."""
+    """CPU seconds of a process at one moment, in all and by the names of its threads; peak RSS in MB."""
 
     cpu: float
-    seal: float
+    threads: dict[str, float]
     rss_mb: float
 
 
@@ -46,15 +46,15 @@ class Collector:
         """What it has used so far."""
         base = Path(f"/proc/{self.process.pid}")
         cpu = _cpu(base / "stat")
-        seal = 0.0
+        threads: dict[str, float] = {}
         for task in (base / "task").iterdir():
             try:
-                if (task / "comm").read_text().strip() == "seal":
-                    seal += _cpu(task / "stat")
+                name = (task / "comm").read_text().strip()
+                threads[name] = threads.get(name, 0.0) + _cpu(task / "stat")
             except OSError:
                 continue
         peak = re.search(r"VmHWM:\s+(\d+) kB", (base / "status").read_text())
-        return Usage(cpu, seal, int(peak[1]) / 1024 if peak else 0.0)
+        return Usage(cpu, threads, int(peak[1]) / 1024 if peak else 0.0)
 
     def socket_state(self) -> tuple[int, int]:
         """Bytes that wait in the kernel, and datagrams that it dropped."""

@@ -52,6 +52,7 @@ def one_run(
         stored, size = collector.stored()
     million = sent["flows"] / 1e6
     cpu = after.cpu - before.cpu
+    threads = {thread: (spent - before.threads.get(thread, 0.0)) / million for thread, spent in after.threads.items()}
     return {
         "collector": name,
         "kind": kind,
@@ -62,7 +63,8 @@ def one_run(
         "stored": stored,
         "kernel_drops": dropped,
         "cpu_per_million": cpu / million,
-        "cpu_per_million_live": (cpu - (after.seal - before.seal)) / million,
+        "cpu_per_million_live": cpu / million - threads.get("seal", 0.0),
+        "cpu_per_million_by_thread": {thread: spent for thread, spent in threads.items() if spent >= 0.005},
         "cpu_per_million_whole": (collector.whole_cpu - before.cpu) / million,
         "rss_mb": after.rss_mb,
         "bytes_per_flow": size / max(1, stored),
