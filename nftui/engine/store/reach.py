@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nftui.engine.store import disk
 
-_MARKER = re.compile(r"_(before|after)-(\d{1,12})", re.ASCII)
+_MARKER = re.compile(r"_(before|after)-(\d{1,19})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

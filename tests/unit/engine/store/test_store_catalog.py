@@ -77,6 +77,12 @@ def test_reach_grows_by_powers_of_two(tmp_path: Path) -> None:
     extend_reach(tmp_path, 1_000_000, 1_000_000 - 128_001, 1_000_000 - 1)
     assert parse_reach(os.listdir(tmp_path)) == Reach(256, 512)
     assert parse_reach([]) == Reach(None, None)
+    extend_reach(tmp_path, 0, -(1 << 63), (1 << 63) - 1)
+    reach = parse_reach(os.listdir(tmp_path))
+    assert reach.before is not None
+    assert reach.after is not None
+    assert reach.before * 1000 >= 1 << 63
+    assert reach.after * 1000 >= 1 << 63
 
 
 def test_reach_does_not_speak_for_files_of_others(tmp_path: Path) -> None:

@@ -105,9 +105,9 @@ def test_sealed_file(tmp_path: Path, clock: ManualClock) -> None:
     assert about["notes"] == {"sequence.lost": 5}
     tcp = [[n, 100 if n < 450 else 1] for n in range(0, 600, 3)]
     expected = {
-        (NOON_MS, 0, 100): [p for n, p in zip(tcp, packets[0:600:3]) if n[0] < 300],
-        (NOON_MS + 60_000, 0, 100): [p for n, p in zip(tcp, packets[0:600:3]) if 300 <= n[0] < 450],
-        (NOON_MS + 60_000, 0, 1): [p for n, p in zip(tcp, packets[0:600:3]) if n[0] >= 450],
+        (NOON_MS, 0, 100): [p for n, p in zip(tcp, packets[0:600:3], strict=True) if n[0] < 300],
+        (NOON_MS + 60_000, 0, 100): [p for n, p in zip(tcp, packets[0:600:3], strict=True) if 300 <= n[0] < 450],
+        (NOON_MS + 60_000, 0, 1): [p for n, p in zip(tcp, packets[0:600:3], strict=True) if n[0] >= 450],
         (NOON_MS, 0, 0): packets[600:601],
     }
     series = {tuple(row[:3]): row[3:] for row in about["series"] if row[1] == 0}
@@ -237,7 +237,7 @@ def test_mixed_exporters_share_a_file(tmp_path: Path, clock: ManualClock) -> Non
     writer.close()
     [file] = Catalog(tmp_path).slots()
     table = pq.read_table(file.path)
-    users = dict(zip(table.column("flow_id").to_pylist(), table.column("username").to_pylist()))
+    users = dict(zip(table.column("flow_id").to_pylist(), table.column("username").to_pylist(), strict=True))
     assert users == {n: f"user{n}" if n % 2 else None for n in range(20)}
 
 
