@@ -114,10 +114,12 @@ class Finisher:
         high4, low4 = _halves(rows, name, "4")
         high6, low6 = _halves(rows, name, "6")
         if name in rows.first_family:
-            # Exporters that send one template for both families leave the other one zero.
+            # Exporters that send one template for both families leave the other one zero; both zero is 0.0.0.0.
             first, other = _families(rows.first_family[name])
             if swapped is None:
-                swapped = _is_zero(rows, name, first) & ~_is_zero(rows, name, other)
+                swapped = _is_zero(rows, name, first)
+                if first == "4":
+                    swapped &= ~_is_zero(rows, name, other)
             use4 = swapped if first == "6" else ~swapped
         else:
             use4 = rows.valid[name + ".4"]

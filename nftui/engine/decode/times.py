@@ -22,6 +22,9 @@ _ABSOLUTE_MS = 1 << 36
 """A 64-bit sysUptime above this (two years) is UTC milliseconds: some devices send that in elements 21 and 22."""
 _LATEST = np.uint64(1 << 62)
 _DAY_MS = 86_400_000
+_MOST_WRAPS = 37
+_AHEAD_MS = 300_000
+"""A flow may seem to begin so much after its export."""
 _UNKNOWN = -1
 
 Times = tuple[Ints, Mask | None]
@@ -41,7 +44,8 @@ def _from_ntp(values: Array) -> Ints:
     seconds = (wide >> np.uint64(32)).astype(np.int64)
     seconds += np.where(seconds >> 31, -_NTP_EPOCH, (1 << 32) - _NTP_EPOCH)
     fraction = (wide & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    return seconds * 1000 + (fraction * 1000 >> 32)
+    # To the nearest millisecond: exporters cut decimal times to binary fractions, so that 459.000 comes as 458.999.
+    return seconds * 1000 + (fraction * 1000 + (1 << 31) >> 32)
 
 
 _ABSOLUTE = {
@@ -54,12 +58,33 @@ _EVENT = (323, 325, 324, 322, 258)
 
 
 def since_boot(switched: Array, uptime: Ints, export_ms: Ints) -> Ints:
-    """UTC milliseconds of 32-bit sysUptime values, given sysUptime and UTC at the export.
+    """UTC milliseconds of 32-bit sysUptime values, given the header's sysUptime and UTC at the export.
 
-    The difference is taken modulo 2^32 and lies between 24.8 days before and 24.8 days after the export.
+    A value above the header's by more than 2^31 is from before the counter's wrap. One below it by almost 2^32 is
+    from just after the wrap, which the header has yet to see.
     """
-    ago = (uptime.astype(np.uint32) - switched.astype(np.uint32)).view(np.int32)
+    ago = uptime - switched.astype(np.int64)
+    wrapped = ago < -(1 << 31)
+    if wrapped.any():
+        ago[wrapped] += 1 << 32
+    ahead = ago > (1 << 32) - _AHEAD_MS
+    if ahead.any():
+        ago[ahead] -= 1 << 32
     return export_ms - ago
+
+
+def since_init(switched: Array, boot_ms: Ints, export_ms: Ints) -> Ints:
+    """UTC milliseconds of 32-bit sysUptime values of an IPFIX exporter, given when its sysUptime was 0.
+
+    IPFIX headers have no sysUptime. A counter that has wrapped shows by a time that is long past, while the same
+    value some wraps later lies within the day before the export. Above five years of uptime the value is taken as it
+    is: records of a replayed capture are older than that, and any value would fit some wrap.
+    """
+    times = boot_ms + switched.astype(np.int64)
+    ago = export_ms - times
+    wraps = (ago + _AHEAD_MS) >> 32
+    recent = (wraps > 0) & (wraps <= _MOST_WRAPS) & (ago - (wraps << 32) < _DAY_MS)
+    return np.where(recent, times + (wraps << 32), times)
 
 
 def fill_times(rows: Rows, boot_ms: Ints | None, limits: Limits, tally: Tally) -> tuple[Ints, Ints]:
@@ -118,18 +143,19 @@ def _convert(rows: Rows, element: int, values: Array, boot_ms: Ints | None) -> T
         return absolute(values), None
     export_ms = rows.messages.export_ms[rows.message]
     if element in {158, 159}:  # microseconds before the export time
-        return export_ms - _as_int(values) // 1000, None
+        return (export_ms * 1000 - np.minimum(_as_int(values), 1 << 53)) // 1000, None
     known: Mask | None = None
+    narrow = values if values.dtype.itemsize <= 4 else values & np.uint64(0xFFFFFFFF)
     if rows.messages.version != 10:
         uptime = rows.messages.uptime[rows.message]
+        times = since_boot(narrow, uptime, export_ms)
+        origin = export_ms - uptime
     else:
-        boot, known = _boot(rows, boot_ms)
-        uptime = export_ms - boot
-    times = since_boot(values & np.uint64(0xFFFFFFFF), uptime, export_ms)
-    wide = values > np.uint64(0xFFFFFFFF)
-    if wide.any():
+        origin, known = _boot(rows, boot_ms)
+        times = since_init(narrow, origin, export_ms)
+    if values.dtype.itemsize > 4 and (wide := values > np.uint64(0xFFFFFFFF)).any():
         large = _as_int(values)
-        times = np.where(wide, np.where(large >= _ABSOLUTE_MS, large, export_ms - (uptime - large)), times)
+        times = np.where(wide, np.where(large >= _ABSOLUTE_MS, large, origin + large), times)
         if known is not None:
             known = known | (large >= _ABSOLUTE_MS)
     return times, known
