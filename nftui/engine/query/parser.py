@@ -260,7 +260,8 @@ class _Parser:
                 f"{token.text!r} needs a word after it", following.source, following.position, following.length,
                 expected=tuple(tails), suggestion=near[0] if near else None,
             )  # fmt: skip
-        near = get_close_matches(token.lower, sorted(FIRST_WORDS | PROTOCOL_NUMBERS.keys() | _AND | _OR), 1, 0.6)
+        words = sorted(FIRST_WORDS | PROTOCOL_NUMBERS.keys())
+        near = get_close_matches(token.lower, ["and", "or"], 1, 0.7) or get_close_matches(token.lower, words, 1)
         return FilterError(
             f"unknown word {token.text!r}", token.source, token.position, token.length,
             expected=("a comparison such as `src port 443`",), suggestion=near[0] if near else None,

@@ -81,7 +81,7 @@ def zone_of(name: str | None, utc: bool = False) -> tzinfo | None:
         return None
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise UsageError(f"unknown time zone {name!r}: use a name such as Europe/Zurich") from error
 
 
@@ -184,9 +184,10 @@ def _by_name(text: str, now_ms: int, zone: tzinfo | None) -> tuple[int, int] | N
     match = _CLOCK.fullmatch(clock)
     assert match is not None
     hour, minute, second = (int(part or 0) for part in match.group(1, 2, 3))
-    if hour > 24 or minute > 59 or second > 59:
+    try:
+        start = _local_ms(date.year, date.month, date.day, hour, minute, second, zone=zone)
+    except ValueError:
         return None
-    start = _local_ms(date.year, date.month, date.day, hour, minute, second, zone=zone)
     return start, start + (1000 if match[3] else 60_000)
 
 
@@ -197,12 +198,10 @@ def _calendar(match: re.Match[str], zone: tzinfo | None) -> tuple[int, int] | No
         if offset == "Z":
             zone = UTC
         else:
-            hours, minutes = int(offset[1:3]), int(offset[3:] or 0)
-            if hours > 14:
+            shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:] or 0))
+            if shift > timedelta(hours=14):
                 return None
-            delta = timedelta(hours=hours, minutes=minutes)
-            zone = datetime.now(UTC).astimezone(UTC).tzinfo if not delta else None
-            shift = delta if offset[0] == "+" else -delta
+            shift = shift if offset[0] == "+" else -shift
             return _calendar_at(year, month, day, hour, minute, second, fraction, UTC, shift)
     return _calendar_at(year, month, day, hour, minute, second, fraction, zone, timedelta())
 
@@ -234,6 +233,8 @@ def _local_ms(
     year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, *, zone: tzinfo | None
 ) -> int:
     # Hour 24 is the end of the day, as ISO 8601 has it.
+    if hour > 24 or (hour == 24 and (minute or second)):
+        raise ValueError(hour)
     local = datetime(year, month, day, hour % 24, minute, second, tzinfo=zone)
     if hour == 24:
         local += timedelta(days=1)
