@@ -136,12 +136,14 @@ def _wait(engine: Engine, stopping: threading.Event, seconds: float | None) -> N
 
 
 def _read(engine: Engine, capture: Path, stopping: threading.Event) -> None:
-    from nftui.engine.ingest.capture_file import read_datagrams
+    from nftui.engine.ingest.capture_file import ExportFile
 
-    for block in read_datagrams(capture, engine.session):
+    file = ExportFile(capture)
+    for block in file.blocks(engine.session):
         if stopping.is_set():
             return
         engine.feed(block)
+    engine.ledger.commit(file.counts)
 
 
 def slot_line(ident: str, report: SlotReport) -> str:

@@ -123,14 +123,14 @@ class Engine:
         self._running = False
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
-        for worker in self._workers:
-            if worker.state().name != "command":
-                worker.stopping.set()
-        self._pipeline.wake()
+        workers["control"].stopping.set()
+        workers["watch"].stopping.set()
         ended = workers["receive"].stop(max(0.1, deadline - time.monotonic()))
         if self._receiver is not None:
             self._receiver.poll_drops()
             self._receiver.close()
+        workers["store"].stopping.set()
+        self._pipeline.wake()
         ended &= workers["store"].stop(max(0.1, deadline - time.monotonic()))
         if ended:
             self._pipeline.finish(max(0.5, deadline - time.monotonic()))
@@ -259,7 +259,7 @@ class Engine:
 
 def static_sampling(rate: int) -> dict[str, int]:
     """What the decoder is told about exporters that announce no rate (or, below zero, whatever they announce)."""
-    return {} if rate == 1 else {"any": rate}
+    return {} if rate == 1 else {"0.0.0.0/0": rate, "::/0": rate}
 
 
 def _origin_of_allow(config: Config) -> bool:

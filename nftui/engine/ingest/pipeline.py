@@ -62,7 +62,6 @@ class Pipeline:
         self._expired_at = clock.monotonic()
         self._totals = SlotTotals(slot_seconds, clock)
         self._noted: Counts = {}
-        self.decoder_fault: Exception | None = None
 
     @property
     def queue_fill(self) -> float:
@@ -108,22 +107,13 @@ class Pipeline:
     def feed(self, block: DatagramBlock) -> None:
         """Decode a block and hand its flows on; its sessions are those of this pipeline's decoder."""
         with self._decoding:
-            try:
-                decoded = self._parts.decoder.decode(block)
-            except Exception as error:
-                self.decoder_fault = error
-                count = len(block)
-                self._ledger.commit(
-                    {"datagrams.received": count, "datagrams.rejected.decoder_bug": count, "decoder_bug": 1}
-                )
-                return
+            decoded = self._parts.decoder.decode(block)
         self._hand_on(decoded.batches, decoded.counts)
 
     def _take(self, arrivals: Arrivals | None) -> None:
         if arrivals is None:
             return
-        with self._decoding:
-            numbers = [self._parts.decoder.session(sender.address, sender.port) for sender in arrivals.senders]
+        numbers = [self._parts.decoder.session(sender.address, sender.port) for sender in arrivals.senders]
         count = len(arrivals.offset)
         session = np.array(numbers, np.int64)[arrivals.sender]
         received = np.full(count, arrivals.received_ms, np.int64)

@@ -1,0 +1,91 @@
+"""A `nftui collect` in its own process, and NetFlow v5 written by hand to feed it."""
+
+import json
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from nftui.engine.control import ask, socket_path
+from nftui.errors import BackendError
+
+RUN = "import sys; from nftui.cli.main import run; sys.exit(run(sys.argv[1:]))"
+RECORDS = 30
+
+
+def v5(first: int, count: int = RECORDS, sequence: int | None = None) -> bytes:
+    """A datagram whose records carry the serial numbers from `first` as their bytes."""
+    header = struct.pack(
+        "!HHIIIIBBH", 5, count, 1000, int(time.time()), 0, first if sequence is None else sequence, 0, 0, 0
+    )
+    return header + b"".join(
+        struct.pack(
+            "!4s4s4sHHIIIIHHBBBBHHBBH",
+            bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]), bytes(4), 1, 2, 3, first + i, 500, 900, 1024, 443,
+            0, 0x1B, 6, 0, 0, 0, 24, 16, 0,
+        )
+        for i in range(count)
+    )  # fmt: skip
+
+
+class Collector:
+    """Starts when made; `stop` with a signal gives what it said on standard error."""
+
+    def __init__(self, store: Path, *options: str, wait: bool = True) -> None:
+        self.store = store
+        command = [sys.executable, "-c", RUN, "collect", "-l", str(store), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if wait:
+            try:
+                self.wait_for(lambda: self.ask("health") is not None)
+            except AssertionError:
+                self.process.kill()
+                raise
+
+    def ask(self, question: str):
+        """Answer of the control socket, None when there is none."""
+        try:
+            return ask(socket_path(self.store), question)
+        except BackendError:
+            return None
+
+    def counts(self) -> dict[str, int]:
+        return self.ask("health")["counts"]
+
+    def wait_for(self, condition, seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            if self.process.poll() is not None:
+                raise AssertionError(f"collector ended: {self.process.communicate()}")
+            assert time.monotonic() < end, "condition not met in time"
+            time.sleep(0.02)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        return self.process.returncode, out, err
+
+
+def send(port: int, *payloads: bytes, host: str = "127.0.0.1", source: str = "") -> None:
+    """Send datagrams from one socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        if source:
+            sender.bind((source, 0))
+        for payload in payloads:
+            sender.sendto(payload, (host, port))
+
+
+def stored(store: Path, column: str = "bytes") -> list[int]:
+    """Values of a column over all sealed files."""
+    import duckdb
+
+    files = [str(path) for path in sorted(store.glob("date=*/hour=*/*.parquet"))]
+    if not files:
+        return []
+    rows = duckdb.execute(f"SELECT {column} FROM read_parquet({json.dumps(files)}, union_by_name=true)").fetchall()
+    return [row[0] for row in rows]
