@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from nftui.engine.counters import Counts
 from nftui.engine.limits import Limits
@@ -118,8 +119,8 @@ def sealed_slot(path: Path) -> SealedSlot:
     )
 
 
-def _check_written(temporary: Path) -> None:
-    """A Parquet writer whose disk failed once may close without an error and leave no footer: look."""
+def check_written(temporary: Path) -> None:
+    """Raise OSError for a file without a footer: a writer whose disk failed once may close without an error."""
     try:
         read_footer(temporary)
     except CorruptFile as error:
@@ -142,16 +143,16 @@ def _write(
         for batches in _groups(reader, limits.row_group_rows):
             if cancelled():
                 raise SealCancelled
-            table = _sorted(batches, schema)
+            table = sort_rows(batches, schema)
             if writer is None:
-                writer = _open_writer(temporary, schema, table.num_rows)
+                writer = open_writer(temporary, schema, table.num_rows)
             summary.add(table)
             writer.write_table(table, row_group_size=table.num_rows)
             del table  # the next group is read into the memory that this one had
         if writer is not None and reader.origin is not None:
             writer.add_key_value_metadata({KEY: summary.encode(name.stem, reader.origin, reader.notes)})
             writer.close()
-            _check_written(temporary)
+            check_written(temporary)
     except BaseException:
         if writer is not None:
             with contextlib.suppress(Exception):
@@ -176,9 +177,9 @@ def _groups(reader: SegmentReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
         yield batches
 
 
-def _sorted(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """One table with all columns of `schema`, rows sorted by source address. Takes the batches apart to free them."""
-    order: Any = pa.array(_order(batches))
+def sort_rows(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """One table with all columns of `schema`, rows sorted by source address; empties the list to free the memory."""
+    order: Any = pa.array(np.argsort(np.concatenate([sort_keys(batch) for batch in batches]), kind="stable"))
     parts = [(batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))) for batch in batches]
     batches.clear()
     columns: list[Any] = []
@@ -194,19 +195,18 @@ def _sorted(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _order(batches: list[pa.RecordBatch]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Row order by source address: exact order for IPv4, equal addresses side by side for IPv6."""
-    keys = []
-    for batch in batches:
-        if "src_addr_lo" not in batch.schema.names:
-            keys.append(np.zeros(batch.num_rows, np.int64))
-            continue
-        high, low = (batch.column(f"src_addr_{half}").fill_null(0).to_numpy() for half in ("hi", "lo"))
-        keys.append(low + high * np.int64(0x9E3779B97F4A7C1 | 1))
-    return np.argsort(np.concatenate(keys), kind="stable")
+def sort_keys(batch: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:
+    """What rows are sorted by, int64[rows]: exact order for IPv4 source addresses, for IPv6 equal ones together."""
+    if "src_addr_lo" not in batch.schema.names:
+        return np.zeros(batch.num_rows, np.int64)
+    columns: Any = [batch.column(f"src_addr_{half}") for half in ("hi", "lo")]
+    high, low = (column.fill_null(0).to_numpy() for column in columns)
+    keys: NDArray[np.int64] = low + high * np.int64(0x9E3779B97F4A7C1 | 1)
+    return keys
 
 
-def _open_writer(temporary: Path, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
+def open_writer(temporary: Path, schema: pa.Schema, rows: int) -> pq.ParquetWriter:
+    """A Parquet file for flows in the store's encodings; `rows` is the size of a row group, for the Bloom filters."""
     names = schema.names
     dictionary: Any = [name for name in names if name not in _TIMES]
     return pq.ParquetWriter(
