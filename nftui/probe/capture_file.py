@@ -7,11 +7,9 @@ import io
 import os
 import stat
 import struct
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,14 +57,15 @@ class CaptureFile:
     def __init__(self, path: str) -> None:
         self._name = path
         try:
-            self._file = sys.stdin.buffer if path == "-" else Path(path).open("rb", buffering=0)
+            self._file = os.fdopen(0, "rb", 0, closefd=False) if path == "-" else open(path, "rb", 0)  # noqa: SIM115
             self._descriptor = self._file.fileno()
             mode = os.fstat(self._descriptor)
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
         self.size = mode.st_size if stat.S_ISREG(mode.st_mode) else 0
         self._stream = stat.S_ISFIFO(mode.st_mode) or stat.S_ISSOCK(mode.st_mode)
-        self._source: BinaryIO = cast("BinaryIO", self._file)
+        self._source: Any = self._file
+        self._packed = False
         self.position = 0
         self.damage: str | None = None
         self.skipped = 0
@@ -97,16 +96,16 @@ class CaptureFile:
 
     def _fill(self, want: int) -> None:
         """Read until `want` bytes are in the buffer or the file ends; pipes give what they have."""
-        view = memoryview(self._buffer)
+        view = memoryview(self._buffer.data)
         while self._filled < want and not self._ended:
             try:
-                got = cast("io.RawIOBase", self._source).readinto(view[self._filled : want]) or 0
+                got = self._source.readinto(view[self._filled : want]) or 0
             except (OSError, EOFError) as error:
                 self.damage = f"reading stopped: {error}"
                 got = 0
             self._ended = got == 0
             self._filled += got
-            if not isinstance(self._source, gzip.GzipFile):
+            if not self._packed:
                 self.position += got
             if self._stream and got and self._filled >= 24:
                 break
@@ -114,12 +113,13 @@ class CaptureFile:
     def _unpack(self) -> None:
         """Go on through gzip, from the start of the file."""
         head = bytes(self._buffer[: self._filled])
+        self._packed = True
         if self.size:
             self._file.seek(0)
-            self._source = cast("BinaryIO", gzip.GzipFile(fileobj=self._file, mode="rb"))
+            self._source = gzip.GzipFile(fileobj=self._file, mode="rb")
         else:
             rest = io.BytesIO(head + self._file.read())
-            self._source = cast("BinaryIO", gzip.GzipFile(fileobj=rest, mode="rb"))
+            self._source = gzip.GzipFile(fileobj=rest, mode="rb")
         self._filled, self._ended = 0, False
         self._fill(self._read_first)
 
@@ -129,8 +129,8 @@ class CaptureFile:
         self._buffer[:rest] = self._buffer[used : self._filled].copy()
         self._filled = rest
         self._fill(WINDOW)
-        if self._source is not self._file:
-            self.position = os.lseek(self._descriptor, 0, os.SEEK_CUR) if self.size else 0
+        if self._packed and self.size:
+            self.position = os.lseek(self._descriptor, 0, os.SEEK_CUR)
 
     # Headers
 
@@ -179,7 +179,7 @@ class CaptureFile:
             records = PcapRecords(data[: self._filled + SPARE], self._order, self._snaplen, fraction_limit, 0)
             starts = index_records(records, 0, self._filled)
             header = np.dtype([(name, self._order + "u4") for name in ("seconds", "fraction", "captured", "wire")])
-            fields = cast("NDArray[np.void]", load(data, "V16"))[starts].view(header)
+            fields = load(data, "V16")[starts].view(header)
             captured = fields["captured"]
             whole = len(starts)
             if captured.max() > MAX_PACKET:
@@ -219,7 +219,7 @@ class CaptureFile:
                 self._interfaces = []
             data = self._buffer
             starts = index_records(PcapngBlocks(data[: self._filled + SPARE], self._order), 0, self._filled)
-            words = cast("NDArray[np.uint32]", load(data, self._order + "u4"))
+            words = load(data, self._order + "u4")
             kinds, lengths = words[starts], words[starts + 4].astype(np.int64)
             whole = self._whole_blocks(starts, kinds, lengths)
             kinds = kinds[:whole]
@@ -237,9 +237,7 @@ class CaptureFile:
         if self._filled and not self.damage:
             self.damage = "the last block is cut off"
 
-    def _whole_blocks(
-        self, starts: NDArray[np.int64], kinds: NDArray[np.uint32], lengths: NDArray[np.int64]
-    ) -> int:
+    def _whole_blocks(self, starts: NDArray[np.int64], kinds: NDArray[np.uint32], lengths: NDArray[np.int64]) -> int:
         """How many of the blocks are complete, sane, and of the section that the window starts with."""
         bad = (lengths < 12) | (lengths % 4 != 0) | (lengths > MAX_BLOCK)
         cut = starts + lengths > self._filled
@@ -289,7 +287,7 @@ class CaptureFile:
         number = words[at + 8].astype(np.int64)
         old = kind == _PACKET
         if old.any():
-            number[old] = cast("NDArray[np.uint16]", load(self._buffer, self._order + "u2"))[at[old] + 8]
+            number[old] = load(self._buffer, self._order + "u2")[at[old] + 8]
         number[simple] = 0
         body = np.where(simple, 12, 28)
         most = room - body - 4

@@ -29,7 +29,7 @@ class PcapRecords:
     def __init__(self, data: NDArray[np.uint8], order: str, snaplen: int, fraction_limit: int, first: int) -> None:
         self._words = load(data, order + "u4")
         self._captured = struct.Struct(order + "I").unpack_from
-        self._bytes = memoryview(data)
+        self._bytes = memoryview(data.data)
         self._snaplen = min(snaplen or MAX_PACKET, MAX_PACKET)
         self._fraction_limit = fraction_limit
         self._near = int(self._words[first])
@@ -61,7 +61,7 @@ class PcapngBlocks:
     def __init__(self, data: NDArray[np.uint8], order: str) -> None:
         self._words = load(data, order + "u4")
         self._length = struct.Struct(order + "I").unpack_from
-        self._bytes = memoryview(data)
+        self._bytes = memoryview(data.data)
 
     def length(self, positions: Positions) -> Positions:
         """Total length, at least a header's: a shorter one is found to be damage by the reader."""

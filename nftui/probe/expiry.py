@@ -142,4 +142,4 @@ def _lowest(count: int, expires: NDArray[np.uint32], sequence: NDArray[np.int64]
     if missing < len(level):
         level = level[np.argpartition(sequence[level], missing - 1)[:missing]]
     chosen[level] = True
-    return chosen
+    return np.asarray(chosen)

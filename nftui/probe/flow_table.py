@@ -55,7 +55,8 @@ FLOW = np.dtype(
 
 words: the key, see `nftui.probe.parse`; start_ns, last_ns: UTC of the first and the last packet; sequence: number
 of the flow since the start; expires: UTC seconds, 0 for at once; interface: where the first packet came in; label:
-IPv6 flow labels; flags: TCP control bits; tos: of the first packet each way; reason: a `Reason`; first: direction of the first packet.
+IPv6 flow labels; flags: TCP control bits; tos: of the first packet each way; reason: a `Reason`; first: direction of
+the first packet.
 
 One row lies in two or three cache lines, so that a flow is fetched and stored at once: a column each would
 cost a cache miss each.
@@ -202,7 +203,8 @@ class FlowTable:
                 flows["words"][:, number] = word[first]
         flows["start_ns"] = block.time_ns(origin[first])
         flows["expires"] = 1
-        flows["interface"] = block.interface
+        interface = block.interface
+        flows["interface"] = interface if isinstance(interface, int) else interface[origin[first]]
         flows["first"] = packets.reverse[first]
         number_of = np.empty(len(first), np.int64)
         number_of[np.argsort(first)] = np.arange(len(first))

@@ -8,7 +8,6 @@ and reads stay inside the arena because it has spare bytes behind the last packe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +40,9 @@ class Views:
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
         self.u1 = data
-        self.u2 = cast("NDArray[np.uint16]", load(data, ">u2"))
-        self.u4 = cast("NDArray[np.uint32]", load(data, ">u4"))
-        self.u8 = cast("NDArray[np.uint64]", load(data, ">u8"))
+        self.u2: NDArray[np.uint16] = load(data, ">u2")
+        self.u4: NDArray[np.uint32] = load(data, ">u4")
+        self.u8: NDArray[np.uint64] = load(data, ">u8")
 
     def byte(self, at: Ints) -> Ints:
         """One byte at each position."""
@@ -127,7 +126,9 @@ class Headers:
             getattr(self, name)[rows] = getattr(other, name)
 
 
-def read_link(views: Views, start: Ints, end: Ints, link: int, ethertype: Ints | None = None) -> LinkLayer:
+def read_link(
+    views: Views, start: Ints, end: Ints, link: int, ethertype: NDArray[np.uint16] | None = None
+) -> LinkLayer:
     """Find the network header of each packet.
 
     Args:

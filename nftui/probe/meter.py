@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ _CHUNK = 65_536
 """Packets parsed at a time: array operations are at their best, and the columns stay in the cache."""
 _SLACK = 10
 """A live table may grow by one part in so many before flows are forced out: each time costs a pass over it."""
-_IGNORED = Note.NON_IP | Note.BAD
+_IGNORED = Note.NON_IP | Note.BAD | Note.OWN
 
 Sink = Callable[[Flows], None]
 
@@ -79,7 +79,7 @@ class Meter:
         self._seen = 0
         self._skip = 0
         self._packets = self._octets = self._non_sampled = 0
-        self._notes = dict.fromkeys((1, 2, 4, 8, 16, 32), 0)
+        self._notes = dict.fromkeys((1, 2, 4, 8, 16, 32, 64), 0)
         self._checked = 0
 
     # Packets
@@ -121,7 +121,7 @@ class Meter:
             notes = notes if rows is None else notes[rows]
             for bit in self._notes:
                 self._notes[bit] += int(np.count_nonzero(notes & bit))
-            self._packets += int(np.count_nonzero(notes & Note.NON_IP == 0))
+            self._packets += int(np.count_nonzero(notes & (Note.NON_IP | Note.OWN) == 0))
             if (notes & _IGNORED).any():
                 good = np.flatnonzero(notes & _IGNORED == 0)
                 rows = good if rows is None else rows[good]
@@ -177,6 +177,7 @@ class Meter:
 
     def set_timeouts(self, timeouts: Timeouts) -> None:
         """Change timeouts, also for flows in the table."""
+        self.config = replace(self.config, timeouts=timeouts)
         self.table.set_timeouts(timeouts)
 
     def _force(self) -> None:
@@ -207,6 +208,7 @@ class Meter:
             truncated=self._notes[Note.TRUNCATED],
             bad_length=self._notes[Note.BAD_LENGTH],
             too_deep=self._notes[Note.TOO_DEEP],
+            own=self._notes[Note.OWN],
             collisions=self.table.collisions,
             expired=self._expired.expired,
             forced=self._expired.forced,

@@ -6,6 +6,7 @@ Capture files and kernel rings both hand out such blocks, so that everything beh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class PacketBlock:
         seconds: UTC seconds of capture.
         nanoseconds: 0 to 999 999 999 behind the seconds.
         link: link type, one of `Link`.
-        interface: index of the interface (0 when unknown), as exported in the input interface field.
+        interface: index of the interface, one for all or uint32[n]; 0 when unknown.
         ethertype: ethertype of each packet for `Link.NETWORK`, else None.
         vlan: VLAN id that the kernel took out of each frame (0: none), or None when frames are as on the wire.
     """
@@ -60,7 +61,7 @@ class PacketBlock:
     seconds: NDArray[np.integer]
     nanoseconds: NDArray[np.integer]
     link: int
-    interface: int = 0
+    interface: int | NDArray[np.uint32] = 0
     ethertype: NDArray[np.uint16] | None = None
     vlan: NDArray[np.uint16] | None = None
 
@@ -77,7 +78,7 @@ class PacketBlock:
             self.seconds[rows],
             self.nanoseconds[rows],
             self.link,
-            self.interface,
+            self.interface if isinstance(self.interface, int) else self.interface[rows],
             None if self.ethertype is None else self.ethertype[rows],
             None if self.vlan is None else self.vlan[rows],
         )
@@ -87,7 +88,7 @@ class PacketBlock:
         return self.seconds[rows].astype(np.int64) * 1_000_000_000 + self.nanoseconds[rows].astype(np.int64)
 
 
-def load(data: NDArray[np.uint8], dtype: str) -> NDArray[np.generic]:
+def load(data: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
     """The arena seen as values of `dtype` that start at every byte: element i lies at bytes i, i+1, ..."""
     size = np.dtype(dtype).itemsize
     return np.ndarray((len(data) - size + 1,), dtype, data, strides=(1,))

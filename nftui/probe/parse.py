@@ -16,8 +16,11 @@ Lower and upper are in the order of the addresses as numbers, as in softflowd, s
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from ipaddress import ip_address
+from operator import itemgetter
 from typing import cast
 
 import numpy as np
@@ -65,6 +68,7 @@ class Note:
     TRUNCATED = 8
     BAD_LENGTH = 16
     TOO_DEEP = 32
+    OWN = 64
 
 
 @dataclass(slots=True)
@@ -148,6 +152,7 @@ class PacketParser:
         self._fragments = FragmentPorts() if join_fragments else None
         self._gre, self._vxlan = gre, vxlan
         self._seed = _U(int.from_bytes(os.urandom(8), "little") if seed is None else seed) | _U(1)
+        self._own: list[tuple[int, ...]] = []
         self._hash_mask = _U((((1 << hash_bits) - 1) << 2) & 0xFFFF_FFFF_FFFF_FFFC)
 
     def parse(self, block: PacketBlock) -> ParsedPackets:
@@ -167,19 +172,50 @@ class PacketParser:
             )
             slow = np.arange(count)
         if self.level in {Level.VLAN, Level.ETHER}:
-            parsed.words[5], parsed.words[6] = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
-            if block.vlan is not None:
-                parsed.words[5] |= block.vlan.astype(np.uint64)
+            vlan = np.zeros(count, np.uint64) if block.vlan is None else block.vlan.astype(np.uint64)
+            parsed.words[5], parsed.words[6] = vlan, np.zeros(count, np.uint64)
             if self.level is Level.ETHER and block.link == Link.ETHERNET:
                 self._add_link_addresses(block, parsed, parsed.reverse)
         if len(slow):
             self._parse_slow(block, parsed, slow)
+        if self._own:
+            self._mark_own(parsed)
         self._reduce(parsed)
         self._add_hash(parsed)
         return parsed
 
+    def ignore(self, ends: Sequence[tuple[tuple[str, int], tuple[str, int]]]) -> None:
+        """Mark packets between these pairs of address and port as our own: exports must not make flows.
+
+        Args:
+            ends: numeric address and port of either end of UDP conversations.
+        """
+        # Between one address and itself the order is that of the packet.
+        both_ways = [*ends, *((two, one) for one, two in ends if one[0] == two[0])]
+        for pair in both_ways:
+            (low, low_port), (high, high_port) = sorted(
+                ((ip_address(host).packed, port) for host, port in pair), key=itemgetter(0)
+            )
+            ports = int.from_bytes(low_port.to_bytes(2, "big") + high_port.to_bytes(2, "big"), "little")
+            last = ports | UDP << PROTO_SHIFT | (4 if len(low) == 4 else 6) << FAMILY_SHIFT
+            if len(low) == 4:
+                self._own.append((0, int.from_bytes(low + high, "little"), 0, 0, last))
+            else:
+                halves = (low[:8], low[8:], high[:8], high[8:])
+                self._own.append((*(int.from_bytes(half, "big") for half in halves), last))
+
+    def _mark_own(self, parsed: ParsedPackets) -> None:
+        for own in self._own:
+            mine = np.flatnonzero(cast("Words", parsed.words[4]) == own[4])
+            for word, value in zip(parsed.words[:4], own, strict=False):
+                if len(mine):
+                    mine = mine[word[mine] == value] if word is not None else mine if value == 0 else mine[:0]
+            if len(mine):
+                parsed.notes = np.zeros(len(parsed), np.uint8) if parsed.notes is None else parsed.notes
+                parsed.notes[mine] |= Note.OWN
+
     def _parse_common(self, block: PacketBlock) -> tuple[ParsedPackets, NDArray[np.int64]]:
-        fields = cast("NDArray[np.void]", load(block.data, "V48"))[block.offset].view(_FAST)
+        fields = load(block.data, "V48")[block.offset].view(_FAST)
         proto = fields["proto"]
         tcp = proto == TCP
         captured = block.captured
@@ -189,8 +225,8 @@ class PacketParser:
         total = fields["total"].astype(np.int64)
         common &= ((total >= 20) & (total <= octets)) | (total == 0)
         if self._vxlan:
-            target = (fields["ports"] >> np.uint32(16)).astype(np.uint16).byteswap()
-            common &= tcp | ~np.isin(target, VXLAN_PORTS)
+            port = (fields["ports"] >> np.uint32(16)).astype(np.uint16).byteswap()
+            common &= tcp | ~np.isin(port, VXLAN_PORTS)
         addresses = fields["addresses"].astype(np.uint64)
         source = addresses.astype(np.uint32).byteswap()
         target = (addresses >> _U(32)).astype(np.uint32).byteswap()
@@ -206,7 +242,7 @@ class PacketParser:
 
     def _add_link_addresses(self, block: PacketBlock, parsed: ParsedPackets, reverse: NDArray[np.bool_]) -> None:
         """Both Ethernet addresses, the one of the lower IP address first."""
-        wide = cast("NDArray[np.uint64]", load(block.data, ">u8"))
+        wide = load(block.data, ">u8")
         target = wide[block.offset] >> _U(16)
         source = wide[block.offset + 6] >> _U(16)
         lower, upper = np.where(reverse, target, source), np.where(reverse, source, target)
@@ -374,7 +410,7 @@ def _put_key(parsed: ParsedPackets, rows: NDArray[np.int64], headers: Headers) -
     ports = one.byteswap().astype(np.uint64) | two.byteswap().astype(np.uint64) << _U(16)
     last = ports | headers.proto.astype(np.uint64) << _U(PROTO_SHIFT) | np.where(v6, FAMILY_6, FAMILY_4)
     cast("Words", parsed.words[4])[rows] = last
-    return reverse
+    return np.asarray(reverse)
 
 
 def _wire32(values: Words) -> Words:

@@ -134,9 +134,7 @@ def _walk_together(
     return positions, landed
 
 
-def _repair(
-    records: RecordFormat, positions: Positions, starts: Positions, landed: Positions, end: int
-) -> Positions:
+def _repair(records: RecordFormat, positions: Positions, starts: Positions, landed: Positions, end: int) -> Positions:
     """Walk the stretches that a wrong guess spoiled, from the last proved record on."""
     known = {int(start): number for number, start in enumerate(starts)}
     bounds = np.append(np.searchsorted(positions, starts), len(positions))

@@ -26,8 +26,10 @@ def statistics_text(statistics: ProbeStatistics, live: bool) -> str:
         f"Fragments: {s.fragments}",
         f"Ignored packets: {s.non_ip + s.too_short} ({s.non_ip} non-IP, {s.too_short} too short)",
         f"Flows expired: {s.expired} ({s.forced} forced)",
-        f"Flows exported: {s.export.flows} ({s.export.records} records) in {s.export.datagrams} packets "
-        f"({s.export.failures} failures)",
+        (
+            f"Flows exported: {s.export.flows} ({s.export.records} records) in {s.export.datagrams} packets "
+            f"({s.export.failures} failures)"
+        ),
     ]
     if live:
         lines += [
@@ -80,8 +82,7 @@ def _flow(e: CacheEntry) -> str:
         f"packets<:{e.packets[1]} start:{_time(e.start_ms)} finish:{_time(e.last_ms)} "
         f"tcp>:{e.flags[0]:02x} tcp<:{e.flags[1]:02x} flowlabel>:{e.label[0]:08x} flowlabel<:{e.label[1]:08x} "
         f"vlan>:{e.vlan if e.packets[0] else 0} vlan<:{e.vlan if e.packets[1] else 0} "
-        f"ether:{mac(e.mac[0])} <> {mac(e.mac[1])}"
-        + (f" process:{clean(e.process)}" if e.process else "")
+        f"ether:{mac(e.mac[0])} <> {mac(e.mac[1])}" + (f" process:{clean(e.process)}" if e.process else "")
     )
 
 

@@ -101,6 +101,7 @@ class ProbeStatistics:
         truncated: packets metered without ports because their transport header was cut off.
         bad_length: packets metered by their frame because the length in the IP header does not fit it.
         too_deep: packets with more tags or labels than are followed.
+        own: packets of our own exports, not metered.
         collisions: packets whose flow shared a hash with another; told apart, shown for completeness.
         expired: flows that ended.
         forced: flows that ended early because the table was full.
@@ -125,6 +126,7 @@ class ProbeStatistics:
     truncated: int
     bad_length: int
     too_deep: int
+    own: int
     collisions: int
     expired: int
     forced: int

@@ -1,0 +1,64 @@
+"""`nftui ctl`: softflowctl's place, for probes, and a way to ask a collector how it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from nftui.errors import UsageError
+
+COLLECTOR_WORDS = ("health", "exporters", "templates", "config")
+
+EPILOG = """\b
+A probe answers to softflowctl's words, in its layout:
+  statistics dump-flows timeouts expire-all delete-all send-template
+  start-gather stop-gather debug+ debug- shutdown exit help
+A collector answers to:
+  health exporters templates config
+
+\b
+Examples:
+  nftui ctl statistics
+  nftui ctl -c /run/probe.ctl dump-flows
+  nftui ctl --json statistics | jq .captures
+  nftui ctl -l /var/lib/nftui health
+"""
+
+
+@click.command(epilog=EPILOG, context_settings={"ignore_unknown_options": False})
+@click.option("-c", "--ctl", "control", metavar="SOCKET", help="Control socket. [where a probe of this user listens]")
+@click.option("-l", "--store", metavar="DIR", help="Ask the collector of this store.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+@click.option("--show", is_flag=True, hidden=True)
+@click.argument("word")
+def ctl(control: str | None, store: str | None, as_json: bool, show: bool, word: str) -> int:
+    """Control a probe, or ask a collector."""
+    del show  # `config --show` reads well; showing is all that can be done
+    from nftui.engine.control import ask
+    from nftui.probe.commands import WORDS
+
+    if word not in (*WORDS, *COLLECTOR_WORDS):
+        raise UsageError(f"unknown control word {word!r}; known are {', '.join((*WORDS, *COLLECTOR_WORDS))}")
+    answer = ask(_socket(control, store, word), word)
+    if isinstance(answer, dict) and set(answer) == {"text", "data"}:
+        click.echo(json.dumps(answer["data"]) if as_json else answer["text"], nl=as_json)
+    else:
+        click.echo(json.dumps(answer, indent=None if as_json else 2))
+    return 0
+
+
+def _socket(control: str | None, store: str | None, word: str) -> Path:
+    from nftui.cli.probe import default_control
+    from nftui.engine.control import socket_path
+
+    if control:
+        return Path(control)
+    if store:
+        return socket_path(Path(store))
+    if word in COLLECTOR_WORDS:
+        from nftui.config import load
+
+        return socket_path(load().store.root)
+    return default_control()
