@@ -28,7 +28,8 @@ def v5(rng: random.Random, count: int, sequence: int) -> bytes:
     head = struct.pack(">HHIIIIBBH", 5, count, 3_600_000, NOW_S, 0, sequence, 0, 0, 0)
     records = [
         struct.pack(">IIIHHIIIIHHBBBBHHBBH", rng.getrandbits(32), rng.getrandbits(32), 1, 1, 2, rng.randrange(1, 999),
-                    rng.randrange(40, 9999), 3_590_000, 3_599_000, rng.randrange(65536), 443, 0, 24, 6, 0, 1, 2, 24, 16, 0)
+                    rng.randrange(40, 9999), 3_590_000, 3_599_000, rng.randrange(65536), 
+                    443, 0, 24, 6, 0, 1, 2, 24, 16, 0)
         for _ in range(count)
     ]  # fmt: skip
     return head + b"".join(records)
@@ -45,10 +46,10 @@ def value(rng: random.Random, element: int, length: int) -> bytes:
     if length == 65535:
         text = rng.choice([b"http", b"dns over https", b"ssh", b"user%d" % rng.randrange(500)])
         return bytes([len(text)]) + text
-    if element in {152, 153}:
-        return (NOW_S * 1000 - rng.randrange(10_000)).to_bytes(length, "big")
-    if element in {21, 22}:
-        return (3_600_000 - rng.randrange(10_000)).to_bytes(length, "big")
+    if element in {152, 153, 21, 22}:
+        early = 10_000 if element in {152, 22} else 0
+        now = NOW_S * 1000 if element > 100 else 3_600_000
+        return (now - early - rng.randrange(10_000)).to_bytes(length, "big")
     return rng.getrandbits(min(31, 8 * length)).to_bytes(length, "big")
 
 
@@ -78,10 +79,13 @@ def measure(name: str, warm: list[bytes], payloads: list[bytes], records: int, s
         best = float("inf")
         for _ in range(5):
             rounds = max(1, 1024 // size)
-            begin = time.process_time()
+            spent = 0.0
             for _ in range(rounds):
+                decoder._domains.expected[:] = -1  # the same datagrams again: as if they followed
+                begin = time.process_time()
                 decoded = decoder.decode(block)
-            best = min(best, (time.process_time() - begin) / rounds)
+                spent += time.process_time() - begin
+            best = min(best, spent / rounds)
             assert not decoded.counts.get("decoder_bug")
         line += f"{best / (size * records) * 1e9:9.0f}"
     print(line, flush=True)

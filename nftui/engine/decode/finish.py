@@ -7,7 +7,7 @@ import numpy as np
 from nftui.engine.batch import Array, FlowBatch, Mask
 from nftui.engine.decode.datagrams import Ints
 from nftui.engine.decode.options import Options
-from nftui.engine.decode.rows import Messages, Rows
+from nftui.engine.decode.rows import Rows, spread
 from nftui.engine.decode.sessions import Domains, Sessions
 from nftui.engine.decode.tally import Tally
 from nftui.engine.decode.texts import code_texts
@@ -152,13 +152,6 @@ class Finisher:
             _fill(batch, "dst_port", number.astype(np.uint16), has)
 
 
-def spread(values: Array, message: Ints) -> Array:
-    """A value per datagram as a column."""
-    if len(values) == 1 or bool((values == values[0]).all()):
-        return np.full(len(message), values[0], values.dtype)
-    return values[message]
-
-
 def _families(first: str) -> tuple[str, str]:
     return first, "6" if first == "4" else "4"
 
@@ -190,11 +183,3 @@ def _fill(batch: FlowBatch, name: str, values: Array, has: Mask) -> None:
         return
     batch.columns[name] = np.where(valid, batch.columns[name], values)
     batch.valid[name] = valid | has
-
-
-def messages_of(messages: Messages, chosen: Ints) -> Messages:
-    """Headers of the chosen datagrams."""
-    return Messages(
-        messages.wire, messages.version, messages.rank[chosen], messages.session[chosen], messages.slot[chosen],
-        messages.received_ms[chosen], messages.export_ms[chosen], messages.uptime[chosen], messages.late,
-    )  # fmt: skip

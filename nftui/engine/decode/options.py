@@ -18,7 +18,7 @@ import numpy as np
 from nftui import text
 from nftui.engine.batch import TextColumn
 from nftui.engine.decode.datagrams import Ints
-from nftui.engine.decode.layout import SCOPE_PEN, VARIABLE, FieldSpec
+from nftui.engine.decode.layout import RATE_ELEMENTS, SCOPE_PEN, VARIABLE, FieldSpec
 from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.rows import Rows
 from nftui.engine.decode.sessions import Domains, Sessions
@@ -249,6 +249,10 @@ class Options:
             rows: gets quality flags.
             header_rate: rate of the v5 header by datagram.
         """
+        spoken = any(f"rate.{element}" in rows.values for element in RATE_ELEMENTS)
+        spoken |= bool(self._announced) or bool(self._static) or "sampler_id" in rows.values
+        if not spoken and (header_rate is None or not header_rate.any()):
+            return None
         rates = np.zeros(rows.length, np.int64)
         known = self._record_rates(rows, rates)
         known |= self._sampler_rates(rows, rates)
@@ -296,11 +300,13 @@ class Options:
         return known
 
     def _sampler_rates(self, rows: Rows, rates: Ints) -> bool:
+        sampler = rows.values.get("sampler_id")
+        if not self._announced and sampler is None:
+            return False
         slots = np.unique(rows.messages.slot).tolist()
         tables = {slot: table for slot in slots if (table := self._announced.get(slot)) is not None}
         general = {slot: self._general(slot) for slot in slots}
         known = False
-        sampler = rows.values.get("sampler_id")
         if sampler is not None:
             valid = rows.valid.get("sampler_id")
             named = (sampler != 0) & (rates == 0) if valid is None else (sampler != 0) & (rates == 0) & valid
@@ -361,6 +367,8 @@ class Options:
 
     def names(self, rows: Rows) -> dict[str, TextColumn]:
         """Columns of names that options data gave for interfaces and applications."""
+        if not self._announced:
+            return {}
         tables = {
             slot: table
             for slot in np.unique(rows.messages.slot).tolist()

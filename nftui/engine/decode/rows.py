@@ -9,6 +9,7 @@ register at `start + offset[layout]` (`read_mixed`). Records with variable-lengt
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
 from nftui.engine.schema import FIELDS, Kind, Quality
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 _LARGEST = np.int64(0x7FFFFFFFFFFFFFFF)
 
 
@@ -108,6 +110,13 @@ class Rows:
         if self.quality is None:
             self.quality = np.zeros(self.length, np.uint16)
         self.quality[rows] |= np.uint16(bit)
+
+
+def spread(values: NDArray[_Scalar], message: Ints) -> NDArray[_Scalar]:
+    """A value per datagram as a column."""
+    if len(values) == 1 or bool((values == values[0]).all()):
+        return np.full(len(message), values[0], values.dtype)
+    return values[message]
 
 
 class Reader:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nftui.engine.batch import Array, Mask
 from nftui.engine.decode.datagrams import Ints
-from nftui.engine.decode.rows import Rows
+from nftui.engine.decode.rows import Rows, spread
 from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
 from nftui.engine.schema import Quality
@@ -31,7 +31,8 @@ Times = tuple[Ints, Mask | None]
 
 
 def _as_int(values: Array) -> Ints:
-    return np.minimum(values.astype(np.uint64), _LATEST).view(np.int64)
+    wide = values.astype(np.uint64, copy=False)
+    return (np.minimum(wide, _LATEST) if int(wide.max()) > 1 << 62 else wide).view(np.int64)
 
 
 def _from_seconds(values: Array) -> Ints:
@@ -64,13 +65,20 @@ def since_boot(switched: Array, uptime: Ints, export_ms: Ints) -> Ints:
     from just after the wrap, which the header has yet to see.
     """
     ago = uptime - switched.astype(np.int64)
-    wrapped = ago < -(1 << 31)
-    if wrapped.any():
-        ago[wrapped] += 1 << 32
-    ahead = ago > (1 << 32) - _AHEAD_MS
-    if ahead.any():
-        ago[ahead] -= 1 << 32
+    ago[ago < -(1 << 31)] += 1 << 32
+    ago[ago > (1 << 32) - _AHEAD_MS] -= 1 << 32
     return export_ms - ago
+
+
+def _unwrapped(rows: Rows, switched: Array) -> Ints:
+    """UTC milliseconds of sysUptime values of v5 and v9, the short way if no counter wraps nearby."""
+    uptime, export_ms = rows.messages.uptime, rows.messages.export_ms
+    highest, lowest = int(switched.max()), int(switched.min())
+    if highest - int(uptime.min()) <= 1 << 31 and int(uptime.max()) - lowest <= (1 << 32) - _AHEAD_MS:
+        times: Ints = (export_ms - uptime)[rows.message]
+        times += switched.astype(np.int64, copy=False)
+        return times
+    return since_boot(switched, uptime[rows.message], export_ms[rows.message])
 
 
 def since_init(switched: Array, boot_ms: Ints, export_ms: Ints) -> Ints:
@@ -79,12 +87,14 @@ def since_init(switched: Array, boot_ms: Ints, export_ms: Ints) -> Ints:
     IPFIX headers have no sysUptime. A counter that has wrapped shows by a time that is long past, while the same
     value some wraps later lies within the day before the export. Above five years of uptime the value is taken as it
     is: records of a replayed capture are older than that, and any value would fit some wrap.
+
+    A value that would lie in the future is one from before the start, as softflowd sends for the packets of a file.
     """
     times = boot_ms + switched.astype(np.int64)
     ago = export_ms - times
     wraps = (ago + _AHEAD_MS) >> 32
     recent = (wraps > 0) & (wraps <= _MOST_WRAPS) & (ago - (wraps << 32) < _DAY_MS)
-    return np.where(recent, times + (wraps << 32), times)
+    return np.where(recent | (wraps == -1), times + (wraps << 32), times)
 
 
 def fill_times(rows: Rows, boot_ms: Ints | None, limits: Limits, tally: Tally) -> tuple[Ints, Ints]:
@@ -96,7 +106,7 @@ def fill_times(rows: Rows, boot_ms: Ints | None, limits: Limits, tally: Tally) -
         limits: range of plausible times.
         tally: gets `times.missing`, `times.repaired` and `times.exchanged`.
     """
-    received = rows.messages.received_ms[rows.message]
+    received = spread(rows.messages.received_ms, rows.message)
     start = _first(rows, _START, boot_ms)
     end = _first(rows, _END, boot_ms)
     if start is None or end is None or start[1] is not None or end[1] is not None:
@@ -141,20 +151,21 @@ def _convert(rows: Rows, element: int, values: Array, boot_ms: Ints | None) -> T
     absolute = _ABSOLUTE.get(element)
     if absolute is not None:
         return absolute(values), None
-    export_ms = rows.messages.export_ms[rows.message]
     if element in {158, 159}:  # microseconds before the export time
+        export_ms = rows.messages.export_ms[rows.message]
         return (export_ms * 1000 - np.minimum(_as_int(values), 1 << 53)) // 1000, None
     known: Mask | None = None
-    narrow = values if values.dtype.itemsize <= 4 else values & np.uint64(0xFFFFFFFF)
+    narrow = values if values.dtype.itemsize <= 4 or int(values.max()) < 1 << 32 else values & np.uint64(0xFFFFFFFF)
     if rows.messages.version != 10:
-        uptime = rows.messages.uptime[rows.message]
-        times = since_boot(narrow, uptime, export_ms)
-        origin = export_ms - uptime
+        times = _unwrapped(rows, narrow)
     else:
         origin, known = _boot(rows, boot_ms)
-        times = since_init(narrow, origin, export_ms)
-    if values.dtype.itemsize > 4 and (wide := values > np.uint64(0xFFFFFFFF)).any():
+        times = since_init(narrow, origin, rows.messages.export_ms[rows.message])
+    if narrow is not values:
+        wide = values > np.uint64(0xFFFFFFFF)
         large = _as_int(values)
+        if rows.messages.version != 10:
+            origin = (rows.messages.export_ms - rows.messages.uptime)[rows.message]
         times = np.where(wide, np.where(large >= _ABSOLUTE_MS, large, origin + large), times)
         if known is not None:
             known = known | (large >= _ABSOLUTE_MS)
