@@ -45,8 +45,8 @@ def wire_value(item: Field) -> bytes:
     return number.to_bytes(size, "big")
 
 
-def ipfix_message(item: Field, template_id: int) -> bytes:
-    """A template with the field (and addresses, unless it is one) and one record of it; RFC 7011."""
+def message(item: Field, template_id: int) -> bytes:
+    """A datagram with a template of the field and a few others, and one record of it; RFC 7011."""
     element = item.elements[0]
     pen, number = element if isinstance(element, tuple) else (0, element)
     value = wire_value(item)
@@ -62,6 +62,10 @@ def ipfix_message(item: Field, template_id: int) -> bytes:
     record = b"".join(v for _, v in fields)
     sets = (2).to_bytes(2, "big") + (4 + len(template)).to_bytes(2, "big") + template
     sets += template_id.to_bytes(2, "big") + (4 + len(record)).to_bytes(2, "big") + record
+    if number & 0x8000:  # only NetFlow v9 has such numbers: RFC 3954 section 5.1
+        sets = bytes(2) + sets[2:]
+        head = (9).to_bytes(2, "big") + (2).to_bytes(2, "big") + bytes(4) + EXPORT_SECONDS.to_bytes(4, "big")
+        return head + bytes(4) + (7).to_bytes(4, "big") + sets
     head = (10).to_bytes(2, "big") + (16 + len(sets)).to_bytes(2, "big") + EXPORT_SECONDS.to_bytes(4, "big")
     return head + bytes(4) + (7).to_bytes(4, "big") + sets
 
@@ -78,8 +82,8 @@ def expected(item: Field) -> int | str:
 def decoded(item: Field) -> FlowBatch:
     decoder = Decoder()
     session = decoder.session(text.parse_address("192.0.2.99"), 4739)
-    message = ipfix_message(item, 256 + list(FIELDS).index(item.name))
-    result = decoder.decode(block_of([message], [session], EXPORT_SECONDS * 1000))
+    datagram = message(item, 256 + list(FIELDS).index(item.name))
+    result = decoder.decode(block_of([datagram], [session], EXPORT_SECONDS * 1000))
     (batch,) = result.batches
     assert len(batch) == 1
     return batch
