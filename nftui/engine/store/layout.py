@@ -5,10 +5,12 @@
     STORE/_tmp/.<stem>.tmp                           Parquet files being written
     STORE/_quarantine/                               damaged files
     STORE/date=YYYY-MM-DD/hour=H/<stem>.parquet      sealed parts, by time of reception, UTC
+    STORE/date=YYYY-MM-DD/hour=H/_<stem>.<span>.rollup    roll-up of the compacted file with that stem
 
 A stem is `<slot start>-<writer>-<part>`, for example `20261121T110500Z-5e1f09ac-000003`. A segment and the file
 it is sealed into have the same stem: that is how a crash between the two steps is recognised. The writer is a
-random word per opening of the store, so that a restart within a slot never meets its own earlier names.
+random word per opening of the store, so that a restart within a slot never meets its own earlier names. A file
+that compaction made of the parts of an hour has the start of the hour and `-hour` at the end of its stem.
 
 Engines that read directories (DuckDB globs, Spark, Hive) skip names that begin with `_` or `.`, or whose suffix
 they do not match; both hold for everything here that is not a sealed part.
@@ -28,34 +30,42 @@ TEMPORARY = "_tmp"
 QUARANTINE = "_quarantine"
 SEGMENT_SUFFIX = ".arrows"
 SEALED_SUFFIX = ".parquet"
+ROLLUP_SUFFIX = ".rollup"
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what a four-digit year can name
-_STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{8})-(\d{6,9})", re.ASCII)
+_STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{8})-(\d{6,9})(-hour)?", re.ASCII)
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})", re.ASCII)
 _HOUR = re.compile(r"hour=(\d|1\d|2[0-3])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class PartName:
-    """Name of one part of a slot.
+    """Name of one part of a slot, or of a file that holds parts of all slots of an hour.
 
     Attributes:
-        slot_ms: start of the slot, UTC ms, whole seconds.
+        slot_ms: start of the slot or hour, UTC ms, whole seconds.
         writer: eight hexadecimal digits, different at each opening of the store.
         part: number that grows within a writer.
+        hour: whether it stands for an hour.
     """
 
     slot_ms: int
     writer: str
     part: int
+    hour: bool = False
+
+    @property
+    def last_slot_ms(self) -> int:
+        """Latest start of a slot whose flows may be in the file."""
+        return self.slot_ms + HOUR_MS - 1 if self.hour else self.slot_ms
 
     @property
     def stem(self) -> str:
         """The name without a suffix."""
-        return f"{_moment(self.slot_ms):%Y%m%dT%H%M%SZ}-{self.writer}-{self.part:06d}"
+        return f"{_moment(self.slot_ms):%Y%m%dT%H%M%SZ}-{self.writer}-{self.part:06d}{'-hour' if self.hour else ''}"
 
     def segment(self, root: Path) -> Path:
         """Path of the live segment."""
@@ -89,12 +99,12 @@ def parse_stem(stem: str) -> PartName | None:
     match = _STEM.fullmatch(stem)
     if match is None:
         return None
-    year, month, day, hour, minute, second, writer, part = match.groups()
+    year, month, day, hour, minute, second, writer, part, compacted = match.groups()
     try:
         moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
     except ValueError:
         return None
-    return PartName(int(moment.timestamp()) * 1000, writer, int(part))
+    return PartName(int(moment.timestamp()) * 1000, writer, int(part), compacted is not None)
 
 
 def parse_file(name: str, suffix: str) -> PartName | None:

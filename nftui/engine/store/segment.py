@@ -42,8 +42,8 @@ HEADER_BYTES = _HEADER.size + _CHECK.size
 _MAGIC = b"NFS1"
 _MAX_CHUNK_BYTES = 1 << 30
 _METADATA_KEY = b"nftui"
-# Negative levels are LZ4's acceleration: -30 costs a third less time than the default for 15 % more bytes.
-_OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("lz4", compression_level=-30), use_threads=False)
+# Negative levels are LZ4's acceleration: -10 takes 8 % less time than the default for 5 % more bytes.
+_OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("lz4", compression_level=-10), use_threads=False)
 
 
 @dataclass(frozen=True, slots=True)
