@@ -336,8 +336,8 @@ def test_closing_in_time_leaves_the_rest_for_the_next_start(
 ) -> None:
     writer = StoreWriter(tmp_path, 60, clock, LIMITS)
     writer.open()
-    real = seal._sorted
-    monkeypatch.setattr(seal, "_sorted", lambda *arguments: (time.sleep(0.2), real(*arguments))[1])
+    real = seal.sort_rows
+    monkeypatch.setattr(seal, "sort_rows", lambda *arguments: (time.sleep(0.2), real(*arguments))[1])
     writer.append(sample_flows(0, 20_000))
     writer.close(timeout=0.1)
     assert len(stored_ids(tmp_path)) == 20_000
