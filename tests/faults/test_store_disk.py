@@ -241,6 +241,10 @@ def test_write_that_fails_half_way_leaves_no_trace(
         raise OSError(fault, os.strerror(fault))
 
     monkeypatch.setattr("nftui.engine.store.segment.os.writev", fail_after_some)
+    before = {path: path.stat().st_size for path in (tmp_path / "_live").iterdir()}
+    feeder.feed(5, 100)
+    assert "io_error" in str(writer.status().error)
+    assert all(path.stat().st_size == size for path, size in before.items() if path.exists())
     feeder.feed(60, 100)
     writer.close()
     feeder.settle()
@@ -370,6 +374,24 @@ def test_unreadable_files_are_put_aside_at_start(tmp_path: Path, clock: ManualCl
     assert sorted(path.name for path in (tmp_path / "_quarantine").iterdir()) == sorted(report.quarantined)
     assert stored_ids(tmp_path) == [2]
     assert foreign.exists()
+
+
+def test_segment_that_was_sealed_is_only_removed(tmp_path: Path, clock: ManualClock) -> None:
+    writer = StoreWriter(tmp_path, 60, clock)
+    writer.open()
+    writer.append(sample_flows(0, 10))
+    clock.advance(1)
+    writer.tick()
+    [live] = Catalog(tmp_path).live()
+    content = live.read_bytes()
+    writer.close()
+    live.write_bytes(content)
+    (tmp_path / "_tmp" / f".{live.stem}.tmp").write_bytes(b"PAR1 and no end")
+    again = StoreWriter(tmp_path, 60, clock)
+    report = again.open()
+    assert (report.finished, report.temporaries, report.segments, report.rows) == (1, 1, (), 0)
+    again.close()
+    assert stored_ids(tmp_path) == list(range(10))
 
 
 def test_torn_parquet_beside_its_segment_is_made_again(tmp_path: Path, clock: ManualClock) -> None:
