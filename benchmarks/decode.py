@@ -28,7 +28,7 @@ def v5(rng: random.Random, count: int, sequence: int) -> bytes:
     head = struct.pack(">HHIIIIBBH", 5, count, 3_600_000, NOW_S, 0, sequence, 0, 0, 0)
     records = [
         struct.pack(">IIIHHIIIIHHBBBBHHBBH", rng.getrandbits(32), rng.getrandbits(32), 1, 1, 2, rng.randrange(1, 999),
-                    rng.randrange(40, 9999), 3_590_000, 3_599_000, rng.randrange(65536), 
+                    rng.randrange(40, 9999), 3_590_000, 3_599_000, rng.randrange(65536),
                     443, 0, 24, 6, 0, 1, 2, 24, 16, 0)
         for _ in range(count)
     ]  # fmt: skip
