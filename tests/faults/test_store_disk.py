@@ -394,6 +394,22 @@ def test_segment_that_was_sealed_is_only_removed(tmp_path: Path, clock: ManualCl
     assert stored_ids(tmp_path) == list(range(10))
 
 
+def test_damaged_segment_gives_its_sound_flows_and_is_kept(tmp_path: Path, clock: ManualClock) -> None:
+    writer = StoreWriter(tmp_path, 60, clock, replace(LIMITS, chunk_rows=10))
+    writer.open()
+    for number in range(3):
+        writer.append(sample_flows(number * 10, 10))
+    [live] = Catalog(tmp_path).live()
+    content = bytearray(live.read_bytes())
+    content[len(content) // 2] ^= 255
+    live.write_bytes(content)
+    writer.close()
+    assert stored_ids(tmp_path) == [*range(10), *range(20, 30)]
+    assert [path.name for path in (tmp_path / "_quarantine").iterdir()] == [live.name]
+    assert writer.status().quarantined == 1
+    assert "could not be read" in str(writer.status().error)
+
+
 def test_torn_parquet_beside_its_segment_is_made_again(tmp_path: Path, clock: ManualClock) -> None:
     writer = StoreWriter(tmp_path, 60, clock)
     writer.open()

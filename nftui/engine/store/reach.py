@@ -49,20 +49,24 @@ def extend_reach(day: Path, slot_ms: int, first_ms: int, last_ms: int) -> None:
     """
     names = os.listdir(day)
     known = parse_reach(names)
-    # Without markers, files of unknown reach may be there: a marker would claim to speak for them, too.
-    foreign = any(name.startswith("hour=") and os.listdir(day / name) for name in names)
+    if None in {known.before, known.after} and _has_files(day, names):
+        return  # of unknown reach: a marker would claim to speak for them, too
     made = False
     for side, have, need_ms in (
         ("before", known.before, slot_ms - first_ms),
         ("after", known.after, last_ms - slot_ms),
     ):
         need = _power_of_two(-(-max(need_ms, 0) // 1000))
-        if (have is None and not foreign) or (have is not None and have < need):
+        if have is None or have < need:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(day / f"_{side}-{need}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
             made = True
     if made:
         disk.sync_directory(day)
+
+
+def _has_files(day: Path, names: list[str]) -> bool:
+    return any(name.startswith("hour=") and os.listdir(day / name) for name in names)
 
 
 def _power_of_two(seconds: int) -> int:

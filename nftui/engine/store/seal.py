@@ -17,7 +17,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from nftui.engine.store import disk
 from nftui.engine.store.arrow import CORE_COLUMNS, nulls, schema_of
 from nftui.engine.store.footer import KEY, Summary, read_footer, totals
 from nftui.engine.store.layout import PartName
+from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.reach import extend_reach
 from nftui.engine.store.segment import SegmentReader
 from nftui.errors import CorruptFile
@@ -61,6 +62,7 @@ class SealedSlot:
         bytes: sum as the exporters counted, not scaled.
         file_bytes: size of the file.
         notes: what was handed to `StoreWriter.note` for this part.
+        damaged_bytes: of the segment, that could not be read; the segment was put aside instead of removed.
     """
 
     path: Path
@@ -72,6 +74,7 @@ class SealedSlot:
     bytes: int
     file_bytes: int
     notes: Counts
+    damaged_bytes: int = 0
 
 
 def seal_segment(
@@ -106,8 +109,11 @@ def seal_segment(
         except FileExistsError:
             os.unlink(temporary)
             _check_same(final, name)
-    os.unlink(segment)
-    return sealed_slot(final) if summary.rows else None
+    if reader.damaged_bytes:
+        quarantine(root, segment)
+    else:
+        os.unlink(segment)
+    return replace(sealed_slot(final), damaged_bytes=reader.damaged_bytes) if summary.rows else None
 
 
 def sealed_slot(path: Path) -> SealedSlot:

@@ -124,6 +124,9 @@ class Sealer:
             self._sealed += 1
             self._sealed_rows += sealed.rows
             self._sealed_bytes += sealed.file_bytes
+            if sealed.damaged_bytes:
+                self._quarantined += 1
+                self._error = f"{sealed.damaged_bytes} bytes of segment {name.stem} could not be read; it was put aside"
             self._tell(sealed)
         return True
 
