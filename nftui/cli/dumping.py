@@ -8,13 +8,13 @@ from datetime import tzinfo
 
 from nftui.cli.diagnostics import say
 from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
-from nftui.engine.query.format_text import Style
 from nftui.engine.query.orders import parse_order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query
 from nftui.engine.query.session import Session
 from nftui.engine.query.sources import Sources, find_sources
 from nftui.engine.query.statistics import parse_statistic
+from nftui.engine.query.style import Style
 from nftui.engine.query.time import Window
 from nftui.errors import PartialAnswer
 
@@ -73,7 +73,7 @@ def answer(asked: Answer, began: float) -> int:
             write_statistic(request, rankings, how, out)
             totals = rankings[0].totals
         if not requests:
-            write_flows(query, order, how, out)
+            totals = write_flows(query, session, order, how, out)
         if not asked.quiet and asked.form not in MACHINE:
             write_summary(query, session, totals or query.totals(), how, out, began)
         out.flush()

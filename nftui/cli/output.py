@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nftui.engine.query.format_machine import (
-    COLUMNS,
-    csv_line,
-    group_record,
-    json_line,
-    pipe_line,
-    pipe_selection,
-    record,
-    selection,
-)
-from nftui.engine.query.format_statistics import record_lines, statistic_lines
-from nftui.engine.query.format_text import FORMATS, Style, layout
+from nftui.engine.query.format_machine import CsvFlows, JsonFlows, PipeFlows, RawFlows, csv_line, json_text
+from nftui.engine.query.format_statistics import rates, record_lines, statistic_lines, statistic_record
+from nftui.engine.query.format_text import FORMATS, layout
 from nftui.engine.query.orders import Order
-from nftui.engine.query.query import Query, Ranking, Totals
+from nftui.engine.query.query import Query, Ranking, Sums, Totals
+from nftui.engine.query.rendering import LineWriter
 from nftui.engine.query.session import Session
 from nftui.engine.query.statistics import StatisticRequest
-from nftui.engine.schema import FIELDS
+from nftui.engine.query.style import Style
 from nftui.errors import UsageError
 
 MACHINE = ("csv", "ndjson", "json", "pipe", "null")
 """Formats that carry data only: no header text, no summary."""
+
+
+_PORTION = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +54,18 @@ def check_format(form: str) -> None:
 
 
 class Output:
-    """Buffered lines to standard output."""
+    """Text to standard output, handed over in large portions and at once to a terminal."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self._size = 0
+        self._at_once = sys.stdout.isatty()
 
-    def line(self, text: str) -> None:
-        """Add a line."""
+    def write(self, text: str) -> None:
+        """Add one or more lines, without the last line's end."""
         self._parts.append(text)
         self._size += len(text) + 1
-        if self._size > 1 << 16:
+        if self._size > _PORTION or self._at_once:
             self.flush()
 
     def flush(self) -> None:
@@ -81,63 +77,41 @@ class Output:
         sys.stdout.flush()
 
 
-class Sums:
-    """Totals of listed flows, gathered while they pass by."""
+def write_flows(query: Query, session: Session, order: Order | None, how: Presentation, out: Output) -> Totals | None:
+    """List single flows.
 
-    columns = ("time_flow_start_ms", "time_flow_end_ms", "flows")
-
-    def __init__(self) -> None:
-        self.first: int | None = None
-        self.last: int | None = None
-        self.flows = self.packets = self.bytes = self.records = 0
-
-    def totals(self) -> Totals:
-        """What was gathered."""
-        return Totals(self.first, self.last, self.flows, self.packets, self.bytes, self.records)
-
-
-def write_flows(query: Query, order: Order | None, how: Presentation, out: Output) -> None:
-    """List single flows."""
-    columns, fields, write, header = _list_format(how)
-    if header and not (how.quiet and how.form != "csv"):
-        out.line(header)
-    is_array, empty = how.form == "json", True
-    for portion in query.flows(columns, fields, order, how.limit):
-        for row in portion:
-            text = write(row)
-            out.line(("[" if empty else ",") + text if is_array else text)
-            empty = False
-    if is_array:
-        out.line("[]" if empty else "]")
-    if empty and how.form not in MACHINE and not how.quiet:
-        out.line("No matching flows")
+    Returns:
+        Totals of all flows that passed, or None if only some of them were listed.
+    """
+    writer = _list_writer(session, how)
+    if writer.header and not how.quiet:
+        out.write(writer.header)
+    sums = Sums()
+    for rows in query.flows(writer.columns, writer.fields, order, how.limit):
+        lines = writer.lines(rows)
+        if how.form == "json":
+            out.write(("," if sums.totals.records else "[\n") + "\n,".join(lines))
+        elif how.form != "null":
+            out.write("\n".join(lines))
+        sums.add(rows)
+    if how.form == "json":
+        out.write("]" if sums.totals.records else "[]")
+    if not sums.totals.records and not how.quiet and how.form not in MACHINE:
+        out.write("No matching flows")
+    return None if how.limit and sums.totals.records >= how.limit else sums.totals
 
 
-def _list_format(
-    how: Presentation,
-) -> tuple[Sequence[str], Sequence[str], Callable[[Sequence[object]], str], str]:
-    """Columns to select, fields that they read, writer of a row, header."""
+def _list_writer(session: Session, how: Presentation) -> LineWriter:
     scaled = how.style.scaled
-    if how.form in {"ndjson", "json"}:
-        return selection(scaled), list(FIELDS), lambda row: json_line(record(row)), ""
     if how.form == "csv":
-        header = "" if how.quiet else csv_line(COLUMNS)
-        return selection(scaled), list(FIELDS), _csv_row, header
-    if how.form == "pipe":
-        from nftui.engine.query.format_machine import PIPE_COLUMNS
-
-        return pipe_selection(scaled), [*PIPE_COLUMNS, "sampling_rate"], pipe_line, ""
+        return CsvFlows(session.present(), scaled)
+    if how.form in {"ndjson", "json"}:
+        return JsonFlows(session.present(), scaled)
     if how.form == "raw":
-        from nftui.engine.query.format_raw import raw_text
-
-        return selection(scaled), list(FIELDS), lambda row: raw_text(row, how.style), ""
-    ready = layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS[how.form], how.style)
-    return ready.columns, ready.fields, ready.write, ready.header
-
-
-def _csv_row(row: Sequence[object]) -> str:
-    values = record(row)
-    return csv_line(values.get(name) for name in COLUMNS)
+        return RawFlows(session.present(), how.style)
+    if how.form == "pipe":
+        return PipeFlows(scaled)
+    return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS[how.form], how.style)
 
 
 def write_statistic(request: StatisticRequest, rankings: list[Ranking], how: Presentation, out: Output) -> None:
@@ -152,8 +126,8 @@ def write_statistic(request: StatisticRequest, rankings: list[Ranking], how: Pre
         else:
             lines = statistic_lines(request, ranking, how.limit, how.style)
         for line in _without_header(lines) if how.quiet else lines:
-            out.line(line)
-        out.line("")
+            out.write(line)
+        out.write("")
 
 
 def _without_header(lines: Iterable[str]) -> Iterator[str]:
@@ -164,30 +138,28 @@ def _without_header(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _write_machine(request: StatisticRequest, ranking: Ranking, how: Presentation, out: Output) -> None:
-    rows = [group_record(request, ranking, rank, group) for rank, group in enumerate(ranking.groups, 1)]
+    rows = [statistic_record(request, ranking, rank, group) for rank, group in enumerate(ranking.groups, 1)]
     if how.form == "csv":
         if rows and not how.quiet:
-            out.line(csv_line(rows[0]))
+            out.write(csv_line(rows[0]))
         for row in rows:
-            out.line(csv_line(row.values()))
+            out.write(csv_line(row.values()))
         return
     for row in rows:
-        out.line(json_line({name: value for name, value in row.items() if value is not None}))
+        out.write(json_text({name: value for name, value in row.items() if value is not None}))
 
 
 def write_summary(query: Query, session: Session, totals: Totals, how: Presentation, out: Output, began: float) -> None:
     """Nfdump's closing lines, and the rate over the window that was asked for."""
-    from nftui.engine.query.format_statistics import rates
-
     style = how.style
     pps, bps, bpp = rates(totals)
-    out.line(
+    out.write(
         f"Summary: total flows: {style.count(totals.flows)}, total bytes: {style.count(totals.bytes)}, "
         f"total packets: {style.count(totals.packets)}, avg bps: {style.count(bps)}, avg pps: {style.count(pps)}, "
         f"avg bpp: {style.count(bpp)}"
     )
     if totals.first_ms is not None:
-        out.line(f"Time window: {style.time(totals.first_ms)} - {style.time(totals.last_ms)}")
+        out.write(f"Time window: {style.time(totals.first_ms)} - {style.time(totals.last_ms)}")
     window = query.window
     if window.start_ms is not None or window.end_ms is not None:
         asked = " - ".join(style.time(ms) if ms is not None else "open" for ms in (window.start_ms, window.end_ms))
@@ -198,11 +170,11 @@ def write_summary(query: Query, session: Session, totals: Totals, how: Presentat
                 f", over it: {style.count(totals.bytes * 8000 // span)} bps, "
                 f"{style.count(totals.packets * 1000 // span)} pps"
             )
-        out.line(f"Window asked: {asked} ({window.mode.value}){rate}")
+        out.write(f"Window asked: {asked} ({window.mode.value}){rate}")
     records, wall = session.records(), time.perf_counter() - began
     files = len(session.sources.files) + len(session.sources.segments)
-    out.line(
+    out.write(
         f"Total flows processed: {records}, passed: {totals.records}, Files: {files}, "
         f"skipped: {len(session.sources.skipped)}"
     )
-    out.line(f"Wall: {wall:.4f}s flows/second: {records / max(wall, 1e-9):.1f}")
+    out.write(f"Wall: {wall:.4f}s flows/second: {records / max(wall, 1e-9):.1f}")

@@ -76,6 +76,10 @@ class Limits:
     row_group_rows: int = 131_072
     """Rows sorted and encoded at once when sealing: 50 MB of memory, where twice as many take 90 MB for 4 % smaller
     files. This and not the segment bounds the sealer's memory."""
+    compact_rows: int = 16_777_216
+    """Rows of one compacted file; busier hours get several, so that a crash or a stop costs no more than one's work."""
+    compact_memory_bytes: int = 64 << 20
+    """Memory for the sums of a roll-up; beyond it they go to disk."""
     open_slots: int = 4
     """Slots written at the same time: the current one, late data, a clock that steps. More: the idlest is sealed."""
     settle_seconds: float = 2.0
@@ -92,8 +96,8 @@ class Limits:
     """Memory of these flows: rare wide records must not multiply it."""
 
     # Text from outside
-    filter_bytes: int = 1 << 20
-    """A filter may hold long address lists, not a file system."""
+    filter_bytes: int = 8 << 20
+    """A filter may hold a list of 100 000 networks, not a file system."""
     filter_depth: int = 64
     """Nested parentheses."""
     log_lines_per_minute: int = 1

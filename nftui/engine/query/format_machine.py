@@ -1,4 +1,4 @@
-"""Flows and statistics for programs: csv, ndjson, json and nfdump's pipe. The schema is docs/formats.md.
+"""Lists of flows for programs: csv, ndjson, json, nfdump's pipe, and one field per line (raw). See docs/formats.md.
 
 Names are the registry's, numbers are plain integers, times UTC milliseconds, addresses and MAC addresses text.
 A value that a flow does not have is an empty csv cell, and no key at all in json.
@@ -6,123 +6,189 @@ A value that a flow does not have is an empty csv cell, and no key at all in jso
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 from nftui import text
-from nftui.engine.query.format_statistics import percent, rates
-from nftui.engine.query.query import Group, Ranking, address_value
+from nftui.engine.query.addresses import address_value
+from nftui.engine.query.rendering import Cell, Row, joined
 from nftui.engine.query.sql import value_sql
-from nftui.engine.query.statistics import StatisticRequest
+from nftui.engine.query.style import Style
 from nftui.engine.query.values import COUNTERS
 from nftui.engine.schema import FIELDS, Field, Kind, Show
 
 Value = int | float | str | dict[str, str] | None
-Row = Sequence[object]
 
 COLUMNS: tuple[str, ...] = tuple(FIELDS)
-"""Columns of a csv list of flows, always all of them and in this order."""
+"""Columns of a csv list of flows: always all of them and in this order."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def selection(scaled: bool) -> list[str]:
-    """SQL expressions for all columns, in the order of the registry."""
-    out: list[str] = []
-    for name, item in FIELDS.items():
-        out += [value_sql(name, scaled)] if name in COUNTERS else item.physical
-    return out
+def csv_cell(value: Value) -> str:
+    """Csv cell, quoted as RFC 4180 says.
 
-
-def record(row: Row) -> dict[str, Value]:
-    """One flow that was selected with `selection`, by field name; absent fields are left out."""
-    return {name: value for name, read in _READERS for value in (read(row),) if value is not None}
-
-
-def cell(value: Value) -> str:
-    """Csv cell. Text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
     if value is None:
         return ""
-    if isinstance(value, str):
-        return "'" + value if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
     if isinstance(value, dict):
-        return json.dumps(value, separators=(",", ":"))
-    return str(value)
+        value = json.dumps(value, separators=(",", ":"))
+    if not isinstance(value, str):
+        return str(value)
+    if value.startswith(_FORMULA):
+        value = "'" + value
+    if any(c in value for c in ',"\n\r'):
+        return '"' + value.replace('"', '""') + '"'
+    return value
 
 
 def csv_line(values: Iterable[Value]) -> str:
-    """One csv line, without its end (RFC 4180 quoting)."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([cell(value) for value in values])
-    return out.getvalue()
+    """One csv line, without its end."""
+    return ",".join(map(csv_cell, values))
 
 
-def json_line(values: dict[str, Value]) -> str:
-    """One JSON object on one line."""
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+def json_text(value: object) -> str:
+    """A value as JSON, without blanks."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def group_record(request: StatisticRequest, ranking: Ranking, rank: int, group: Group) -> dict[str, Value]:
-    """One row of a statistic: its keys, sums, rates and shares."""
-    statistic = request.statistic
-    names = list(ranking.fields)
-    if statistic is not None:
-        names[0] = statistic.key
-    keys = {name: plain(FIELDS[f], v) for name, f, v in zip(names, ranking.fields, group.key, strict=True)}
-    head: dict[str, Value] = {"statistic": statistic.name if statistic else "record", "order": ranking.order.name}
-    return {**head, "rank": rank, **keys, **sums_record(group, ranking)}
-
-
-def sums_record(group: Group, ranking: Ranking) -> dict[str, Value]:
-    """Sums, rates and shares of a group."""
-    sums, whole = group.totals, ranking.totals
-    pps, bps, bpp = rates(sums)
-    return {
-        "flows": sums.flows,
-        "packets": sums.packets,
-        "bytes": sums.bytes,
-        "time_flow_start_ms": sums.first_ms,
-        "time_flow_end_ms": sums.last_ms,
-        "pps": pps,
-        "bps": bps,
-        "bpp": bpp,
-        "flows_percent": round(percent(sums.flows, whole.flows), 3),
-        "packets_percent": round(percent(sums.packets, whole.packets), 3),
-        "bytes_percent": round(percent(sums.bytes, whole.bytes), 3),
-    }
-
-
-def plain(item: Field, value: int | str | None) -> Value:
-    """A field's value for programs."""
+def plain(item: Field, value: Any) -> Value:
+    """A field's value for programs; addresses as 128-bit integers come out as text."""
     if value is None:
         return None
-    if isinstance(value, str):
-        return text.clean(value)
-    if item.show is Show.ADDRESS:
+    if item.kind is Kind.ADDRESS:
         return text.address(value)
+    if item.kind is Kind.TEXT:
+        return text.clean(value)
+    if item.kind is Kind.EXTRA:
+        return _elements(value)
     return text.mac(value) if item.show is Show.MAC else value
 
 
-PIPE_COLUMNS = (
-    "src_addr", "time_flow_start_ms", "time_flow_end_ms", "proto", "src_port", "dst_addr", "dst_port", "src_as",
-    "dst_as", "in_if", "out_if", "tcp_flags", "ip_tos", "packets", "bytes",
-)  # fmt: skip
+class _Listing:
+    """Selection of the fields that there are, and one cell for each."""
+
+    def __init__(self, present: Iterable[str], scaled: bool, render: Callable[[Field, Value], str]) -> None:
+        have = set(present)
+        self.fields = [name for name, item in FIELDS.items() if item.physical[0] in have]
+        self.columns: list[str] = []
+        self.cells: dict[str, Cell] = {}
+        for name in self.fields:
+            item = FIELDS[name]
+            places = range(len(self.columns), len(self.columns) + len(item.physical))
+            self.columns += [value_sql(name, scaled)] if name in COUNTERS else item.physical
+            self.cells[name] = Cell(places, _of_field(item, render))
+        if scaled and "sampling_rate" not in self.fields:
+            self.fields.append("sampling_rate")
 
 
-def pipe_selection(scaled: bool) -> list[str]:
-    """SQL expressions for `pipe_line`."""
-    return [
-        c for name in PIPE_COLUMNS for c in ((value_sql(name, scaled),) if name in COUNTERS else FIELDS[name].physical)
-    ]
+def _of_field(item: Field, render: Callable[[Field, Value], str]) -> Callable[..., str]:
+    if item.kind is Kind.ADDRESS:
+        return lambda high, low: render(item, plain(item, address_value(high, low)))
+    return lambda value: render(item, plain(item, value))
 
 
-def pipe_line(row: Row) -> str:
-    """Nfdump's `-o pipe`: address family, times, and addresses as four 32-bit numbers each; absent is 0."""
-    source, target = address_value(*row[0:2]) or 0, address_value(*row[6:8]) or 0
-    first, last, proto, port = row[2:6]
-    rest = row[8:]
+class CsvFlows(_Listing):
+    """Csv with all columns of the registry, whatever the flows have."""
+
+    header = ",".join(COLUMNS)
+
+    def __init__(self, present: Iterable[str], scaled: bool) -> None:
+        super().__init__(present, scaled, lambda _, value: csv_cell(value))
+
+    def lines(self, rows: Sequence[Row]) -> Iterator[str]:
+        """One csv line per flow."""
+        return joined(rows, [self.cells.get(name, "") for name in COLUMNS], ",")
+
+
+class JsonFlows(_Listing):
+    """One JSON object per flow, with the keys that the flow has."""
+
+    header = ""
+
+    def __init__(self, present: Iterable[str], scaled: bool) -> None:
+        super().__init__(present, scaled, _json_member)
+
+    def lines(self, rows: Sequence[Row]) -> Iterator[str]:
+        """One object per flow, each on a line."""
+        return (f"{{{members[:-1]}}}" for members in joined(rows, list(self.cells.values())))
+
+
+def _json_member(item: Field, value: Value) -> str:
+    return "" if value is None else f'"{item.name}":{json_text(value)},'
+
+
+class RawFlows(_Listing):
+    """One field per line, a blank line between flows."""
+
+    header = ""
+
+    def __init__(self, present: Iterable[str], style: Style) -> None:
+        super().__init__(present, style.scaled, lambda item, value: _raw_line(item, value, style))
+
+    def lines(self, rows: Sequence[Row]) -> Iterator[str]:
+        """Several lines per flow."""
+        return (f"\nFlow Record:{fields}" for fields in joined(rows, list(self.cells.values())))
+
+
+_WIDTH = max(len(name) for name in FIELDS)
+
+
+def _raw_line(item: Field, value: Value, style: Style) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return "".join(f"\n  {key:{_WIDTH}} = {content}" for key, content in value.items())
+    return f"\n  {item.name:{_WIDTH}} = {_described(item, value, style)}"
+
+
+def _described(item: Field, value: float | str, style: Style) -> str:
+    if not isinstance(value, int):
+        return str(value)
+    names = dict(item.names)
+    described = {
+        Show.TIME: lambda: f"{value} [{style.time(value)}]",
+        Show.PROTOCOL: lambda: f"{value} {text.protocol(value)}",
+        Show.TCP_FLAGS: lambda: f"0x{value:02x} {text.tcp_flags(value)}",
+        Show.MPLS: lambda: f"{value} {text.mpls(value)}",
+        Show.HEX: lambda: f"0x{value:04x}",
+        Show.ENUM: lambda: f"{value} {names[value]}" if value in names else str(value),
+    }.get(item.show)
+    return described() if described else str(value)
+
+
+class PipeFlows:
+    """Nfdump's `-o pipe`: family, times, addresses as four 32-bit numbers each; what a flow lacks is 0."""
+
+    header = ""
+    fields = (
+        "src_addr", "dst_addr", "time_flow_start_ms", "time_flow_end_ms", "proto", "src_port", "dst_port", "src_as",
+        "dst_as", "in_if", "out_if", "tcp_flags", "ip_tos", "packets", "bytes", "sampling_rate",
+    )  # fmt: skip
+
+    def __init__(self, scaled: bool) -> None:
+        names = self.fields[:-1]
+        self.columns = list(
+            chain.from_iterable([value_sql(n, scaled)] if n in COUNTERS else FIELDS[n].physical for n in names)
+        )
+
+    def lines(self, rows: Sequence[Row]) -> Iterator[str]:
+        """One line per flow."""
+        return map(_pipe_line, rows)
+
+
+_PIPE_CELLS = 17
+
+
+def _pipe_line(row: Row) -> str:
+    source, target = address_value(*row[0:2]) or 0, address_value(*row[2:4]) or 0
+    first, last, proto, source_port, target_port, *rest = row[4:_PIPE_CELLS]
     v6 = (source or target) >> 32 != 0xFFFF
-    cells = [10 if v6 else 2, first, last, proto, *_words(source, v6), port, *_words(target, v6), *rest]
+    ends = [*_words(source, v6), source_port, *_words(target, v6), target_port]
+    cells = [10 if v6 else 2, first, last, proto, *ends, *rest]
     return "|".join("0" if value is None else str(value) for value in cells)
 
 
@@ -130,29 +196,8 @@ def _words(value: int, v6: bool) -> list[int]:
     return [value >> shift & 0xFFFFFFFF if v6 or not shift else 0 for shift in (96, 64, 32, 0)]
 
 
-def _readers() -> Iterator[tuple[str, Callable[[Row], Value]]]:
-    place = 0
-    for name, item in FIELDS.items():
-        yield name, _reader(item, place)
-        place += len(item.physical)
-
-
-def _reader(item: Field, place: int) -> Callable[[Row], Value]:
-    if item.kind is Kind.ADDRESS:
-        return lambda row: None if row[place] is None else text.address(address_value(row[place], row[place + 1]) or 0)
-    if item.kind is Kind.EXTRA:
-        return lambda row: _elements(row[place])
-    if item.kind is Kind.TEXT:
-        return lambda row: None if row[place] is None else text.clean(str(row[place]))
-    if item.show is Show.MAC:
-        return lambda row: None if row[place] is None else text.mac(row[place])  # type: ignore[arg-type]
-    return lambda row: row[place]  # type: ignore[return-value]
-
-
-def _elements(run: object) -> dict[str, str] | None:
+def _elements(run: bytes) -> dict[str, str] | None:
     """Elements without a column as {"enterprise:element": hexadecimal bytes}; see `batch.ExtraColumn`."""
-    if not isinstance(run, bytes) or not run:
-        return None
     out: dict[str, str] = {}
     place = 0
     while place + 8 <= len(run):
@@ -161,7 +206,4 @@ def _elements(run: object) -> dict[str, str] | None:
         length = int.from_bytes(run[place + 6 : place + 8], "big")
         out[f"{enterprise}:{element}"] = run[place + 8 : place + 8 + length].hex()
         place += 8 + length
-    return out
-
-
-_READERS: tuple[tuple[str, Callable[[Row], Value]], ...] = tuple(_readers())
+    return out or None

@@ -1,13 +1,14 @@
-"""Statistics as text, in nfdump's layout."""
+"""Statistics: as text in nfdump's layout, and as records for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from nftui import text
-from nftui.engine.query.format_text import ABSENT, Style, destination_port, protocol
+from nftui.engine.query.format_machine import Value, plain
 from nftui.engine.query.query import Group, Ranking, Totals
 from nftui.engine.query.statistics import StatisticRequest
+from nftui.engine.query.style import ABSENT, Style, destination_port, protocol
 from nftui.engine.schema import FIELDS, Show
 
 
@@ -122,3 +123,33 @@ def tuple_rows(ranking: Ranking, style: Style) -> Iterator[str]:
             f"{style.count(sums.packets):>8} {style.count(sums.bytes):>8} {style.count(bps):>8} {bpp:>6} "
             f"{style.count(sums.flows):>5}"
         )
+
+
+def statistic_record(request: StatisticRequest, ranking: Ranking, rank: int, group: Group) -> dict[str, Value]:
+    """One row of a statistic for programs: its keys, sums, rates and shares; None where the flows lack the field."""
+    statistic = request.statistic
+    names = list(ranking.fields)
+    if statistic is not None:
+        names[0] = statistic.key
+    keys = {name: plain(FIELDS[f], v) for name, f, v in zip(names, ranking.fields, group.key, strict=True)}
+    head: dict[str, Value] = {"statistic": statistic.name if statistic else "record", "order": ranking.order.name}
+    return {**head, "rank": rank, **keys, **sums_record(group, ranking)}
+
+
+def sums_record(group: Group, ranking: Ranking) -> dict[str, Value]:
+    """Sums, rates and shares of a group."""
+    sums, whole = group.totals, ranking.totals
+    pps, bps, bpp = rates(sums)
+    return {
+        "flows": sums.flows,
+        "packets": sums.packets,
+        "bytes": sums.bytes,
+        "time_flow_start_ms": sums.first_ms,
+        "time_flow_end_ms": sums.last_ms,
+        "pps": pps,
+        "bps": bps,
+        "bpp": bpp,
+        "flows_percent": round(percent(sums.flows, whole.flows), 3),
+        "packets_percent": round(percent(sums.packets, whole.packets), 3),
+        "bytes_percent": round(percent(sums.bytes, whole.bytes), 3),
+    }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from nftui.engine.query import tree
+from nftui.engine.query.addresses import address_value
 from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_key, totals_sql
 from nftui.engine.query.orders import Order
 from nftui.engine.query.parser import Filter
-from nftui.engine.query.session import Session
-from nftui.engine.query.sql import MANY, Where, compile_where
+from nftui.engine.query.session import Part, Session
+from nftui.engine.query.sql import MANY, compile_where, value_sql
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Mode, Window
 from nftui.engine.schema import FIELDS
@@ -41,6 +43,27 @@ class Totals:
 
 
 EMPTY = Totals(None, None, 0, 0, 0, 0)
+
+
+class Sums:
+    """Totals of flows, gathered while they pass by."""
+
+    def __init__(self) -> None:
+        self.totals = EMPTY
+
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Count rows of `Query.flows`."""
+        was = self.totals
+        starts, ends, flows, packets, octets = list(zip(*(row[-5:] for row in rows), strict=True))
+        first, last = min(starts), max(ends)
+        self.totals = Totals(
+            first if was.first_ms is None else min(first, was.first_ms),
+            last if was.last_ms is None else max(last, was.last_ms),
+            was.flows + sum(flows),
+            was.packets + sum(n for n in packets if n),
+            was.bytes + sum(n for n in octets if n),
+            was.records + len(rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +119,8 @@ class Query:
         self._scaled = scaled
         self._most = most
         self.window = self._absolute(window)
-        self._branches = [compile_where(Filter(filter.text, part), scaled) for part in _alternatives(filter.tree)]
-        self._name_tables()
+        parts = [Filter(filter.text, part) for part in _alternatives(filter.tree)]
+        self._branches = [compile_where(part, scaled, session.next_table()) for part in parts]
         for where in self._branches:
             for table in where.tables:
                 session.add_table(table)
@@ -133,21 +156,36 @@ class Query:
 
     def flows(
         self, columns: Sequence[str], fields: Sequence[str], order: Order | None, limit: int | None
-    ) -> Iterable[list[tuple[object, ...]]]:
-        """Single flows, in portions.
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Single flows, in portions; each row ends with the five columns that `Sums` takes.
 
         Args:
             columns: SQL expressions to select.
             fields: registry fields that they read.
-            order: None for the order of reception.
+            order: None for the order of reception: then files are read one after the other, and no more than needed.
             limit: flows at most.
         """
+        needed = {*fields, *_SUMMED, "time_received_ms", "src_port"}
+        sums = [_START, _END, "flows", value_sql("packets", self._scaled), value_sql("bytes", self._scaled)]
         by = order.flow_sql(self._scaled) if order else "time_received_ms"
+        text = f"SELECT {', '.join([*columns, *sums])} FROM {{}} ORDER BY {by}, time_received_ms, {_START}, src_port"  # noqa: S608
+        if order:
+            yield from self._portions(text, needed, limit, None)
+            return
+        left = self._most if limit is None else limit if self._most is None else min(limit, self._most)
+        for part in self._session.parts():
+            for rows in self._portions(text, needed, left, part):
+                yield rows
+                left = None if left is None else left - len(rows)
+            if left is not None and left <= 0:
+                return
+
+    def _portions(
+        self, text: str, needed: set[str], limit: int | None, part: Part | None
+    ) -> Iterator[list[tuple[Any, ...]]]:
         cut = f" LIMIT {limit}" if limit else ""
-        text = f"SELECT {', '.join(columns)} FROM {{source}} ORDER BY {by}, time_received_ms, {_START}, src_port{cut}"  # noqa: S608
-        needed = {*fields, "time_received_ms", _START, _END, "src_port", "bytes", "packets", "sampling_rate"}
         return self._session.rows(
-            self._fields(needed), lambda relation: text.replace("{source}", self._source(relation, needed))
+            self._fields(needed), lambda relation: text.format(self._source(relation, needed, part)) + cut, part
         )
 
     def statement(self, request: StatisticRequest | None, relation: str = "flows") -> str:
@@ -193,7 +231,7 @@ class Query:
             wanted.add("time_received_ms")
         return [name for name in FIELDS if name in wanted]
 
-    def _source(self, relation: str, needed: Iterable[str]) -> str:
+    def _source(self, relation: str, needed: Iterable[str], part: Part | None = None) -> str:
         """Relation of the flows that pass, with the columns of the needed fields."""
         wanted = set(needed)
         if self._most is not None:
@@ -205,7 +243,7 @@ class Query:
             for where in self._branches
         ]
         text = " UNION ALL ".join(parts)
-        if self._most is not None:
+        if self._most is not None and part is None:
             text = f"SELECT * FROM ({text}) ORDER BY time_received_ms, time_flow_start_ms LIMIT {self._most}"  # noqa: S608
         return f"({text}) AS flows_passed"
 
@@ -226,18 +264,6 @@ class Query:
             return Window(first, first + window.first_seconds * 1000, mode=window.mode)
         assert window.last_seconds is not None
         return Window(last - window.last_seconds * 1000, last + 1, mode=window.mode)
-
-    def _name_tables(self) -> None:
-        """The branches' tables get names of their own."""
-        renamed = []
-        for index, where in enumerate(self._branches):
-            text, tables = where.text, []
-            for table in where.tables:
-                name = f"{table.name}_{index}"
-                text = text.replace(f"FROM {table.name})", f"FROM {name})")
-                tables.append(replace(table, name=name))
-            renamed.append(Where(text, tuple(tables), where.fields))
-        self._branches = renamed
 
 
 def window_sql(window: Window) -> list[str]:
@@ -267,7 +293,7 @@ def _alternatives(node: tree.Node) -> list[tree.Node]:
     for index, part in enumerate(parts):
         if isinstance(part, tree.Any) and len(part.parts) == 2:
             one, other = part.parts
-            if isinstance(one, tree.Addresses) and isinstance(other, tree.Addresses) and len(one.blocks) <= MANY // 16:
+            if isinstance(one, tree.Addresses) and isinstance(other, tree.Addresses) and len(one.blocks) <= MANY:
                 rest = [*parts[:index], *parts[index + 1 :]]
                 return [tree.all_of([one, *rest]), tree.all_of([other, tree.Not(one), *rest])]
     return [node]
@@ -294,12 +320,3 @@ def _key(fields: Sequence[str], row: Sequence[object]) -> tuple[int | str | None
             out.append(value)
             place += 1
     return tuple(out)
-
-
-def address_value(high: object, low: object) -> int | None:
-    """128-bit integer of two signed halves, or None."""
-    if high is None or low is None:
-        return None
-    assert isinstance(high, int)
-    assert isinstance(low, int)
-    return (high & 0xFFFFFFFFFFFFFFFF) << 64 | low & 0xFFFFFFFFFFFFFFFF

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import duckdb
 
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
+from nftui.engine.store.layout import SEALED_SUFFIX, SEGMENT_SUFFIX, parse_file
 from nftui.errors import NftuiError, UsageError
 
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
 _SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
 _T = TypeVar("_T")
+_FIRST_SLOTS = 4
+_MOST_SLOTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the files of a query.
+
+    Attributes:
+        files: Parquet files.
+        live: the live segments too.
+    """
+
+    files: tuple[str, ...]
+    live: bool
 
 
 class Interrupted(NftuiError):
@@ -52,6 +69,7 @@ class Session:
             except duckdb.Error as error:
                 raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
         self._live_columns: frozenset[str] | None = None
+        self._tables = 0
         self._known: frozenset[str] | None = None
 
     def close(self) -> None:
@@ -67,6 +85,11 @@ class Session:
         """Percent of the running query, negative where unknown. From any thread."""
         return float(self._connection.query_progress())
 
+    def next_table(self) -> str:
+        """Beginning of names of tables that nobody else uses."""
+        self._tables += 1
+        return f"list_{self._tables}"
+
     def add_table(self, table: KeyTable) -> None:
         """Make the table that a long address list is."""
         halves = [[key[side] for key in table.keys] for side in (0, 1)]
@@ -76,8 +99,8 @@ class Session:
         )
 
     def rows(
-        self, fields: Iterable[str], statement: Callable[[str], str], size: int = 10_000
-    ) -> Iterable[list[tuple[object, ...]]]:
+        self, fields: Iterable[str], statement: Callable[[str], str], part: Part | None = None, size: int = 10_000
+    ) -> Iterator[list[tuple[Any, ...]]]:
         """Result rows in portions.
 
         A file that turns out damaged or gone before the first portion is left out and the statement starts over;
@@ -86,10 +109,16 @@ class Session:
         Args:
             fields: registry fields that the statement reads.
             statement: makes the SQL text from the name of a relation with the columns of these fields.
+            part: some of the files; all if None.
             size: rows of a portion.
         """
         names = list(dict.fromkeys(fields))
-        portion = self._retrying(names, statement, lambda: self._connection.fetchmany(size))
+
+        def begin() -> list[tuple[Any, ...]]:
+            self._connection.execute(statement(self.relation(names, part)))
+            return self._connection.fetchmany(size)
+
+        portion = self._retry(begin)
         while portion:
             yield portion
             try:
@@ -99,7 +128,7 @@ class Session:
             except duckdb.Error as error:
                 raise NftuiError(f"query failed: {_first_line(error)}") from error
 
-    def all_rows(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[object, ...]]:
+    def all_rows(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[Any, ...]]:
         """All result rows."""
         return [row for portion in self.rows(fields, statement) for row in portion]
 
@@ -113,36 +142,54 @@ class Session:
         """Flow records in all files and segments, whatever they say."""
         stored = 0
         if self.sources.files:
-            found = self._retry(lambda: self._connection.execute(f"SELECT COUNT(*) FROM {self._files()}").fetchall())  # noqa: S608
+            found = self._retry(self._count)
             stored = int(found[0][0])
         if self.sources.segments:
             self._live()
         return stored + sum(reader.rows for reader in self.sources.segments)
 
-    def relation(self, fields: Sequence[str]) -> str:
-        """A relation with the columns of the fields over all files and segments, as FROM text.
+    def parts(self) -> list[Part]:
+        """All files and segments in portions by time of reception: the first ones small, for a quick first line.
+
+        One portion if the files do not tell their times by their names.
+        """
+        by_slot: dict[int, list[str]] = {}
+        for path in self.sources.files:
+            name = parse_file(os.path.basename(path), SEALED_SUFFIX)
+            if name is None:
+                return [Part(tuple(self.sources.files), True)]
+            by_slot.setdefault(name.slot_ms, []).append(path)
+        live = [name.slot_ms for r in self.sources.segments if (name := parse_file(r.path.name, SEGMENT_SUFFIX))]
+        last = [slot for slot in sorted(by_slot) if live and slot >= min(live)]
+        slots = sorted(by_slot.keys() - last)
+        out = []
+        size = _FIRST_SLOTS
+        while slots:
+            now, slots = slots[:size], slots[size:]
+            out.append(Part(tuple(path for slot in now for path in by_slot[slot]), False))
+            size = min(size * 2, _MOST_SLOTS)
+        if self.sources.segments:
+            out.append(Part(tuple(path for slot in last for path in by_slot[slot]), True))
+        return out
+
+    def relation(self, fields: Sequence[str], part: Part | None = None) -> str:
+        """A relation with the columns of the fields over all files and segments, or some, as FROM text.
 
         Columns that no file has are null.
         """
         columns = [column for name in fields for column in FIELDS[name].physical]
         optional = [column for column in columns if column not in _CORE_COLUMNS]
         known = self.present() if optional else _CORE_COLUMNS
+        files = [path for path in self.sources.files if part is None or path in part.files]
         parts = []
-        if self.sources.files:
+        if files:
             union = bool(set(optional) & known)
-            parts.append(f"SELECT {_select(columns, known)} FROM {self._files(union)}")  # noqa: S608
-        if self.sources.segments:
+            parts.append(f"SELECT {_select(columns, known)} FROM {_read(files, union)}")  # noqa: S608
+        if self.sources.segments and (part is None or part.live):
             parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
         if not parts:
             parts = [f"SELECT {_select(columns, frozenset())} LIMIT 0"]
         return f"({' UNION ALL '.join(parts)}) AS flows_read"
-
-    def _retrying(self, fields: list[str], statement: Callable[[str], str], fetch: Callable[[], _T]) -> _T:
-        def run() -> _T:
-            self._connection.execute(statement(self.relation(fields)))
-            return fetch()
-
-        return self._retry(run)
 
     def _retry(self, run: Callable[[], _T]) -> _T:
         """Run, leaving out files that prove unreadable, until it works or none is to blame."""
@@ -182,13 +229,13 @@ class Session:
             return False
         return True
 
-    def _files(self, union: bool = False) -> str:
-        return _read(self.sources.files, union)
+    def _count(self) -> list[tuple[Any, ...]]:
+        return self._connection.execute(f"SELECT COUNT(*) FROM {_read(self.sources.files)}").fetchall()  # noqa: S608
 
     def _present(self) -> frozenset[str]:
         names: set[str] = set()
         if self.sources.files:
-            self._connection.execute(f"SELECT * FROM {self._files(union=True)} LIMIT 0")  # noqa: S608
+            self._connection.execute(f"SELECT * FROM {_read(self.sources.files, union=True)} LIMIT 0")  # noqa: S608
             names.update(column[0] for column in self._connection.description or ())
         if self.sources.segments:
             names |= self._live()
