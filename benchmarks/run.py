@@ -1,0 +1,106 @@
+"""Run the benchmarks, one after the other and never two at once, and write RESULTS.md.
+
+    python benchmarks/run.py                 everything that is there; about half an hour
+    python benchmarks/run.py ingest decode   these only; the other sections stay as they are
+    python benchmarks/run.py --quick         short runs: a check that they work, figures are rough
+    python benchmarks/run.py --report        RESULTS.md anew from the last results
+
+What each script printed is kept in benchmarks/out/NAME.json, and RESULTS.md is made of those files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from report import machine, write_report
+
+HERE = Path(__file__).parent
+OUT = HERE / "out"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A script and its arguments."""
+
+    name: str
+    full: tuple[str, ...] = ()
+    quick: tuple[str, ...] | None = None
+    seconds: int = 3600
+
+    @property
+    def script(self) -> Path:
+        """Where it is."""
+        return HERE / f"{self.name}.py"
+
+    def arguments(self, quick: bool) -> tuple[str, ...]:
+        """Of a full or a quick run."""
+        return self.quick if quick and self.quick is not None else self.full
+
+
+BENCHMARKS = (
+    Benchmark("ingest", (), ("--seconds", "3", "--repeat", "1", "--peak-seconds", "1.5", "--kinds", "v9")),
+    Benchmark("decode", (), ("--quick",)),
+    Benchmark("mutations"),
+    Benchmark("store_write"),
+    Benchmark("storage_forms", (), ("--flows", "200000", "--runs", "3")),
+    Benchmark("analysis"),
+    Benchmark("live_window", (), ("--seconds", "10")),
+    Benchmark("ranking"),
+    Benchmark("probe"),
+    Benchmark("tui_latency"),
+    Benchmark("import_time"),
+)
+"""In the order of the report. A script that is not there is left out."""
+
+
+def run(benchmark: Benchmark, quick: bool) -> bool:
+    """Run a benchmark and keep what it printed; False when it failed."""
+    arguments = benchmark.arguments(quick)
+    command = " ".join(["python", f"benchmarks/{benchmark.script.name}", *arguments])
+    print(f"{command} ...", flush=True)
+    done = subprocess.run(
+        [sys.executable, str(benchmark.script), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=benchmark.seconds,
+    )
+    if done.returncode:
+        print(f"failed with exit code {done.returncode}:\n{done.stderr[-2000:]}", file=sys.stderr)
+        return False
+    OUT.mkdir(exist_ok=True)
+    result = {
+        "command": command,
+        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d"),
+        "quick": quick,
+        "machine": machine(),
+        "output": done.stdout.splitlines(),
+    }
+    (OUT / f"{benchmark.name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    return True
+
+
+def main() -> int:
+    names = [benchmark.name for benchmark in BENCHMARKS]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    args = parser.parse_args()
+    chosen = [b for b in BENCHMARKS if b.script.exists() and (not args.names or b.name in args.names)]
+    good = True
+    if not args.report:
+        for benchmark in chosen:
+            good &= run(benchmark, args.quick)
+    write_report(OUT, HERE / "RESULTS.md", names)
+    print(f"written: {HERE.name}/RESULTS.md")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
