@@ -6,7 +6,7 @@ import math
 import re
 from fractions import Fraction
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_pton
 
 from nftui.engine.query.tree import Block, Span, unite_spans
@@ -89,7 +89,7 @@ def address(text: str) -> int | None:
         return None
 
 
-_SHORT_V4 = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,3})/(\d{1,2})")
+_SHORT_V4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,2}")
 
 
 def block(text: str) -> Block | None:
@@ -101,11 +101,7 @@ def block(text: str) -> Block | None:
     if single is not None:
         return (single, single)
     if "/" in text:
-        short = _SHORT_V4.fullmatch(text)
-        if short:
-            octets = short[1].split(".")
-            text = ".".join(octets + ["0"] * (4 - len(octets))) + "/" + short[2]
-        return _network(text)
+        return _network(*text.split("/", 1))
     first, dash, last = text.partition("-")
     low, high = (address(first), address(last)) if dash else (None, None)
     return (low, high) if low is not None and high is not None and low <= high else None
@@ -113,21 +109,31 @@ def block(text: str) -> Block | None:
 
 def network(base: str, mask: str) -> Block | None:
     """Addresses of a network given as address and dotted mask, or None."""
-    try:
-        if address(base) is None or address(mask) is None or ":" in base + mask:
-            return None
-        return _network(f"{base}/{mask}")
-    except ValueError:
-        return None
+    return _network(base, mask) if "." in mask else None
 
 
-def _network(text: str) -> Block | None:
-    try:
-        net = ip_network(text, strict=False)
-    except ValueError:
+def _network(base: str, mask: str) -> Block | None:
+    """Addresses of a base address, which may be short (`10`), and a prefix length or dotted mask."""
+    low = address.__wrapped__(base)
+    if low is None and _SHORT_V4.fullmatch(base):
+        low = address(base + ".0" * (3 - base.count(".")))
+    if low is None:
         return None
-    base = V4_PREFIX if net.version == 4 else 0
-    return (base | int(net.network_address), base | int(net.broadcast_address))
+    width = 32 if low >> 32 == 0xFFFF else 128
+    length = int(mask) if mask.isdecimal() and len(mask) < 4 else _length(mask) if width == 32 else None
+    if length is None or length > width:
+        return None
+    host = (1 << (width - length)) - 1
+    return (low & ~host, low | host)
+
+
+def _length(mask: str) -> int | None:
+    """Prefix length of a dotted mask."""
+    value = address(mask)
+    if value is None or value >> 32 != 0xFFFF:
+        return None
+    inverse = ~value & 0xFFFFFFFF
+    return None if inverse & (inverse + 1) else 32 - inverse.bit_length()
 
 
 def block_text(item: Block) -> str:
