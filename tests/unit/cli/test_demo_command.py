@@ -17,7 +17,6 @@ from nftui.demo.readback import read_back
 from nftui.demo.world import Exporter
 from nftui.errors import ListenError
 
-
 SHORT_DEMO = """
 import sys
 from nftui.cli import demo
