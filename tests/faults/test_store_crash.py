@@ -3,15 +3,13 @@
 import os
 import random
 import signal
-import sys
 import time
-import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from dying import DEATH, die_at, in_child
 from store_samples import NOON_MS, sample_flows, stored_ids
 
 from nftui.engine.clock import ManualClock, SystemClock
@@ -21,21 +19,6 @@ from nftui.engine.store.writer import StoreWriter
 
 FULL = bool(os.environ.get("NFTUI_FULL"))
 KILLS = 200 if FULL else 25
-_STEPS = ("open", "link", "unlink", "mkdir", "fsync", "rename", "writev", "ftruncate")
-
-
-def in_child(work: Callable[[], None]) -> int:
-    """Run something in a process of its own; returns its exit status, 99 for an exception."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(99)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def check_whole(root: Path) -> None:
@@ -106,25 +89,6 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
     check_whole(root)
 
 
-def _die_at(step: int) -> None:
-    """End the process without any clean-up before its `step`-th call that changes the disk."""
-    left = [step]
-
-    def wrap(real: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object, **options: object) -> object:
-            left[0] -= 1
-            if left[0] == 0:
-                os._exit(7)
-            return real(*arguments, **options)
-
-        return call
-
-    for name in _STEPS:
-        setattr(os, name, wrap(getattr(os, name)))
-    for name in ("write_table", "add_key_value_metadata", "close"):
-        setattr(pq.ParquetWriter, name, wrap(getattr(pq.ParquetWriter, name)))
-
-
 def test_crash_between_any_two_steps(tmp_path: Path) -> None:
     """From opening an empty store to closing it: die at every step, then die at every step of the recovery as well."""
     limits = replace(DEFAULT, chunk_rows=40, segment_rows=100, row_group_rows=50)
@@ -149,18 +113,18 @@ def test_crash_between_any_two_steps(tmp_path: Path) -> None:
         step += 1
         root = tmp_path / f"store{step}"
         reading, progress = os.pipe()
-        status = in_child(lambda root=root, step=step: (_die_at(step), write(root)))  # type: ignore[misc]
+        status = in_child(lambda root=root, step=step: (die_at(step), write(root)))  # type: ignore[misc]
         os.close(progress)
         with os.fdopen(reading, "rb") as pipe:
             stored = len(pipe.read())
-        assert status in {0, 7}
-        crashes += status == 7
+        assert status in {0, DEATH}
+        crashes += status == DEATH
         ids = stored_ids(root) if root.exists() else []
         assert len(ids) == len(set(ids))
         assert len(ids) >= stored
         # The recovery is interrupted as well, later each time, until one gets through.
         for again in range(1, 60) if FULL else range(1 + step % 6, 66, 6):
-            if in_child(lambda root=root, again=again: (_die_at(again), recover(root))) == 0:  # type: ignore[misc]
+            if in_child(lambda root=root, again=again: (die_at(again), recover(root))) == 0:  # type: ignore[misc]
                 break
             assert stored_ids(root) == ids if root.exists() else not ids
         else:

@@ -1,7 +1,8 @@
-"""Catalog: which files of a store hold the flows of a time window. For readers; takes no lock, opens no file.
+"""Catalog: which files of a store hold the flows of a time window. For readers; takes no lock.
 
 Directories are listed once and again only when they change, so asking often is cheap, and days that cannot have
-flows of the window are not even entered: a fixed window costs the same in a store of a day and of a year.
+flows of the window are not even entered: a fixed window costs the same in a store of a day and of a year. No file
+is opened, but for hours that have a compacted file and others: its footer says which of those it replaces.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from nftui.engine.store.layout import (
     SEALED_SUFFIX,
     SEGMENT_SUFFIX,
     PartName,
+    RollupName,
     parse_date,
     parse_file,
     parse_hour,
+    parse_rollup,
 )
 from nftui.engine.store.reach import Reach, parse_reach
+from nftui.errors import CorruptFile
 
 if TYPE_CHECKING:
     from nftui.engine.store.segment import SegmentReader
@@ -38,15 +42,17 @@ _SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True, order=True)
 class SlotFile:
-    """A sealed part.
+    """A sealed part, or the compacted parts of an hour.
 
     Attributes:
         name: slot start, writer and part.
         file: its path.
+        rollup: name of its roll-up, which lies beside it, or None.
     """
 
     name: PartName
     file: str
+    rollup: RollupName | None = field(default=None, compare=False)
 
     @property
     def start_ms(self) -> int:
@@ -57,6 +63,11 @@ class SlotFile:
     def path(self) -> Path:
         """Path of the file."""
         return Path(self.file)
+
+    @property
+    def rollup_file(self) -> str | None:
+        """Path of the roll-up."""
+        return f"{self.file.rpartition('/')[0]}/{self.rollup.file_name}" if self.rollup else None
 
 
 @dataclass(slots=True)
@@ -200,16 +211,53 @@ class Catalog:
             if begin > last_ms or begin + HOUR_MS <= first_ms:
                 continue
             self._list_files(entry)
-            yield from (file for file in entry.files if first_ms <= file.name.slot_ms <= last_ms)
+            yield from (f for f in entry.files if f.name.last_slot_ms >= first_ms and f.name.slot_ms <= last_ms)
 
     def _list_files(self, hour: _Hour) -> None:
         listing = _changed(hour.path, hour.stamp)
         if listing is None:
             return
-        hour.stamp, names = listing
-        hour.files = sorted(
-            SlotFile(part, f"{hour.path}/{name}") for name in names if (part := parse_file(name, SEALED_SUFFIX))
+        stamp, names = listing
+        if stamp < 0:
+            names = _settled_names(hour.path, names)
+        rollups = {rollup.stem: rollup for name in names if (rollup := parse_rollup(name)) is not None}
+        files = sorted(
+            SlotFile(part, f"{hour.path}/{name}", rollups.get(part.stem))
+            for name in names
+            if (part := parse_file(name, SEALED_SUFFIX))
         )
+        hour.stamp, hour.files = stamp, without_replaced(files)
+
+
+def without_replaced(files: list[SlotFile]) -> list[SlotFile]:
+    """The files of an hour without those whose flows are in a compacted file that is there, too."""
+    if len(files) < 2 or not any(file.name.hour for file in files):
+        return files
+    from nftui.engine.store.footer import read_footer
+
+    replaced: set[str] = set()
+    for file in files:
+        if file.name.hour:
+            # One that is damaged replaces nothing; one that is gone was replaced itself.
+            with contextlib.suppress(CorruptFile, FileNotFoundError):
+                replaced.update(read_footer(file.path).get("replaces", ()))
+    return [file for file in files if file.name.stem not in replaced]
+
+
+def _settled_names(path: str, names: list[str]) -> list[str]:
+    """Names of a directory that may change under the listing: it is listed until two listings agree.
+
+    A compaction adds one name, then removes others. A listing that misses some of those and the new one, too, is
+    followed by one that has the new one.
+    """
+    while True:
+        before = set(names)
+        try:
+            names = os.listdir(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        if before == set(names):
+            return names
 
 
 def _slot_window(reach: Reach, start_ms: int | None, end_ms: int | None, day_ms: int) -> tuple[int, int]:

@@ -13,6 +13,7 @@ The value is JSON:
     exporters           {address: records}
     series              [[minute of reception (UTC ms), class, sampling rate or 0, flows, packets, bytes], ...]
     notes               amounts handed to the writer for this slot, such as "sequence.lost"
+    replaces            of a compacted file: stems of the files whose flows it has
 
 All sums are exact, of any size. A series entry per sampling rate lets a reader scale exactly. `series` is null if
 a file has more than 4096 combinations, `exporters` if it has more than 4096.
@@ -21,7 +22,7 @@ a file has more than 4096 combinations, `exporters` if it has more than 4096.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,9 @@ class Summary:
         edges = [edge for name in ("start", "end") for edge in self.times[name]]
         return min(edges), max(edges)
 
-    def encode(self, segment: str, origin: Origin, notes: Mapping[str, int]) -> str:
+    def encode(
+        self, segment: str, origin: Origin, notes: Mapping[str, int], replaces: Sequence[str] | None = None
+    ) -> str:
         """The footer's value."""
         flows, packets, octets = self.sums
         exporters = self.exporters
@@ -111,6 +114,7 @@ class Summary:
                 "exporters": None if exporters is None else {text.address(a): n for a, n in exporters.items()},
                 "series": None if self.series is None else [[*key, *self.series[key]] for key in sorted(self.series)],
                 "notes": dict(notes),
+                **({} if replaces is None else {"replaces": list(replaces)}),
             },
             separators=(",", ":"),
         )

@@ -1,6 +1,7 @@
 """Where things lie in a store, and what their names mean.
 
     STORE/.lock                                      held by the one writer
+    STORE/.compaction.lock                           held by who compacts
     STORE/_live/<stem>.arrows                        live segments
     STORE/_tmp/.<stem>.tmp                           Parquet files being written
     STORE/_quarantine/                               damaged files
@@ -20,11 +21,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 LOCK = ".lock"
+COMPACTION_LOCK = ".compaction.lock"
 LIVE = "_live"
 TEMPORARY = "_tmp"
 QUARANTINE = "_quarantine"
@@ -37,6 +40,7 @@ DAY_MS = 24 * HOUR_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what a four-digit year can name
 _STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{8})-(\d{6,9})(-hour)?", re.ASCII)
+_ROLLUP = re.compile(r"_([0-9A-Za-z-]+)\.(-?\d{1,12})\.(-?\d{1,12})\.(-?\d{1,12})\.(-?\d{1,12})\.rollup", re.ASCII)
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})", re.ASCII)
 _HOUR = re.compile(r"hour=(\d|1\d|2[0-3])", re.ASCII)
 
@@ -78,6 +82,51 @@ class PartName:
     def sealed(self, root: Path) -> Path:
         """Path of the sealed part."""
         return hour_directory(root, self.slot_ms) / (self.stem + SEALED_SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class RollupName:
+    """Name of a roll-up, which says between which times the flows of its hour start and end.
+
+    So a query for a window knows from the listing whether all of the hour's flows are in it. In the name the times
+    are whole seconds from the start of the hour, rounded outwards.
+
+    Attributes:
+        stem: of the compacted file.
+        start: earliest and latest start of a flow, UTC ms.
+        end: earliest and latest end.
+    """
+
+    stem: str
+    start: tuple[int, int]
+    end: tuple[int, int]
+
+    @classmethod
+    def of(cls, name: PartName, times: Mapping[str, Sequence[int]]) -> RollupName:
+        """The name for a compacted file; `times` as in its footer."""
+        return cls(name.stem, _outwards(*times["start"]), _outwards(*times["end"]))
+
+    @property
+    def file_name(self) -> str:
+        """The name with its suffix."""
+        name = parse_stem(self.stem)
+        assert name is not None
+        seconds = [(edge - name.slot_ms) // 1000 for edge in (*self.start, *self.end)]
+        return f"_{self.stem}.{'.'.join(map(str, seconds))}{ROLLUP_SUFFIX}"
+
+
+def _outwards(first: int, last: int) -> tuple[int, int]:
+    return first // 1000 * 1000, -(-last // 1000) * 1000
+
+
+def parse_rollup(file_name: str) -> RollupName | None:
+    """What the name of a roll-up says, or None if it is not one."""
+    match = _ROLLUP.fullmatch(file_name)
+    name = parse_stem(match[1]) if match else None
+    if match is None or name is None:
+        return None
+    edges = [name.slot_ms + int(match[place]) * 1000 for place in range(2, 6)]
+    return RollupName(name.stem, (edges[0], edges[1]), (edges[2], edges[3]))
 
 
 def slot_start(time_ms: int, slot_seconds: int) -> int:

@@ -22,13 +22,17 @@ from nftui.text import clean
 class StoreLock:
     """The right to write a store, held from construction until `release`.
 
+    Args:
+        root: the store.
+        name: file that is locked: `LOCK` to write flows, `COMPACTION_LOCK` to compact them.
+
     Raises:
         StoreLocked: another process holds it; the error names that process.
         StoreError: the lock file cannot be made.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._path = root / LOCK
+    def __init__(self, root: Path, name: str = LOCK) -> None:
+        self._path = root / name
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         except OSError as error:
@@ -38,7 +42,8 @@ class StoreLock:
         except BlockingIOError:
             owner = clean(os.pread(self._descriptor, 200, 0)).strip() or "unknown process"
             os.close(self._descriptor)
-            raise StoreLocked(f"store {root} is written by {owner}", owner) from None
+            doing = "written" if name == LOCK else "compacted"
+            raise StoreLocked(f"store {root} is {doing} by {owner}", owner) from None
         except OSError as error:
             os.close(self._descriptor)
             raise store_error("lock", self._path, error) from error

@@ -108,7 +108,7 @@ class _Ranges:
         batch = widen(batch, self._schema)
         if (numbers[1:] < numbers[:-1]).any():
             order = np.argsort(numbers, kind="stable")
-            batch, numbers = batch.take(pa.array(order)), numbers[order]
+            batch, numbers = batch.take(order), numbers[order]
         edges = np.searchsorted(numbers, np.arange(len(self._paths) + 1)).tolist()
         for number, (start, stop) in enumerate(pairwise(edges)):
             if stop > start:
@@ -121,7 +121,7 @@ class _Ranges:
         self._finish(number)
         batches: list[pa.RecordBatch] = []
         count = 0
-        with pa.OSFile(str(self._paths[number])) as file, pa.ipc.open_stream(file) as reader:
+        with pa.OSFile(str(self._paths[number]), "rb") as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:
                 if batches and count + batch.num_rows > most:
                     yield batches

@@ -1,0 +1,333 @@
+"""Compaction: the parts of a finished hour become one file with a roll-up, and no crash loses or doubles a flow.
+
+    1. write the rows of all parts, sorted, to a temporary file, and its roll-up to another
+    2. compare the sums with those of the parts, force both files to disk
+    3. link the roll-up to its name              crash up to here: the parts are whole; the rest is removed later
+    4. link the flows to their name: their footer names the parts that they replace
+                                                 crash after this: readers and the next compaction leave those out
+    5. remove the parts
+
+Only finished hours are touched, so nothing here can disturb the writer; a part that comes late stays beside the
+compacted file until it is worth another round. Several processes exclude each other by a lock of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nftui.engine.counters import Counts, add
+from nftui.engine.limits import Limits
+from nftui.engine.query import rollup
+from nftui.engine.schema import SCHEMA_VERSION
+from nftui.engine.store import disk
+from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
+from nftui.engine.store.catalog import Catalog, SlotFile, without_replaced
+from nftui.engine.store.footer import KEY, Summary, read_footer
+from nftui.engine.store.layout import (
+    HOUR_MS,
+    LIVE,
+    SEALED_SUFFIX,
+    SEGMENT_SUFFIX,
+    TEMPORARY,
+    PartName,
+    RollupName,
+    hour_directory,
+    new_writer,
+    parse_file,
+    parse_rollup,
+)
+from nftui.engine.store.merge import Cancelled, merged
+from nftui.engine.store.quarantine import quarantine
+from nftui.engine.store.seal import check_written, open_writer
+from nftui.engine.store.segment import Origin
+from nftui.errors import CorruptFile, StoreError
+
+SETTLE_SECONDS = 60
+"""An hour is finished so long after its end."""
+_LATE_SHARE = 8
+_LATE_PARTS = 12
+_ROLLUP_GROUP_ROWS = 65_536
+_SPILL = "compaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction made.
+
+    Attributes:
+        path: the file with the flows.
+        rollup: its roll-up; None if a sum does not fit.
+        parts: how many files it replaced.
+        rows: records.
+        bytes_before: size of the parts.
+        bytes_after: size of the flows and the roll-up.
+    """
+
+    path: Path
+    rollup: Path | None
+    parts: int
+    rows: int
+    bytes_before: int
+    bytes_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    file: SlotFile
+    about: dict[str, Any]
+    size: int
+
+
+def due_hours(root: Path, now_ms: int) -> list[int]:
+    """Starts of the hours, UTC ms, that are finished and not compacted, oldest first. Opens few files."""
+    live = {name.slot_ms // HOUR_MS for name in _live(root)}
+    hours: dict[int, list[SlotFile]] = {}
+    for file in Catalog(root).slots():
+        hours.setdefault(file.start_ms // HOUR_MS, []).append(file)
+    return [
+        hour * HOUR_MS
+        for hour, files in sorted(hours.items())
+        if hour not in live and (hour + 1) * HOUR_MS + SETTLE_SECONDS * 1000 <= now_ms and _worth(files)
+    ]
+
+
+def clear(root: Path) -> None:
+    """Remove temporary files of a compaction that was interrupted. For who holds the lock of compactions."""
+    for entry in list(os.scandir(root / TEMPORARY)):
+        if entry.name.endswith(".tmp") and (entry.name.startswith(".range-") or "-hour" in entry.name):
+            os.unlink(entry.path)
+    shutil.rmtree(root / TEMPORARY / _SPILL, ignore_errors=True)
+
+
+def compact_hour(
+    root: Path, hour_ms: int, limits: Limits, cancelled: Callable[[], bool] = lambda: False
+) -> Iterator[Compacted]:
+    """Compact a finished hour: one file, or several if it has more than `limits.compact_rows` rows.
+
+    For one process at a time. Damaged parts are put aside first.
+
+    Args:
+        root: the store.
+        hour_ms: start of the hour.
+        limits: `row_group_rows` bounds the memory.
+        cancelled: asked often.
+
+    Raises:
+        Cancelled: `cancelled` said so; what was not published is as it was.
+        OSError: the disk failed.
+        StoreError: a sum does not come out; nothing was published.
+    """
+    directory = hour_directory(root, hour_ms)
+    _finish(root, directory)
+    names = _listed(directory)
+    if not _worth(names):
+        return
+    for parts in _units(_sound(root, names), limits.compact_rows):
+        done = _compact(root, hour_ms, parts, limits, cancelled)
+        if done is not None:
+            yield done
+
+
+def _live(root: Path) -> list[PartName]:
+    with contextlib.suppress(FileNotFoundError):
+        return [name for entry in os.listdir(root / LIVE) if (name := parse_file(entry, SEGMENT_SUFFIX))]
+    return []
+
+
+def _listed(directory: Path) -> list[SlotFile]:
+    return sorted(
+        SlotFile(name, entry.path)
+        for entry in os.scandir(directory)
+        if (name := parse_file(entry.name, SEALED_SUFFIX)) is not None
+    )
+
+
+def _worth(files: Sequence[SlotFile]) -> bool:
+    """Whether an hour has parts enough beside what is compacted already."""
+    parts = [file for file in files if not file.name.hour]
+    if len(parts) == len(files) or len(parts) > _LATE_PARTS:
+        return bool(parts)
+    with contextlib.suppress(FileNotFoundError):
+        late = sum(os.stat(file.file).st_size for file in parts)
+        return late * _LATE_SHARE > sum(os.stat(file.file).st_size for file in files)
+    return False
+
+
+def _finish(root: Path, directory: Path) -> None:
+    """Do what an interrupted compaction left to do: remove parts that were replaced, and roll-ups without flows."""
+    files = _listed(directory)
+    kept = set(without_replaced(files))
+    gone = [file for file in files if file not in kept]
+    stems = {file.name.stem for file in kept}
+    _remove(directory, [file.path for file in gone])
+    orphans = [directory / name for name in os.listdir(directory) if (r := parse_rollup(name)) and r.stem not in stems]
+    _remove(directory, orphans)
+    disk.make_directory(root / TEMPORARY, root)
+
+
+def _remove(directory: Path, paths: Sequence[Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    if paths:
+        disk.sync_directory(directory)
+
+
+def _sound(root: Path, files: Sequence[SlotFile]) -> list[_Part]:
+    """The files that can be compacted: not damaged, and without columns that only a newer version knows."""
+    parts = []
+    for file in files:
+        try:
+            about = read_footer(file.path)
+        except CorruptFile:
+            quarantine(root, file.path)
+            continue
+        if about["schema_version"] <= SCHEMA_VERSION and set(pq.read_schema(file.path).names) <= set(TYPES):
+            parts.append(_Part(file, about, file.path.stat().st_size))
+    return parts
+
+
+def _units(parts: Sequence[_Part], most: int) -> Iterator[list[_Part]]:
+    """Files to be joined, in groups of up to `most` rows. A group with nothing new in it is left as it is."""
+    group: list[_Part] = []
+    rows = 0
+    for part in parts:
+        if group and rows + part.about["rows"] > most:
+            yield group
+            group, rows = [], 0
+        group.append(part)
+        rows += part.about["rows"]
+    if group:
+        yield group
+
+
+def _compact(
+    root: Path, hour_ms: int, parts: Sequence[_Part], limits: Limits, cancelled: Callable[[], bool]
+) -> Compacted | None:
+    while parts and any(not part.file.name.hour for part in parts):
+        try:
+            return _replace(root, hour_ms, parts, limits, cancelled)
+        except CorruptFile as error:
+            damaged = [part for part in parts if str(error).startswith(f"{part.file.file}:")]
+            if not damaged:
+                raise
+            quarantine(root, damaged[0].file.path)
+            parts = [part for part in parts if part is not damaged[0]]
+    return None
+
+
+def _replace(
+    root: Path, hour_ms: int, parts: Sequence[_Part], limits: Limits, cancelled: Callable[[], bool]
+) -> Compacted:
+    name = PartName(hour_ms, new_writer(), 1, hour=True)
+    final, temporary = name.sealed(root), name.temporary(root)
+    sums = temporary.with_name(temporary.name.replace(".tmp", "-rollup.tmp"))
+    try:
+        summary = _write(temporary, name, parts, limits, cancelled)
+        _check(summary, parts)
+        has_rollup = _write_rollup(temporary, sums, limits, cancelled)
+        rollup_path = None
+        if has_rollup:
+            disk.sync_file(sums)
+            rollup_path = final.parent / RollupName.of(name, summary.times).file_name
+            disk.publish(sums, rollup_path)
+        disk.sync_file(temporary)
+        disk.publish(temporary, final)  # the day's markers of reach are those of the parts and hold for this one, too
+    finally:
+        for path in (temporary, sums):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+    _remove(final.parent, [*(part.file.path for part in parts), *_rollups_of(final.parent, parts)])
+    after = sum(path.stat().st_size for path in (final, rollup_path) if path is not None)
+    return Compacted(final, rollup_path, len(parts), summary.rows, sum(part.size for part in parts), after)
+
+
+def _rollups_of(directory: Path, parts: Sequence[_Part]) -> list[Path]:
+    stems = {part.file.name.stem for part in parts if part.file.name.hour}
+    return [directory / n for n in os.listdir(directory) if stems and (r := parse_rollup(n)) and r.stem in stems]
+
+
+def _write(
+    temporary: Path, name: PartName, parts: Sequence[_Part], limits: Limits, cancelled: Callable[[], bool]
+) -> Summary:
+    """Write the rows of all parts, sorted, with their footer."""
+    paths = [part.file.path for part in parts]
+    columns = {column for path in paths for column in pq.read_schema(path).names}
+    schema = schema_of({*CORE_COLUMNS, *columns})
+    notes: Counts = {}
+    for part in parts:
+        add(notes, part.about["notes"])
+    origin = Origin(name.slot_ms, HOUR_MS // 1000, str(parts[-1].about["ident"]))
+    summary = Summary()
+    with open_writer(temporary, schema, limits.row_group_rows) as writer:
+        for table in merged(paths, schema, limits.row_group_rows, temporary.parent, cancelled):
+            summary.add(table)
+            writer.write_table(table, row_group_size=table.num_rows)
+        stems = [part.file.name.stem for part in parts]
+        writer.add_key_value_metadata({KEY: summary.encode(name.stem, origin, notes, stems)})
+    check_written(temporary)
+    return summary
+
+
+def _check(summary: Summary, parts: Sequence[_Part]) -> None:
+    """Refuse to replace parts by a file that does not have all of their flows."""
+    made = (summary.rows, *summary.sums)
+    expected = tuple(sum(part.about[key] for part in parts) for key in ("rows", "flows", "packets", "bytes"))
+    if made != expected:
+        raise StoreError(f"compaction of {parts[0].file.path.parent} has sums {made}, its parts {expected}")
+
+
+def _write_rollup(flows: Path, target: Path, limits: Limits, cancelled: Callable[[], bool]) -> bool:
+    """Write the roll-up of a file; False if a sum needs more than 63 bits."""
+    relation = f"read_parquet({_quoted(str(flows))}, hive_partitioning = false)"
+    writer: pq.ParquetWriter | None = None
+    with duckdb.connect() as connection:
+        for setting, value in (
+            ("threads", "1"),
+            ("memory_limit", f"{limits.compact_memory_bytes}B"),
+            ("temp_directory", str(flows.with_name(_SPILL))),
+        ):
+            connection.execute(f"SET {setting} = {_quoted(value)}")
+        try:
+            for section in rollup.sections():
+                rows = connection.sql(rollup.make_sql(section, relation)).to_arrow_reader(_ROLLUP_GROUP_ROWS)
+                for batch in rows:
+                    if cancelled():
+                        raise Cancelled
+                    if writer is None:
+                        writer = _open_rollup(target, rows.schema)
+                    writer.write_batch(batch)
+        except duckdb.ConversionException:
+            return False
+        finally:
+            if writer is not None:
+                writer.close()
+    return writer is not None
+
+
+def _open_rollup(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    delta = [name for name in schema.names if name not in {"kind", "key_hi"}]
+    return pq.ParquetWriter(
+        target,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=["kind", "key_hi"],  # type: ignore[arg-type]
+        column_encoding=dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
+        write_page_checksum=True,
+        store_schema=False,
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
