@@ -70,7 +70,7 @@ class Session:
                 raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
         self._live_columns: frozenset[str] | None = None
         self._tables = 0
-        self._known: frozenset[str] | None = None
+        self._stored: frozenset[str] | None = None
 
     def close(self) -> None:
         """End the connection and give the segments back."""
@@ -134,9 +134,8 @@ class Session:
 
     def present(self) -> frozenset[str]:
         """Columns that any of the files or segments has."""
-        if self._known is None:
-            self._known = self._retry(self._present)
-        return self._known
+        live = self._live() if self.sources.segments else frozenset()
+        return self._stored_columns() | live
 
     def records(self) -> int:
         """Flow records in all files and segments, whatever they say."""
@@ -179,7 +178,7 @@ class Session:
         """
         columns = [column for name in fields for column in FIELDS[name].physical]
         optional = [column for column in columns if column not in _CORE_COLUMNS]
-        known = self.present() if optional else _CORE_COLUMNS
+        known = self._stored_columns() if optional and self.sources.files else _CORE_COLUMNS
         files = [path for path in self.sources.files if part is None or path in part.files]
         parts = []
         if files:
@@ -217,7 +216,7 @@ class Session:
             self.sources.files.remove(path)
             reason = "damaged" if os.path.exists(path) else "gone: expired or removed while it was to be read"
             self.sources.skipped.append((path, reason))
-        self._known = None
+        self._stored = None
         return bool(blamed)
 
     def _readable(self, path: str) -> bool:
@@ -232,13 +231,17 @@ class Session:
     def _count(self) -> list[tuple[Any, ...]]:
         return self._connection.execute(f"SELECT COUNT(*) FROM {_read(self.sources.files)}").fetchall()  # noqa: S608
 
-    def _present(self) -> frozenset[str]:
-        names: set[str] = set()
-        if self.sources.files:
-            self._connection.execute(f"SELECT * FROM {_read(self.sources.files, union=True)} LIMIT 0")  # noqa: S608
-            names.update(column[0] for column in self._connection.description or ())
-        if self.sources.segments:
-            names |= self._live()
+    def _stored_columns(self) -> frozenset[str]:
+        """Columns that any of the files has."""
+        if self._stored is None:
+            self._stored = self._retry(self._read_columns)
+        return self._stored
+
+    def _read_columns(self) -> frozenset[str]:
+        if not self.sources.files:
+            return frozenset()
+        self._connection.execute(f"SELECT * FROM {_read(self.sources.files, union=True)} LIMIT 0")  # noqa: S608
+        names = (column[0] for column in self._connection.description or ())
         return frozenset(name for name in names if name in PHYSICAL)
 
     def _live(self) -> frozenset[str]:
