@@ -48,6 +48,7 @@ def write_until_killed(root: Path, first: int, report: int) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.timeout(900)
 def test_kill_at_random_moments(tmp_path: Path) -> None:
     moments = random.Random(20261121)
     root = tmp_path / "store"
@@ -89,6 +90,7 @@ def test_kill_at_random_moments(tmp_path: Path) -> None:
     check_whole(root)
 
 
+@pytest.mark.timeout(900)
 def test_crash_between_any_two_steps(tmp_path: Path) -> None:
     """From opening an empty store to closing it: die at every step, then die at every step of the recovery as well."""
     limits = replace(DEFAULT, chunk_rows=40, segment_rows=100, row_group_rows=50)
