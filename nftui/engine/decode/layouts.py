@@ -122,7 +122,8 @@ class LayoutTable:
             program = self._programs.pop(number, None)
             if program is not None:
                 for cell in program.cells:
-                    self._places[cell.register][1][number] = 0
+                    offsets, widths = self._places[cell.register]
+                    offsets[number] = widths[number] = 0
             self._free.append(number)
         self._unused.clear()
 

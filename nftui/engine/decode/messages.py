@@ -260,8 +260,9 @@ class MessageDecoder:
             self._layouts.program(number)
         counts = (flows.end - flows.start) // self._layouts.size[flows.layout]
         counts = self._admit(messages, flows, counts, units)
-        if counts.any():
-            self._finish(self._reader.read_mixed(messages, flows, counts))
+        some = np.flatnonzero(counts)
+        if len(some):
+            self._finish(self._reader.read_mixed(messages, flows.take(some), counts[some]))
 
     def _admit(self, messages: Messages, flows: DataSets, counts: Ints, units: Ints) -> Ints:
         """Count the records of each set, and refuse sets that bring a datagram above its limit."""

@@ -263,7 +263,7 @@ class Reader:
             self.tally.many(name, rows.messages.rank[rows.message], np.full(rows.length, per_row, np.int64))
 
     def read_mixed(self, messages: Messages, sets: DataSets, counts: Ints) -> Rows:
-        """Rows of sets of several fixed-size layouts, none with both families of an address."""
+        """Rows of sets of several fixed-size layouts, each with records and none with both families of an address."""
         position = np.repeat(sets.start, counts) + spans(counts) * np.repeat(self.layouts.size[sets.layout], counts)
         layout = np.repeat(sets.layout, counts)
         rows = Rows(len(position), messages, np.repeat(sets.message, counts), np.repeat(sets.order, counts))
