@@ -119,7 +119,7 @@ def _headless(config: Config, rate: float, seed: int, seconds: float) -> int:
     finally:
         ended = engine.stop()
     if exporters.error is not None:
-        raise NftuiError(f"sending ended early: {exporters.error.strerror}")
+        raise NftuiError(f"sending ended early: {exporters.error}")
     if not ended:
         raise NftuiError("a thread did not end in time; flows that it held are not stored")
     return _print(config.store.root, exported, engine)

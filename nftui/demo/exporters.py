@@ -72,8 +72,8 @@ class Exporters:
         self._sockets: dict[Exporter, socket.socket] = {}
         self._encoders: dict[Exporter, NetFlow5Encoder | NetFlow9Encoder | IpfixEncoder] = {}
         self._thread = threading.Thread(target=self._run, name="exporters", daemon=True)
-        self.error: OSError | None = None
-        """Why sending ended early, or None."""
+        self.error: Exception | None = None
+        """What ended sending early, or None."""
 
     def start(self) -> None:
         """Open the sockets and begin to send.
@@ -125,7 +125,7 @@ class Exporters:
                     break
                 self._send(traffic.step(), traffic.now_ms)
             self._send(traffic.finish(), traffic.now_ms)
-        except OSError as error:
+        except Exception as error:  # told by the command: a thread dies without a word
             self.error = error
 
     def _send(self, step: dict[Exporter, FlowBatch], now_ms: int) -> None:

@@ -38,7 +38,7 @@ class Traffic:
     """The traffic of all exporters.
 
     Args:
-        rate: flows per second that the exporters send together, on average over a day.
+        rate: flows per second that the exporters send together on an ordinary hour, about; scan and flood come on top.
         seed: of everything random.
         start_ms: UTC milliseconds at which the first step starts.
     """

@@ -1,6 +1,6 @@
 """Columns to wire bytes: fixed-size records as a matrix, records with variable-length strings as a byte run.
 
-Counters of what could not be carried as it was (`nftui.engine.encode` commits them with the datagrams):
+Counters of what could not be carried as it was, returned with the datagrams:
 `values.saturated.FIELD` (a number that is too large for its place on the wire became the largest that fits),
 `values.truncated.FIELD` (a text was cut), `values.as_trans.FIELD` (an AS number above 65535 became 23456),
 `flows.not_carried.KIND` (a flow was left out), `fields.not_carried.FIELD` (values without a place on the wire).

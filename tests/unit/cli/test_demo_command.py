@@ -15,7 +15,7 @@ from nftui.cli.demo import demo
 from nftui.demo.exporters import Exporters
 from nftui.demo.readback import read_back
 from nftui.demo.world import Exporter
-from nftui.errors import ListenError
+from nftui.errors import ListenError, NftuiError
 
 SHORT_DEMO = """
 import sys
@@ -82,3 +82,14 @@ def test_an_address_that_cannot_be_used_is_one_clear_error(monkeypatch: pytest.M
     monkeypatch.setattr("nftui.demo.exporters.SOURCES", dict.fromkeys(Exporter, "203.0.113.1"))
     with pytest.raises(ListenError, match=r"cannot send from 203\.0\.113\.1: "):
         Exporters(("127.0.0.1", 9), 100, 1).start()
+
+
+def test_a_sender_that_dies_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(self: object) -> None:
+        raise RuntimeError("out of ideas")
+
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("nftui.demo.traffic.Traffic.step", step)
+    monkeypatch.setattr("nftui.demo.traffic.WARM_UP_STEPS", 0)
+    with pytest.raises(NftuiError, match="sending ended early: out of ideas"):
+        demo(["--seconds", "0.5", "--store", str(tmp_path / "store")], standalone_mode=False)
