@@ -15,7 +15,8 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.control import ControlServer, socket_path
 from nftui.engine.decode.datagrams import DatagramBlock
-from nftui.engine.decode.decoder import Decoder, ExporterStatus
+from nftui.engine.decode.decoder import Decoder
+from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.health import Health, History, store_bytes, warnings
 from nftui.engine.ingest.allow import AllowList, Refused, parse_source
 from nftui.engine.ingest.pipeline import Parts, Pipeline
@@ -26,6 +27,7 @@ from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
+from nftui.engine.memory import share_one_heap
 from nftui.engine.seal_command import SealCommand
 from nftui.engine.store.disk import store_error
 from nftui.engine.store.seal import SealedSlot
@@ -33,7 +35,7 @@ from nftui.engine.store.writer import StoreStatus, StoreWriter
 from nftui.engine.supervisor import Worker
 
 _SAMPLE_SECONDS = 1.0
-_STOP_SECONDS = 2.5
+_STOP_SECONDS = 2.0
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
 
 
@@ -89,6 +91,7 @@ class Engine:
             StoreError: it cannot be written.
             ListenError: a port cannot be opened; nothing is left open.
         """
+        share_one_heap()
         with ExitStack() as undo:
             self._writer = self._open_store()
             undo.callback(self._writer.close)

@@ -130,7 +130,7 @@ def store_bytes(status: StoreStatus | None) -> int:
 
 
 _ADVICE: tuple[tuple[str, str], ...] = (
-    ("decoder_bug", "{n} datagrams met a fault of the decoder and were left out: please report it"),
+    ("decoder_bug", "{n} rounds of datagrams met a fault of the decoder and were left out: please report it"),
     ("flows.failed", "{n} flows could not be stored in the last minute"),
     (
         "kernel.dropped",

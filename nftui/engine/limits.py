@@ -18,8 +18,6 @@ class Limits:
     """Slot of one datagram: jumbo frames fit; larger ones arrive truncated and are counted as `oversize`."""
     receive_slots: int = 1024
     """Datagrams taken by one system call: 1.5 MB of NetFlow, a few ms at full speed."""
-    receive_blocks: int = 6
-    """Blocks between the receive and the decode thread; the kernel's buffer stands behind them."""
     receive_buffer_bytes: int = 64 << 20
     """Kernel buffer asked for: 40 000 datagrams, or 3 s of 300 000 flows/s."""
 

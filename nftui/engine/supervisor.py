@@ -10,7 +10,9 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from nftui.engine.clock import Clock, SystemClock
 
@@ -76,6 +78,8 @@ class Worker:
         self._state = WorkerState(old.name, old.status, old.restarts, _one_line(error))
 
     def _run(self) -> None:
+        with suppress(OSError):  # for top -H and perf; Python does this itself from 3.14 on
+            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(self._thread.name)
         while True:
             try:
                 self._body(self.stopping)

@@ -18,7 +18,7 @@ Level = Literal["quiet", "info", "warn", "bad"]
 
 _LOSSES: tuple[tuple[str, tuple[str, ...], Level, int], ...] = (
     # name, counters, level when it happened in the last minute, rank
-    ("drops", ("kernel.dropped", "datagrams.dropped.queue_full", "datagrams.dropped.oversize"), "bad", 1),
+    ("drops", ("kernel.dropped", "datagrams.dropped.oversize"), "bad", 1),
     ("gaps", ("sequence.lost",), "bad", 2),
     ("no template", ("sets.waiting", "sets.waiting_expired", "sets.waiting_overflow"), "warn", 4),
     ("rejected", ("datagrams.rejected", "records.skipped", "sets.bad_length", "templates.rejected"), "warn", 5),

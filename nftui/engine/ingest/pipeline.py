@@ -2,7 +2,7 @@
 
 Two threads. `receive` waits at the sockets, decodes each round where it lies and hands the flows on; `store`
 writes them. Between the two stands a queue that never blocks the first. The kernel's socket buffer is the queue in
-front of `receive`: a thread of its own for decoding was measured to cost more than it gives (ADR 0004).
+front of `receive`: a thread of its own for decoding costs more than it gives (ADR 0005).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock
 from nftui.engine.counters import Counts
 from nftui.engine.decode.datagrams import DatagramBlock
-from nftui.engine.decode.decoder import Decoder, ExporterStatus
+from nftui.engine.decode.decoder import Decoder
+from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.ingest.flow_queue import FlowQueue
 from nftui.engine.ingest.receiver import Arrivals, Receiver
 from nftui.engine.ingest.slot_totals import SlotReport, SlotTotals
@@ -57,6 +58,7 @@ class Pipeline:
         self._parts = parts
         self._ledger = ledger
         self._clock = clock
+        self._limits = limits
         self._queue = FlowQueue(limits.unsaved_flows, limits.chunk_rows)
         self._decoding = threading.Lock()
         self._expired_at = clock.monotonic()
@@ -96,7 +98,11 @@ class Pipeline:
         self._queue.close()
 
     def finish(self, timeout: float) -> None:
-        """Close the store after both threads have ended, and report the last slot."""
+        """Close the store after both threads have ended, and report the last slot.
+
+        What was still hoped for, a late datagram or a template, does not come any more and counts as lost.
+        """
+        self._settle(self._clock.now_ms() + 1000 * self._limits.waiting_seconds)
         writer = self._parts.writer
         if writer is not None:
             self._note(writer)
@@ -139,8 +145,11 @@ class Pipeline:
         if now - self._expired_at < 1.0:
             return
         self._expired_at = now
+        self._settle(self._clock.now_ms())
+
+    def _settle(self, now_ms: int) -> None:
         with self._decoding:
-            decoded = self._parts.decoder.expire(self._clock.now_ms())
+            decoded = self._parts.decoder.expire(now_ms)
         self._hand_on(decoded.batches, decoded.counts)
 
     def _save(self, batches: list[FlowBatch]) -> None:

@@ -82,7 +82,7 @@ class Receiver:
         self._clock = clock
         self._slots = make_slots(limits.receive_slots, limits.datagram_bytes)
         smallest = min((listener.buffer_bytes for listener in listeners), default=0)
-        self._window = Window(smallest, limits.receive_slots // 2)
+        self._window = Window(smallest, limits.receive_slots * 3 // 4)
         self._poll = select.poll()
         for listener in listeners:
             self._poll.register(listener.socket.fileno(), select.POLLIN)
