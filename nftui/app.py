@@ -77,10 +77,14 @@ class NftuiApp(FrameDiffApp):
             self.lifeline.attach(asyncio.get_running_loop())
         self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only))
 
+    def leave(self, code: int = 0) -> None:
+        """End with an exit code."""
+        self.exit(return_code=code)
+
     @on(LiveScreen.Failed)
     def _source_failed(self, event: LiveScreen.Failed) -> None:
         self.failure = event.error
-        self.exit(event.error.exit_code)
+        self.leave(event.error.exit_code)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: every action of the table, and the themes."""

@@ -16,12 +16,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "ui"))
 
+from demo_source import DemoSource  # noqa: E402
 from exact_svg import exact  # noqa: E402
 from fake_source import FakeSource  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
 from nftui.app import NftuiApp  # noqa: E402
-from nftui.engine.live.snapshot import LiveRequest  # noqa: E402
 
 SIZES = ((80, 24), (120, 40), (200, 50))
 Scene = Callable[[Pilot[int]], Awaitable[None]]
@@ -55,11 +55,7 @@ SCENES: dict[str, tuple[Scene, bool]] = {
 async def shoot(name: str, size: tuple[int, int]) -> Path:
     """Play a scene and save it."""
     play, empty = SCENES[name]
-    source = FakeSource(seconds=0)
-    for _ in range(0 if empty else 290):
-        source.advance()
-        source.snapshot(LiveRequest(limit=1))
-    app = NftuiApp(source)
+    app = NftuiApp(FakeSource(empty=True) if empty else DemoSource(seconds=280))
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.0)
         await play(pilot)

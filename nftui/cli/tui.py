@@ -108,8 +108,8 @@ def run_screen(config: Config, options: AppOptions, on_start: Callable[[Engine],
         NftuiError: the engine could not start, or the filter is bad.
     """
     from nftui.app import NftuiApp
+    from nftui.screens.board import check_filter
     from nftui.screens.lifeline import Lifeline
-    from nftui.screens.live import check_filter
     from nftui.screens.source import LocalSource
 
     if options.filter:
@@ -118,7 +118,7 @@ def run_screen(config: Config, options: AppOptions, on_start: Callable[[Engine],
     app = NftuiApp(source, options)
     if options.theme and options.theme not in app.available_themes:
         raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")
-    app.lifeline = Lifeline(app.exit, source.stop)
+    app.lifeline = Lifeline(app.leave, source.stop)
     app.lifeline.watch()
     try:
         app.run(mouse=options.mouse)

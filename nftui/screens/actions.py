@@ -62,7 +62,9 @@ _VIEW_DOCS = {
     "flows": "The flow records themselves, the latest first.",
 }  # fmt: skip
 
+_TYPING = frozenset({"typing"})
 _ALL = frozenset({"talkers", "flows", "detail"})
+_EVER = _ALL | {"waiting"}
 _TABLES = frozenset({"talkers", "flows"})
 
 ACTIONS: tuple[Action, ...] = (
@@ -73,7 +75,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_view(1)", ("tab",), "next view", "The next view.", "Views"),
     Action("next_view(-1)", ("shift+tab",), "previous view", "The previous view.", "Views"),
     Action("exporters", ("e",), "exporters", "Templates, sampling, losses and refused senders per exporter.", "Views",
-           hint=9),
+           hint=9, states=_TABLES | {"waiting"}),
     Action("filter", ("slash",), "filter", "Type a filter; it is applied as soon as it is valid.", "Filter", hint=1),
     Action("filter_cell(False)", ("f",), "only this", "Only flows with the value under the cursor.", "Filter", hint=6,
            states=_ALL),
@@ -82,24 +84,28 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "A row's flows; every field of a flow.", "Filter", hint=2, states=_TABLES),
     Action("back", ("escape", "backspace"), "back", "Back to where you came from; the filter goes as it came.",
            "Filter", hint=7, shown="Esc", states=_ALL),
-    Action("sort_next(1)", ("s", "greater_than_sign"), "sort", "Sort by the next column (or click a header).", "Order",
+    Action("sort_next(1)", ("s", "greater_than_sign"), "sort", "Sort by the next column, as a click on it.", "Order",
            hint=4, shown="s >"),
     Action("sort_next(-1)", ("less_than_sign",), "sort left", "Sort by the previous column.", "Order"),
     Action("sort_reverse", ("S",), "reverse", "Reverse the order.", "Order"),
-    Action("pause", ("space", "p"), "pause", "Hold the table still; collecting goes on.", "Order", hint=5, shown="Space",
-           states=_ALL),
+    Action("pause", ("space", "p"), "pause", "Hold the table still; collecting goes on.", "Order", hint=5,
+           shown="Space p", states=_ALL),
     Action("units", ("t",), "bits/bytes", "Show traffic in bits or in bytes.", "Display", hint=10),
     Action("names", ("n",), "names", "Show ports by number or by service name.", "Display", hint=11),
-    Action("scaled", ("u",), "unscaled", "Counters as sent, or times the sampling rate.", "Display"),
+    Action("scaled", ("u",), "unscaled", "Counters as sent, or times sampling rate.", "Display"),
     Action("chart", ("c",), "chart", "Show or hide the throughput chart.", "Display", hint=13),
-    Action("mouse", ("f2",), "mouse", "Let go of the mouse, so that the terminal can select text.", "Display"),
-    Action("repaint", ("ctrl+l",), "redraw", "Draw the whole screen anew.", "Display"),
-    Action("help", ("question_mark", "f1"), "help", "This list.", "Program", hint=3, shown="?", states=_ALL),
+    Action("app.mouse", ("f2",), "mouse", "Let go of the mouse, so that the terminal can select text.", "Display"),
+    Action("app.repaint", ("ctrl+l",), "redraw", "Draw the whole screen anew.", "Display"),
+    Action("help", ("question_mark", "f1"), "help", "This list.", "Program", hint=3, shown="?", states=_EVER),
     Action("app.command_palette", ("ctrl+p", "colon"), "commands", "Find a command by its name.", "Program"),
     Action("app.suspend_process", ("ctrl+z",), "suspend", "Back to the shell; fg returns.", "Program"),
     Action("leave", ("q",), "quit", "Leave a pane; at the top, quit and store what is in memory.", "Program", hint=8,
-           states=_ALL),
+           states=_EVER),
     Action("app.quit", ("ctrl+c",), "quit now", "Quit from anywhere.", "Program"),
+    Action("", ("enter",), "keep", "Leave the box; the filter stays.", "Typing a filter", hint=1, states=_TYPING),
+    Action("", ("escape",), "clear", "Leave the box without a filter.", "Typing a filter", hint=2, states=_TYPING),
+    Action("", ("up", "down"), "history", "Earlier and later filters.", "Typing a filter", hint=3, shown="↑↓",
+           states=_TYPING),
     Action("", ("j", "k"), "rows", "Next and previous row.", "Moving", shown="j k ↓ ↑"),
     Action("", ("h", "l"), "columns", "Next and previous column; hidden ones come into view.", "Moving",
            shown="h l ← →"),

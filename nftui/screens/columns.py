@@ -111,7 +111,7 @@ def _trend(value: Any, width: int, ascii_only: bool) -> str:
     return "".join(marks[level] for level in value[-width:])
 
 
-_Look = tuple[int, int, Callable[[Any, int], str], Literal["key", "number", "dim", "bar"]]
+_Look = tuple[int, int, Callable[[Any, int], str], Literal["key", "number", "dim", "bar", "faint"]]
 
 _TALKER_RANKS: dict[str, int] = {
     "seen": 9, "tx_bytes": 9, "rx_bytes": 9, "packets": 8, "flows": 7, TREND: 3, "bytes": 5, SHARE: 4, "flow_rate": 6,
@@ -136,7 +136,7 @@ def table_columns(specs: tuple[ColumnSpec, ...], display: Display, decorated: bo
     columns = [_column(spec, display, ranks) for spec in specs]
     if decorated:
         plain = display.ascii_only
-        columns.append(Column(TREND, "Trend", 10, partial(_trend, ascii_only=plain), rank=ranks[TREND], role="dim",
+        columns.append(Column(TREND, "Trend", 10, partial(_trend, ascii_only=plain), rank=ranks[TREND], role="faint",
                               sortable=False))  # fmt: skip
         columns.append(Column(SHARE, "", 8, partial(_bar, ascii_only=plain), grow=40, rank=ranks[SHARE], role="bar",
                               sortable=False))  # fmt: skip

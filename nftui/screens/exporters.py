@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -64,7 +63,7 @@ class ExportersScreen(Screen[None]):
     ExportersScreen VerticalScroll { height: 40%; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
     ExportersScreen Static { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,e,backspace", "dismiss"), ("a", "allow"), ("ctrl+l", "repaint")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,e,backspace", "dismiss"), ("a", "allow"), ("ctrl+l", "app.repaint")]
     AUTO_FOCUS = "FlowTable"
 
     def __init__(self, source: Source, feed: Feed) -> None:
@@ -91,14 +90,15 @@ class ExportersScreen(Screen[None]):
         self.set_interval(_REFRESH_SECONDS, lambda: self.run_worker(self._refresh(), exclusive=True))
 
     async def _refresh(self) -> None:
-        found = await self._feed.run(lambda: (self._source.exporters(), self._source.refused()))
+        found = await self._feed.run(
+            lambda: (self._source.health().now_ms, self._source.exporters(), self._source.refused())
+        )
         if not isinstance(found, tuple) or not self.is_attached:
             return
-        self._exporters, self._refused = found
-        self._show()
+        now_ms, self._exporters, self._refused = found
+        self._show(now_ms)
 
-    def _show(self) -> None:
-        now_ms = time.time_ns() // 1_000_000
+    def _show(self, now_ms: int) -> None:
         rows = [_row(exporter, now_ms) for exporter in self._exporters]
         rows += [_refused_row(sender, now_ms) for sender in self._refused]
         keys = [hash(("refused", row["address"]) if row["state"] == "refused" else row["key"]) for row in rows]

@@ -67,6 +67,11 @@ class Feed:
         self._busy = False
         self._again = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is awaited."""
+        return self._busy
+
     def start(self) -> None:
         """Begin to pull."""
         self._next(0.01)

@@ -7,58 +7,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal
 from textual.message import Message
-from textual.screen import Screen
-from textual.widgets import Static
 
 from nftui.errors import FilterError, NftuiError
-from nftui.screens import status
 from nftui.screens.actions import VIEW_TITLES, bindings, groups
-from nftui.screens.columns import Display, table_columns, table_data
+from nftui.screens.board import LiveBoard, check_filter
 from nftui.screens.drill import cell_term, combine, row_filter, row_name
 from nftui.screens.exporters import ExportersScreen
 from nftui.screens.feed import Feed, News
-from nftui.screens.health_view import indicators
-from nftui.screens.navigation import Place, Trail
+from nftui.screens.navigation import Place
 from nftui.screens.source import Source
-from nftui.text import compact
-from nftui.widgets.empty_state import EmptyState
 from nftui.widgets.filter_bar import FilterBar
-from nftui.widgets.flow_detail import FlowDetail
 from nftui.widgets.flow_table import FlowTable
-from nftui.widgets.health_strip import HealthStrip
 from nftui.widgets.help_overlay import HelpGroup, HelpOverlay
-from nftui.widgets.ribbon import Item, Ribbon
-from nftui.widgets.stack_chart import SERIES_COLORS, StackChart
+from nftui.widgets.ribbon import Ribbon
+from nftui.widgets.stack_chart import StackChart
 
 if TYPE_CHECKING:
-    from nftui.engine.health import Health
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.engine.query.parser import Filter
 
-MINIMUM = (40, 10)
 _FIRST_ROWS = 500
 _MOST_ROWS = 20_000
-_SIDE_BY_SIDE = 140
 
 
-def check_filter(text: str) -> Filter | None:
-    """The parsed filter, None for an empty text. Raises FilterError."""
-    from nftui.engine.query.parser import parse_filter
-
-    return parse_filter(text) if text.strip() else None
-
-
-class LiveScreen(Screen[None]):
+class LiveScreen(LiveBoard):
     """Live tables of one source."""
 
-    CSS_PATH = "live.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings()
-    AUTO_FOCUS = "#table"
-    TITLE: ClassVar[str | None] = None
 
     @dataclass
     class Failed(Message):
@@ -67,60 +44,12 @@ class LiveScreen(Screen[None]):
         error: NftuiError
 
     def __init__(self, source: Source, filter_text: str = "", ascii_only: bool = False) -> None:
-        super().__init__()
-        self.source = source
-        self.trail = Trail(Place(filter=filter_text))
-        self.display_options = Display(ascii_only=ascii_only)
-        self.unscaled = False
-        self.snapshot: LiveSnapshot | None = None
-        self.health: Health | None = None
+        super().__init__(source, filter_text, ascii_only)
         self.feed = Feed(self, source, self._request, self._receive)
         self._filter: tuple[str, Filter | None] = ("", None)
-        self._paused: tuple[float, int] | None = None
+        self._unscaled = False
         self._refreeze = False
-        self._chart_wanted = True
         self._rows_wanted = _FIRST_ROWS
-        self._problem = ""
-
-    def compose(self) -> ComposeResult:
-        """From top to bottom."""
-        yield Ribbon(id="tabs", gap=0)
-        yield Ribbon(id="totals")
-        yield StackChart(id="chart")
-        yield Ribbon(id="trail")
-        yield FilterBar(lambda text: void(check_filter(text)), id="filter")
-        yield EmptyState(id="empty")
-        with Horizontal(id="body"):
-            yield FlowTable(id="table")
-            yield FlowDetail(id="detail")
-        yield Ribbon(id="problem")
-        yield HealthStrip(id="health")
-        yield Ribbon(id="hints")
-        yield Static(id="too-small", markup=False)
-
-    # Parts
-
-    @property
-    def table(self) -> FlowTable:
-        """The main table."""
-        return self.query_one("#table", FlowTable)
-
-    @property
-    def detail(self) -> FlowDetail:
-        """The pane with one flow."""
-        return self.query_one(FlowDetail)
-
-    @property
-    def filter_bar(self) -> FilterBar:
-        """The filter line."""
-        return self.query_one(FilterBar)
-
-    @property
-    def state_name(self) -> str:
-        """What the keys are about: `talkers`, `flows` or `detail`."""
-        if self.detail.has_class("-open"):
-            return "detail"
-        return "flows" if self.trail.place.view == "flows" else "talkers"
 
     # Data
 
@@ -128,7 +57,7 @@ class LiveScreen(Screen[None]):
         """Show the frame, then start the source behind it."""
         for widget in (self.table, self.detail.table, self.query_one(StackChart)):
             widget.ascii_only = self.display_options.ascii_only
-        self._show_lines()
+        self.show_lines()
         self.run_worker(self._start())
 
     async def _start(self) -> None:
@@ -152,7 +81,7 @@ class LiveScreen(Screen[None]):
         if table.held and len(table.data) - table.cursor_row < 2 * table.visible_rows:
             self._rows_wanted = min(_MOST_ROWS, max(self._rows_wanted, 2 * table.cursor_row + _FIRST_ROWS))
         return LiveRequest(
-            place.view, self._filter[1], place.sort, place.descending, self._rows_wanted, not self.unscaled,
+            place.view, self._filter[1], place.sort, place.descending, self._rows_wanted, not self._unscaled,
             table.cursor_key if table.held else None,
         )  # fmt: skip
 
@@ -160,109 +89,26 @@ class LiveScreen(Screen[None]):
         if news.health is not None:
             self.health = news.health
         warnings = self.health.warnings if self.health else ()
-        self._problem = news.problem or "; ".join(warnings[:1])
+        self.problem = news.problem or "; ".join(warnings[:1])
         snapshot = news.snapshot
         place = self.trail.place
         if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):
-            if self._paused is None or self._refreeze:
+            if self.paused is None or self._refreeze:
                 self._refreeze = False
-                self._show_table(snapshot)
-            self._show_chart(snapshot)
-        self._show_lines()
-
-    def _show_table(self, snapshot: LiveSnapshot) -> None:
-        before, self.snapshot = self.snapshot, snapshot
-        table = self.table
-        if before is None or before.columns != snapshot.columns or not table.columns:
-            self._show_columns()
-        table.set_sort(snapshot.sort, snapshot.request.descending)
-        table.set_data(table_data(snapshot))
-
-    def _show_columns(self) -> None:
-        if self.snapshot is not None:
-            decorated = self.snapshot.request.view != "flows"
-            self.table.set_columns(table_columns(self.snapshot.columns, self.display_options, decorated))
-
-    def _show_chart(self, snapshot: LiveSnapshot) -> None:
-        bits = self.display_options.bits
-        data = status.chart_data(snapshot.series, bits)
-        self.query_one(StackChart).show(data)
-        palette = [self.app.theme_variables[f"series-{i + 1}"] for i in range(SERIES_COLORS)]
-        left = status.totals(snapshot, data, bits, palette)
-        self.query_one("#totals", Ribbon).show(left, status.state(snapshot, self.source.label, self._pause_text()))
-
-    def _show_lines(self) -> None:
-        """Everything but table and chart."""
-        place = self.trail.place
-        self.query_one("#tabs", Ribbon).show(status.tabs(place.view, self.size.width))
-        if self.snapshot is None:
-            self.query_one("#totals", Ribbon).show([], status.state(None, "STARTING", ""))
-        left, right = status.trail_items(self.trail, self.snapshot)
-        trail = self.query_one("#trail", Ribbon)
-        trail.display = bool(left) and not self.filter_bar.has_class("-open")
-        trail.show(left, right)
-        problem = self.query_one("#problem", Ribbon)
-        problem.display = bool(self._problem)
-        problem.show([Item(self._problem, "bad")])
-        if self.health is not None:
-            self.query_one(HealthStrip).set_indicators(indicators(self.health))
-        self.query_one("#hints", Ribbon).show(*self._footer())
-        self._show_empty()
-
-    def _show_empty(self) -> None:
-        empty = self.query_one(EmptyState)
-        waiting = self.snapshot is not None and self.health is not None and not self._flows_in()
-        if waiting and self.health is not None:
-            refused = [f"{sender.address} ({compact(sender.datagrams)} datagrams)" for sender in self.health.refused]
-            note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
-            empty.show(self.health.listen, note)
-        else:
-            empty.close()
-        self.query_one("#body").display = not waiting
-        self.query_one(StackChart).display = self._chart_wanted and not waiting and self.size.height >= 18
-
-    def _flows_in(self) -> int:
-        return self.health.counts.get("flows.in", 0) if self.health else 0
-
-    def _pause_text(self) -> str:
-        if self._paused is None:
-            return ""
-        since, flows = self._paused
-        new = self._flows_in() - flows
-        return f"PAUSED {time.monotonic() - since:.0f} s, +{compact(max(0, new))} new"
-
-    def _footer(self) -> tuple[list[Item], list[Item]]:
-        way_back = bool(self.trail.depth or self.trail.place.filter) or self.state_name == "detail"
-        return status.footer(self.state_name, way_back, self._position())
-
-    def _position(self) -> str:
-        if self.snapshot is None or not len(self.snapshot) or self.state_name == "detail":
-            return ""
-        rank = int(self.snapshot.ranks[min(self.table.cursor_row, len(self.snapshot) - 1)]) + 1
-        return f"{rank} of {self.snapshot.rows_total}"
+                self.show_table(snapshot)
+            self.show_chart(snapshot)
+        self.show_lines()
 
     def _go_on(self, reset: bool = False) -> None:
         """Ask for the present place at once."""
         if reset:
             self.table.reset_cursor()
             self._rows_wanted = _FIRST_ROWS
-        self._refreeze = self._paused is not None
-        if self._paused:
-            self._paused = (time.monotonic(), self._flows_in())
-        self._show_lines()
+        self._refreeze = self.paused is not None
+        if self.paused:
+            self.paused = (time.monotonic(), self.flows_in())
+        self.show_lines()
         self.feed.now()
-
-    # Size
-
-    def on_resize(self) -> None:
-        """Fit the parts to the terminal."""
-        width, height = self.size
-        small = width < MINIMUM[0] or height < MINIMUM[1]
-        self.set_class(small, "-too-small")
-        self.set_class(width < _SIDE_BY_SIDE, "-narrow")
-        self.query_one("#too-small", Static).update(f"nftui needs {MINIMUM[0]}x{MINIMUM[1]}, here is {width}x{height}")
-        self.query_one(StackChart).styles.height = 5 if height < 30 else 9 if height < 45 else 13
-        self._show_lines()
 
     # Views and order
 
@@ -301,7 +147,7 @@ class LiveScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Hold the table, or let it go on."""
-        self._paused = None if self._paused else (time.monotonic(), self._flows_in())
+        self.paused = None if self.paused else (time.monotonic(), self.flows_in())
         self._go_on()
         self._refreeze = False
 
@@ -310,7 +156,7 @@ class LiveScreen(Screen[None]):
     def action_filter(self) -> None:
         """Type a filter."""
         self.filter_bar.open(self.trail.place.filter)
-        self._show_lines()
+        self.show_lines()
 
     @on(FilterBar.Applied)
     def _filter_applied(self, event: FilterBar.Applied) -> None:
@@ -360,9 +206,11 @@ class LiveScreen(Screen[None]):
         if view == "flows":
             self.run_worker(self._open_flow(event.key), exclusive=True, group="detail")
             return
-        term = row_filter(view, self.table.value)
+        row = self.table.row_of(event.key)
+        term = row_filter(view, lambda column: self.table.value(column, row))
         if term:
-            self._narrow("flows", term, exclude=False, crumb=row_name(view, self.table.value))
+            crumb = row_name(view, lambda column: self.table.value(column, row))
+            self._narrow("flows", term, exclude=False, crumb=crumb)
 
     async def _open_flow(self, key: int) -> None:
         from nftui.screens.field_text import detail_lines, flow_title
@@ -374,7 +222,7 @@ class LiveScreen(Screen[None]):
         batch, row = found
         self.set_class(True, "-detail")
         self.detail.show(flow_title(batch, row), detail_lines(batch, row))
-        self._show_lines()
+        self.show_lines()
 
     def _close_detail(self) -> bool:
         if not self.detail.has_class("-open"):
@@ -382,7 +230,7 @@ class LiveScreen(Screen[None]):
         self.detail.close()
         self.set_class(False, "-detail")
         self.table.focus()
-        self._show_lines()
+        self.show_lines()
         return True
 
     def action_open(self) -> None:
@@ -407,7 +255,7 @@ class LiveScreen(Screen[None]):
         if self.detail.has_class("-open") or self.trail.depth:
             self.action_back()
         else:
-            self.app.exit(0)
+            self.app.exit()
 
     # Display
 
@@ -421,20 +269,20 @@ class LiveScreen(Screen[None]):
 
     def _display_changed(self, **values: bool) -> None:
         self.display_options = replace(self.display_options, **values)
-        self._show_columns()
+        self.show_columns()
         if self.snapshot is not None:
-            self._show_chart(self.snapshot)
+            self.show_chart(self.snapshot)
 
     def action_scaled(self) -> None:
         """Raw counters or scaled ones."""
-        self.unscaled = not self.unscaled
-        self.notify("Counters as sent, sampling not applied." if self.unscaled else "Counters times sampling rate.")
+        self._unscaled = not self._unscaled
+        self.notify("Counters as sent, sampling not applied." if self._unscaled else "Counters times sampling rate.")
         self._go_on()
 
     def action_chart(self) -> None:
         """Give the chart's lines to the table, or take them back."""
-        self._chart_wanted = not self._chart_wanted
-        self._show_lines()
+        self.chart_wanted = not self.chart_wanted
+        self.show_lines()
 
     def action_exporters(self) -> None:
         """Who sends, and what was lost on the way."""
@@ -447,15 +295,11 @@ class LiveScreen(Screen[None]):
 
     @on(FlowTable.Moved, "#table")
     def _cursor_moved(self) -> None:
-        self.query_one("#hints", Ribbon).show(*self._footer())
+        self.show_hints()
 
     @on(Ribbon.Pressed)
     async def _pressed(self, event: Ribbon.Pressed) -> None:
         await self.run_action(event.action)
-
-
-def void(value: object) -> None:
-    """Take a value and give none: for callbacks that only check."""
 
 
 def _text(snapshot: LiveSnapshot) -> str:

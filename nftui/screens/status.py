@@ -15,7 +15,7 @@ from nftui.widgets.stack_chart import ChartData
 if TYPE_CHECKING:
     from nftui.engine.live.snapshot import LiveSnapshot, Series
 
-_NARROW_TITLES = {"proto": "proto", "interface": "if"}
+_NARROW_TITLES = {"proto": "proto", "interface": "if", "exporter": "export"}
 _NARROW = 100
 
 _STACK_ORDER = ("TCP", "UDP", "ICMP", "ICMP6", "ESP", "GRE")
@@ -92,9 +92,15 @@ def trail_items(trail: Trail, snapshot: LiveSnapshot | None) -> tuple[list[Item]
         left.append(Item(trail.crumbs(), "dim", 3))
     right = []
     if snapshot is not None and place.filter:
-        total = snapshot.total
-        right.append(Item(f"{compact(total.matched.flows)} of {compact(total.unfiltered.flows)} flows", "plain", 2))
+        right.append(Item(matched(snapshot), "plain", 2))
     return left, [*right, Item("Esc back" if trail.depth else "Esc clears", "dim", 4)]
+
+
+def matched(snapshot: LiveSnapshot | None) -> str:
+    """How many flows of the window the filter lets through."""
+    if snapshot is None:
+        return ""
+    return f"{compact(snapshot.total.matched.flows)} of {compact(snapshot.total.unfiltered.flows)} flows"
 
 
 def footer(name: str, way_back: bool, position: str) -> tuple[list[Item], list[Item]]:

@@ -106,11 +106,12 @@ class EmptyState(VerticalScroll):
     EmptyState { background: $background; padding: 0 1; scrollbar-size-vertical: 1; display: none; }
     EmptyState.-open { display: block; }
     EmptyState Horizontal { height: auto; }
-    EmptyState #recipes-left, EmptyState #recipes-right { width: 1fr; height: auto; }
+    EmptyState #recipes-left { width: 2fr; height: auto; }
+    EmptyState #recipes-right { width: 3fr; height: auto; }
     EmptyState #recipes-right { display: none; }
     EmptyState.-wide #recipes-right { display: block; }
     """
-    _WIDE = 150
+    _WIDE = 170
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -130,6 +131,7 @@ class EmptyState(VerticalScroll):
             self._listen, self._problem = tuple(listen), problem
             self.add_class("-open")
             self._update()
+            self.focus()
 
     def close(self) -> None:
         """Hide it."""
@@ -157,7 +159,7 @@ class EmptyState(VerticalScroll):
             head.append(clean(self._problem, 400) + "\n", self._color("warning"))
         if self._listen:
             head.append("Point a device at it with these lines, or try it at once: ")
-            head.append("nftui demo\n", accent)
+            head.append("nftui demo", accent)
         self.query_one("#waiting", Static).update(head)
         all_recipes = recipes(*target_of(self._listen[0], own_address())) if self._listen else ()
         halves = (all_recipes[:4], all_recipes[4:]) if self.has_class("-wide") else (all_recipes, ())

@@ -75,6 +75,7 @@ class FilterBar(Vertical):
         self._history: list[str] = []
         self._recalled = 0
         self._applied = ""
+        self._note = ""
 
     def compose(self) -> ComposeResult:
         """Prompt, box, note and the line below."""
@@ -116,7 +117,9 @@ class FilterBar(Vertical):
 
     def set_note(self, text: str) -> None:
         """A short remark at the right, such as how many flows match."""
-        self.query_one(".note", Static).update(clean(text) + " ")
+        if text != self._note:
+            self._note = text
+            self.query_one(".note", Static).update(clean(text) + " ")
 
     def recall(self, step: int) -> None:
         """Put an earlier (-1) or later (1) filter into the box."""

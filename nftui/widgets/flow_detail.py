@@ -52,7 +52,7 @@ class FlowDetail(Vertical):
     """
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("title", "Field", 14, _plain, role="dim", sortable=False, grow=2),
-        Column("value", "Value", 27, _plain, role="key", sortable=False, grow=24),
+        Column("value", "Value", 27, _plain, role="key", sortable=False, grow=12),
         Column("doc", "Meaning", 24, _plain, role="dim", sortable=False, grow=60, rank=1),
     )
 

@@ -41,6 +41,7 @@ class FlowTable(Widget, can_focus=True):
     FlowTable > .flow-table--lead { color: $accent; }
     FlowTable > .flow-table--dim { color: $text-muted; }
     FlowTable > .flow-table--bar { color: $primary 70%; }
+    FlowTable > .flow-table--faint { color: $foreground 30%; }
     FlowTable > .flow-table--cursor { background: $primary 22%; }
     FlowTable:focus > .flow-table--cursor { background: $primary 40%; }
     FlowTable:focus > .flow-table--cell { background: $primary 75%; color: $text; text-style: bold; }
@@ -52,7 +53,7 @@ class FlowTable(Widget, can_focus=True):
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"flow-table--{part}"
-        for part in ("header", "sorted", "key", "number", "lead", "dim", "bar", "cursor", "cell", "thumb")
+        for part in ("header", "sorted", "key", "number", "lead", "dim", "bar", "faint", "cursor", "cell", "thumb")
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         ("down,j", "move(1)"), ("up,k", "move(-1)"), ("pagedown,ctrl+f", "page(1)"), ("pageup,ctrl+b", "page(-1)"),
@@ -137,7 +138,7 @@ class FlowTable(Widget, can_focus=True):
         """Show a new snapshot: the cursor stays on its row, and its row on its line of the screen."""
         line = self.cursor_row - self.top
         self.data = data
-        row = self._row_of(self.cursor_key) if self.held and self.cursor_key is not None else None
+        row = self.row_of(self.cursor_key) if self.held and self.cursor_key is not None else None
         if not self.held:
             self.cursor_row = 0
         elif row is not None:
@@ -166,7 +167,8 @@ class FlowTable(Widget, can_focus=True):
         row = self.cursor_row if row is None else row
         return values[row] if values is not None and row < len(values) else None
 
-    def _row_of(self, key: int) -> int | None:
+    def row_of(self, key: int) -> int | None:
+        """Position of the row with this key."""
         keys: Any = self.data.keys
         if isinstance(keys, (list, tuple)):
             return keys.index(key) if key in keys else None
@@ -250,18 +252,24 @@ class FlowTable(Widget, can_focus=True):
         return self._with_thumb(strip, y, width) if y else strip
 
     def _header_segments(self) -> list[Segment]:
-        segments = [Segment(" " * MARGIN, self._style("header"))]
+        width = max((place.start + place.width for place in self._places), default=0) + 1
+        line = " " * width
+        marked = (0, 0)
         for place in self._places:
-            column = place.column
-            title, style = column.title, self._style("header")
+            column, start = place.column, place.start
+            title = fit(column.title, place.width, column.align)
             if column.name == self.sort:
+                # The arrow stands in the gap beside the column where the title fills it.
+                word = column.title[: place.width]
                 arrow = ("v" if self.descending else "^") if self.ascii_only else ("▼" if self.descending else "▲")
-                title = title[: place.width - 1]
-                title = arrow + title if column.align == "right" else title + arrow
-                style = self._style("sorted")
-            segments.append(Segment(fit(title, place.width, column.align), style))
-            segments.append(Segment(" " * GAP, self._style("header")))
-        return segments[:-1]
+                right = column.align == "right"
+                title = f"{arrow}{word}".rjust(place.width) if right else f"{word}{arrow}".ljust(place.width)
+                start -= max(0, len(title) - place.width) if right else 0
+                marked = (start, start + len(title))
+            line = line[:start] + title + line[start + len(title) :]
+        header, accent = self._style("header"), self._style("sorted")
+        parts = ((line[: marked[0]], header), (line[slice(*marked)], accent), (line[marked[1] :], header))
+        return [Segment(text, style) for text, style in parts if text]
 
     def _row_segments(self, row: int, over: str) -> list[Segment]:
         gap = self._style("number", over)

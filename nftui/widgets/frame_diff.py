@@ -196,16 +196,14 @@ def _write_changes(pen: Pen, y: int, old: list[Cell], new: list[Cell]) -> None:
         pen.write(new[start:end])
 
 
-class _Difference(CompositorUpdate):
-    """What `App._display` writes instead of a whole update."""
+class _Output(CompositorUpdate):
+    """Finished output in the place of an update."""
 
-    def __init__(self, painted: Painted, strips: list[Strip]) -> None:
-        self._painted = painted
-        self._strips = strips
+    def __init__(self, text: str) -> None:
+        self._text = text
 
-    def render_segments(self, console: Console) -> str:
-        colors = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001  as Strip.render does
-        return self._painted.difference(self._strips, colors)
+    def render_segments(self, console: Console) -> str:  # noqa: ARG002
+        return self._text
 
 
 class FrameDiffApp(App[int]):
@@ -224,10 +222,21 @@ class FrameDiffApp(App[int]):
         self.refresh(layout=True)
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        if self.frame_diff and isinstance(renderable, LayoutUpdate | ChopsUpdate) and screen is self.screen:
-            if self._painted.size != self.size:
-                self._painted.forget()
-                self._painted.size = self.size
-            strips = screen._compositor.render_strips()  # noqa: SLF001
-            renderable = cast("RenderableType", _Difference(self._painted, strips))
-        super()._display(screen, renderable)
+        update = isinstance(renderable, LayoutUpdate | ChopsUpdate) and screen is self.screen
+        if not (self.frame_diff and update and self._can_write()):
+            super()._display(screen, renderable)
+            return
+        if self._painted.size != self.size:
+            self._painted.forget()
+            self._painted.size = self.size
+        colors = self.console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001  as Strip.render does
+        text = self._painted.difference(screen._compositor.render_strips(), colors)  # noqa: SLF001
+        cursor = screen.outer_size.clamp_offset(self.cursor_position)
+        if text or cursor != self._previous_cursor_position:
+            super()._display(screen, cast("RenderableType", _Output(text)))
+
+    def _can_write(self) -> bool:
+        """Whether `App._display` would write now; what it does not write must not count as painted."""
+        return bool(
+            self._running and not self._closed and not self._batch_count and not self.is_headless and self._driver
+        )

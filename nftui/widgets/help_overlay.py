@@ -39,39 +39,45 @@ class HelpOverlay(ModalScreen[None]):
         ("escape,question_mark,f1,q,enter", "dismiss"), ("j,down", "scroll(1)"), ("k,up", "scroll(-1)"),
         ("pagedown,ctrl+d,space", "scroll(10)"), ("pageup,ctrl+u", "scroll(-10)"),
     ]  # fmt: skip
-    _COLUMN = 62
+    _COLUMN = 54
 
     def __init__(self, groups: Sequence[HelpGroup], heading: str) -> None:
         super().__init__()
         self._groups = groups
         self._heading = heading
+        self._columns = 1
 
     def compose(self) -> ComposeResult:
-        """The scrolling text."""
-        with Vertical(), VerticalScroll(can_focus=False):
-            yield Static(Text(self._heading, "bold"), markup=False)
-            yield Horizontal()
-
-    async def on_resize(self) -> None:
-        """Lay the groups out in columns."""
-        self.set_class(self.size.width < 100 or self.size.height < 30, "-small")
-        columns = max(1, min(2, (self.size.width - 8) // self._COLUMN))
-        parts: list[list[HelpGroup]] = [[] for _ in range(columns)]
-        heights = [0] * columns
+        """The scrolling text, its groups spread over the columns that fit."""
+        self._columns = self._fitting()
+        parts: list[list[HelpGroup]] = [[] for _ in range(self._columns)]
+        heights = [0] * self._columns
         for group in self._groups:
             shortest = heights.index(min(heights))
             parts[shortest].append(group)
             heights[shortest] += len(group.lines) + 2
-        box = self.query_one(Horizontal)
-        await box.remove_children()
-        await box.mount_all(Static(self._column(part, columns), markup=False) for part in parts)
+        with Vertical(), VerticalScroll(can_focus=False):
+            yield Static(Text(self._heading, "bold"), markup=False)
+            with Horizontal():
+                for part in parts:
+                    yield Static(self._column(part, self._columns), markup=False)
+
+    def on_resize(self) -> None:
+        """Lay the groups out anew when another number of columns fits."""
+        size = self.app.size
+        self.set_class(size.width < 100 or size.height < 30, "-small")
+        if self._columns != self._fitting():
+            self.refresh(recompose=True)
+
+    def _fitting(self) -> int:
+        return max(1, min(2, (self.app.size.width - 8) // self._COLUMN))
 
     def action_scroll(self, lines: int) -> None:
         """Move the text."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _room(self, columns: int) -> int:
-        return min(140, self.size.width - 8) // columns - 3
+        return min(140, self.app.size.width - 8) // columns - 3
 
     def _column(self, groups: Sequence[HelpGroup], columns: int) -> Text:
         accent = self.app.theme_variables["accent"]

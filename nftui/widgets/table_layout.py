@@ -29,7 +29,7 @@ class Column:
         align: numbers stand right, names left.
         grow: cells that it may take on top when there is room.
         rank: columns with the highest rank disappear first on a narrow screen; 0 never does.
-        role: what its colour says: a key, a number, something dim, or a bar.
+        role: what its colour says: a key, a number, something dim, a bar, or a faint picture.
         sortable: whether the header and the sort keys choose it.
     """
 
@@ -40,7 +40,7 @@ class Column:
     align: Literal["left", "right"] = "left"
     grow: int = 0
     rank: int = 0
-    role: Literal["key", "number", "dim", "bar"] = "number"
+    role: Literal["key", "number", "dim", "bar", "faint"] = "number"
     sortable: bool = True
 
 

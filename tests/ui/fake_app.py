@@ -63,7 +63,7 @@ def main() -> int:
     options = parser.parse_args()
     source = TickingSource(options)
     app = NftuiApp(source, AppOptions(frame_diff=not options.no_diff))
-    app.lifeline = Lifeline(app.exit, source.stop)
+    app.lifeline = Lifeline(app.leave, source.stop)
     app.lifeline.watch()
     try:
         app.run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -127,7 +126,7 @@ class FakeSource:
         )  # fmt: skip
 
     def exporters(self) -> Sequence[ExporterStatus]:
-        now = time.time_ns() // 1_000_000
+        now = self.clock.now_ms()
         templates = tuple(TemplateStatus(9, 0, 256 + i, 21 + i, i == 3, now - 60_000, now) for i in range(4))
         rates = (SamplingStatus(0, 1, 100, "options"),)
         counts = {"datagrams.received": 900, "datagrams.decoded": 900, "flows.in": 27_000, "sequence.lost": 0}

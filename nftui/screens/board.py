@@ -1,0 +1,207 @@
+"""What the live screen shows: its parts, and how a snapshot gets onto them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Static
+
+from nftui.screens import status
+from nftui.screens.columns import Display, table_columns, table_data
+from nftui.screens.health_view import indicators
+from nftui.screens.navigation import Place, Trail
+from nftui.screens.source import Source
+from nftui.text import compact
+from nftui.widgets.empty_state import EmptyState
+from nftui.widgets.filter_bar import FilterBar
+from nftui.widgets.flow_detail import FlowDetail
+from nftui.widgets.flow_table import FlowTable
+from nftui.widgets.health_strip import HealthStrip
+from nftui.widgets.ribbon import Item, Ribbon
+from nftui.widgets.stack_chart import SERIES_COLORS, StackChart
+
+if TYPE_CHECKING:
+    from nftui.engine.health import Health
+    from nftui.engine.live.snapshot import LiveSnapshot
+    from nftui.engine.query.parser import Filter
+
+MINIMUM = (40, 10)
+_SIDE_BY_SIDE = 140
+_CHART_FROM = 18
+_CHART_LINES = ((30, 5), (45, 9), (1_000_000, 13))
+"""Below this height of the terminal, the chart has so many lines."""
+
+
+def check_filter(text: str) -> Filter | None:
+    """The parsed filter, None for an empty text. Raises FilterError."""
+    from nftui.engine.query.parser import parse_filter
+
+    return parse_filter(text) if text.strip() else None
+
+
+def _check(text: str) -> None:
+    check_filter(text)
+
+
+class LiveBoard(Screen[None]):
+    """The parts of the live screen. It shows what it is given; `LiveScreen` decides what that is.
+
+    Attributes:
+        trail: where the user is.
+        snapshot: what the table shows; held back while paused.
+        health: latest state of the source.
+    """
+
+    CSS_PATH = "live.tcss"
+    AUTO_FOCUS = "#table"
+
+    def __init__(self, source: Source, filter_text: str = "", ascii_only: bool = False) -> None:
+        super().__init__()
+        self.source = source
+        self.trail = Trail(Place(filter=filter_text))
+        self.display_options = Display(ascii_only=ascii_only)
+        self.snapshot: LiveSnapshot | None = None
+        self.health: Health | None = None
+        self.problem = ""
+        self.paused: tuple[float, int] | None = None
+        self.chart_wanted = True
+
+    def compose(self) -> ComposeResult:
+        """From top to bottom."""
+        yield Ribbon(id="tabs", gap=0)
+        yield Ribbon(id="totals")
+        yield StackChart(id="chart")
+        yield Ribbon(id="trail")
+        yield FilterBar(_check, id="filter")
+        yield EmptyState(id="empty")
+        with Horizontal(id="body"):
+            yield FlowTable(id="table")
+            yield FlowDetail(id="detail")
+        yield Ribbon(id="problem")
+        yield HealthStrip(id="health")
+        yield Ribbon(id="hints")
+        yield Static(id="too-small", markup=False)
+
+    # Parts
+
+    @property
+    def table(self) -> FlowTable:
+        """The main table."""
+        return self.query_one("#table", FlowTable)
+
+    @property
+    def detail(self) -> FlowDetail:
+        """The pane with one flow."""
+        return self.query_one(FlowDetail)
+
+    @property
+    def filter_bar(self) -> FilterBar:
+        """The filter line."""
+        return self.query_one(FilterBar)
+
+    @property
+    def state_name(self) -> str:
+        """What the keys are about: `talkers`, `flows`, `detail`, `typing` or `waiting`."""
+        if self.filter_bar.has_class("-open"):
+            return "typing"
+        if self.query_one(EmptyState).has_class("-open"):
+            return "waiting"
+        if self.detail.has_class("-open"):
+            return "detail"
+        return "flows" if self.trail.place.view == "flows" else "talkers"
+
+    # Showing
+
+    def show_table(self, snapshot: LiveSnapshot) -> None:
+        """Rows, order and cursor."""
+        before, self.snapshot = self.snapshot, snapshot
+        table = self.table
+        if before is None or before.columns != snapshot.columns or not table.columns:
+            self.show_columns()
+        table.set_sort(snapshot.sort, snapshot.request.descending)
+        table.set_data(table_data(snapshot))
+
+    def show_columns(self) -> None:
+        """Columns in the user's units and words."""
+        if self.snapshot is not None:
+            decorated = self.snapshot.request.view != "flows"
+            self.table.set_columns(table_columns(self.snapshot.columns, self.display_options, decorated))
+
+    def show_chart(self, snapshot: LiveSnapshot) -> None:
+        """Chart, legend and sums."""
+        bits = self.display_options.bits
+        data = status.chart_data(snapshot.series, bits)
+        self.query_one(StackChart).show(data)
+        palette = [self.app.theme_variables[f"series-{i + 1}"] for i in range(SERIES_COLORS)]
+        left = status.totals(snapshot, data, bits, palette)
+        self.query_one("#totals", Ribbon).show(left, status.state(snapshot, self.source.label, self._pause_text()))
+
+    def show_lines(self) -> None:
+        """Everything but table and chart."""
+        place = self.trail.place
+        self.query_one("#tabs", Ribbon).show(status.tabs(place.view, self.size.width))
+        if self.snapshot is None:
+            self.query_one("#totals", Ribbon).show([], status.state(None, "STARTING", ""))
+        left, right = status.trail_items(self.trail, self.snapshot)
+        trail = self.query_one("#trail", Ribbon)
+        trail.display = bool(left) and not self.filter_bar.has_class("-open")
+        trail.show(left, right)
+        self.filter_bar.set_note(status.matched(self.snapshot))
+        problem = self.query_one("#problem", Ribbon)
+        problem.display = bool(self.problem)
+        problem.show([Item(self.problem, "bad")])
+        if self.health is not None:
+            self.query_one(HealthStrip).set_indicators(indicators(self.health))
+        self._show_empty()
+        self.show_hints()
+
+    def _show_empty(self) -> None:
+        empty = self.query_one(EmptyState)
+        waiting = self.snapshot is not None and self.health is not None and not self.flows_in()
+        if waiting and self.health is not None:
+            refused = [f"{sender.address} ({compact(sender.datagrams)} datagrams)" for sender in self.health.refused]
+            note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
+            empty.show(self.health.listen, note)
+        elif empty.has_class("-open"):
+            empty.close()
+            self.table.focus()
+        self.query_one("#body").display = not waiting
+        self.query_one(StackChart).display = self.chart_wanted and not waiting and self.size.height >= _CHART_FROM
+
+    def flows_in(self) -> int:
+        """Flows taken in since the start."""
+        return self.health.counts.get("flows.in", 0) if self.health else 0
+
+    def _pause_text(self) -> str:
+        if self.paused is None:
+            return ""
+        since, flows = self.paused
+        new = self.flows_in() - flows
+        return f"PAUSED {time.monotonic() - since:.0f} s, +{compact(max(0, new))} new"
+
+    def show_hints(self) -> None:
+        """Keys that are useful now, and the place in the table."""
+        way_back = bool(self.trail.depth or self.trail.place.filter) or self.state_name == "detail"
+        self.query_one("#hints", Ribbon).show(*status.footer(self.state_name, way_back, self._position()))
+
+    def _position(self) -> str:
+        if self.snapshot is None or not len(self.snapshot) or self.state_name == "detail":
+            return ""
+        rank = int(self.snapshot.ranks[min(self.table.cursor_row, len(self.snapshot) - 1)]) + 1
+        return f"{rank} of {self.snapshot.rows_total}"
+
+    # Size
+
+    def on_resize(self) -> None:
+        """Fit the parts to the terminal."""
+        width, height = self.size
+        small = width < MINIMUM[0] or height < MINIMUM[1]
+        self.set_class(small, "-too-small")
+        self.set_class(width < _SIDE_BY_SIDE, "-narrow")
+        self.query_one("#too-small", Static).update(f"nftui needs {MINIMUM[0]}x{MINIMUM[1]}, here is {width}x{height}")
+        self.query_one(StackChart).styles.height = next(lines for below, lines in _CHART_LINES if height < below)
+        self.show_lines()
