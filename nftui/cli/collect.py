@@ -14,6 +14,7 @@ from nftui.cli.diagnostics import say
 if TYPE_CHECKING:
     from nftui.config import Config
     from nftui.engine.engine import Engine
+    from nftui.engine.ingest.capture_file import ExportFile
     from nftui.engine.ingest.slot_totals import SlotReport
 
 _LOOK_SECONDS = 0.25
@@ -96,7 +97,9 @@ def collect(
 
 def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
     from nftui.engine.engine import Engine
+    from nftui.engine.ingest.capture_file import ExportFile
 
+    file = ExportFile(capture) if capture is not None else None
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
@@ -106,8 +109,8 @@ def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
         health = engine.health()
         for warning in health.warnings:
             say(f"nftui: {warning}")
-        if capture is not None:
-            _read(engine, capture, stopping)
+        if file is not None:
+            _read(engine, file, stopping)
         else:
             say(f"nftui: listening on {', '.join(health.listen)}, storing in {health.store_root}")
             _wait(engine, stopping, seconds)
@@ -135,10 +138,7 @@ def _wait(engine: Engine, stopping: threading.Event, seconds: float | None) -> N
                 return
 
 
-def _read(engine: Engine, capture: Path, stopping: threading.Event) -> None:
-    from nftui.engine.ingest.capture_file import ExportFile
-
-    file = ExportFile(capture)
+def _read(engine: Engine, file: ExportFile, stopping: threading.Event) -> None:
     for block in file.blocks(engine.session):
         if stopping.is_set():
             return

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import struct
 import time
 
 import pytest
@@ -175,3 +176,54 @@ def test_it_stops_by_itself(collect, tmp_path):
     out, err = collector.process.communicate(timeout=60)
     assert (collector.process.returncode, out) == (0, "")
     assert f"listening on [::]:{PORT}" in err
+
+
+def pcap(*payloads: tuple[int, bytes]) -> bytes:
+    """A capture of UDP to port 2055: (UTC seconds, payload)."""
+    out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    for seconds, payload in payloads:
+        udp = struct.pack("!HHHH", 5000, 2055, 8 + len(payload), 0) + payload
+        ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, b"\xc0\0\2\1", b"\xc0\0\2\2") + udp
+        frame = bytes(12) + b"\x08\0" + ip
+        out += struct.pack("<IIII", seconds, 0, len(frame), len(frame)) + frame
+    return out
+
+
+def test_exports_of_a_capture_are_stored_with_the_times_of_the_capture(collect, tmp_path):
+    start = 1_600_000_200
+    path = tmp_path / "exports.pcap"
+    path.write_bytes(pcap((start, v5(0)), (start + 400, v5(30)), (start + 400, b"\0\1")))
+    collector = collect(tmp_path / "s", "-f", str(path), "-I", "cap", wait=False)
+    out, err = collector.process.communicate(timeout=60)
+    assert (collector.process.returncode, out) == (0, "")
+    assert sorted(stored(tmp_path / "s")) == list(range(60))
+    assert set(stored(tmp_path / "s", "time_received_ms")) == {start * 1000, (start + 400) * 1000}
+    names = sorted(path.name[:16] for path in (tmp_path / "s").glob("date=2020-09-13/hour=12/*.parquet"))
+    assert len(names) == 2
+    lines = [line for line in err.splitlines() if line.startswith("Ident: 'cap'")]
+    assert [line.split(", ")[0] for line in lines] == ["Ident: 'cap' Flows: 30", "Ident: 'cap' Flows: 30"]
+
+
+def test_a_capture_that_is_none_is_one_line_and_2(collect, tmp_path):
+    (tmp_path / "x").write_bytes(b"nonsense")
+    code, out, err = failing(collect, tmp_path / "s", "-f", str(tmp_path / "x"))
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"nftui: {tmp_path / 'x'} is ")
+
+
+def test_a_source_map_lets_in_who_is_named(collect, tmp_path):
+    collector = collect(tmp_path / "s", "-p", f"127.0.0.1:{PORT}", "-n", "gw1,127.0.0.5;127.0.1.0/24")
+    for source in ("127.0.0.5", "127.0.1.77", "127.0.0.1"):
+        send(PORT, v5(0), source=source)
+    collector.wait_for(lambda: collector.counts().get("datagrams.received", 0) == 3)
+    assert collector.counts()["datagrams.dropped.not_allowed"] == 1
+    assert collector.counts()["flows.in"] == 60
+    collector.stop()
+
+
+def test_a_static_sampling_rate_is_stored(collect, tmp_path):
+    collector = collect(tmp_path / "s", "-p", f"127.0.0.1:{PORT}", "-s", "100")
+    send(PORT, v5(0))
+    collector.wait_for(lambda: collector.counts().get("flows.in", 0) == 30)
+    assert collector.stop()[0] == 0
+    assert set(stored(tmp_path / "s", "sampling_rate")) == {100}
