@@ -64,7 +64,7 @@ def test_crash_between_any_two_steps(tmp_path: Path) -> None:
         assert stored_ids(root) == expected
         hour = root / "date=2026-11-21/hour=12"
         assert sorted(path.suffix for path in hour.iterdir()) == [".parquet", ".rollup"]
-        assert list((root / "_tmp").iterdir()) == []
+        assert {path.suffix for path in (root / "_tmp").iterdir()} <= {".replaced"}
     assert crashes > 10
 
 

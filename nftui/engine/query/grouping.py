@@ -82,11 +82,6 @@ def sums_sql(scaled: bool) -> str:
     )
 
 
-def totals_sql(source: str, where: str, scaled: bool) -> str:
-    """One row of sums over all flows that pass."""
-    return f"SELECT {sums_sql(scaled)} FROM {source} WHERE {where}"  # noqa: S608
-
-
 def by_keys(source: str, where: str, keys: Sequence[Key], scaled: bool) -> Grouped:
     """Groups of the flows that pass."""
     text, count = _group(source, where, keys, scaled)
@@ -117,6 +112,26 @@ def by_either(source: str, where: str, ends: Sequence[str], more: Sequence[str],
     ends_sql = " UNION ALL ".join(f"SELECT * FROM {name}" for name, _ in steps)  # noqa: S608
     steps.append(("groups", f"SELECT {keys}, {_MERGE} FROM ({ends_sql}) AS ends GROUP BY {keys}"))  # noqa: S608
     return Grouped(tuple(steps), count, "groups", "end0")
+
+
+def with_rollups(flows: Grouped | None, sums: str, whole: str, columns: int) -> Grouped:
+    """Groups of flows and of roll-ups together.
+
+    Args:
+        flows: groups of the flows that no roll-up has, if there are any.
+        sums: statement that gives partial groups.
+        whole: statement that gives sums in which every flow is counted once.
+        columns: number of key columns.
+    """
+    steps = [*(flows.steps if flows else ()), ("rolled", sums), ("rolled_whole", whole)]
+    keys = ", ".join(f"k{i}" for i in range(columns))
+    groups, wholes = "SELECT * FROM rolled", f"SELECT {', '.join(SUMS)} FROM rolled_whole"  # noqa: S608
+    if flows:
+        groups += f" UNION ALL SELECT {keys}, {', '.join(SUMS)} FROM {flows.groups}"  # noqa: S608
+        wholes += f" UNION ALL SELECT {', '.join(SUMS)} FROM {flows.whole}"  # noqa: S608
+    steps.append(("all_groups", f"SELECT {keys}, {_MERGE} FROM ({groups}) AS parts GROUP BY {keys}"))  # noqa: S608
+    steps.append(("all_flows", wholes))
+    return Grouped(tuple(steps), columns, "all_groups", "all_flows")
 
 
 def _group(source: str, where: str, keys: Sequence[Key], scaled: bool) -> tuple[str, int]:

@@ -8,9 +8,11 @@ from typing import Any
 
 from nftui.engine.query import tree
 from nftui.engine.query.addresses import address_value
-from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_key, totals_sql
+from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_key, with_rollups
 from nftui.engine.query.orders import Order
 from nftui.engine.query.parser import Filter
+from nftui.engine.query.planner import Plan, make_plan
+from nftui.engine.query.rollup import MINUTE, read_sql
 from nftui.engine.query.session import Part, Session
 from nftui.engine.query.sql import MANY, compile_where, value_sql
 from nftui.engine.query.statistics import RECORD, StatisticRequest
@@ -18,6 +20,7 @@ from nftui.engine.query.time import Mode, Window
 from nftui.engine.schema import FIELDS
 
 _START, _END = "time_flow_start_ms", "time_flow_end_ms"
+_MINUTES = ("time_flow_start_ms", "proto")
 _SUMMED = (_START, _END, "flows", "packets", "bytes", "sampling_rate")
 
 
@@ -119,6 +122,9 @@ class Query:
         self._scaled = scaled
         self._most = most
         self.window = self._absolute(window)
+        self._demand = "the filter looks at single flows" if filter.tree != tree.Always(True) else ""
+        if most is not None:
+            self._demand = "so many flows and no more are asked for"
         parts = [Filter(filter.text, part) for part in _alternatives(filter.tree)]
         self._branches = [compile_where(part, scaled, session.next_table()) for part in parts]
         for where in self._branches:
@@ -127,8 +133,21 @@ class Query:
 
     def totals(self) -> Totals:
         """Sums over all flows that pass."""
-        rows = self._run(_SUMMED, lambda source: totals_sql(source, "TRUE", self._scaled))
-        return _totals(rows[0])
+        [ranking] = self._rankings(
+            ("proto",), (Order("flows", False),), 1, ("proto",), self._by((field_key("proto"),)), ("proto",)
+        )
+        return ranking.totals
+
+    def minutes(self) -> list[Group]:
+        """Sums by the minute in which flows start (UTC ms) and protocol, in that order."""
+        keys = (Key("time_flow_start_ms", (MINUTE,)), field_key("proto"))
+        order = (Order("tstart", True),)
+        [ranking] = self._rankings(_MINUTES, order, None, _MINUTES, self._by(keys), ("minute",))
+        return sorted(ranking.groups, key=lambda group: [(value is None, value) for value in group.key])
+
+    def plan(self, request: StatisticRequest) -> Plan:
+        """What the answer to a statistic is made from."""
+        return self._plan(_answered_by(request))
 
     def rank(self, request: StatisticRequest, limit: int | None) -> list[Ranking]:
         """The first groups of a statistic, once per order.
@@ -142,17 +161,21 @@ class Query:
         fields: tuple[str, ...] = (*ends[:1], *more) if ends else RECORD
         if len(ends) > 1:
             return self._rankings(
-                fields, request.orders, limit, (*ends, *more), lambda s: by_either(s, "TRUE", ends, more, self._scaled)
+                fields,
+                request.orders,
+                limit,
+                (*ends, *more),
+                lambda s: by_either(s, "TRUE", ends, more, self._scaled),
+                _answered_by(request),
             )
-        return self.group([field_key(name) for name in fields], fields, request.orders, limit)
+        keys = [field_key(name) for name in fields]
+        return self._rankings(fields, request.orders, limit, fields, self._by(keys), _answered_by(request))
 
     def group(
         self, keys: Sequence[Key], fields: tuple[str, ...], orders: Sequence[Order], limit: int | None
     ) -> list[Ranking]:
         """The first groups by any keys, once per order; `fields` are what the keys are computed from."""
-        return self._rankings(
-            tuple(key.field for key in keys), orders, limit, fields, lambda s: by_keys(s, "TRUE", keys, self._scaled)
-        )
+        return self._rankings(tuple(key.field for key in keys), orders, limit, fields, self._by(keys))
 
     def flows(
         self, columns: Sequence[str], fields: Sequence[str], order: Order | None, limit: int | None
@@ -207,22 +230,45 @@ class Query:
         limit: int | None,
         read: Sequence[str],
         grouped: Callable[[str], Grouped],
+        answered_by: tuple[str, ...] = (),
     ) -> list[Ranking]:
+        """The first groups, once per order.
+
+        Args:
+            fields: of the keys.
+            orders: the orders.
+            limit: groups per ranking; None for all.
+            read: fields that the keys are computed from.
+            grouped: makes the groups from a relation of flows.
+            answered_by: what the roll-ups call these groups; empty if they have no such sums.
+        """
         needed = {*read, *_SUMMED}
+        columns = sum(len(FIELDS[name].physical) for name in fields)
         rankings = []
         for order in orders:
-            rows = self._session.all_rows(
-                self._fields(needed),
-                lambda relation, order=order: grouped(self._source(relation, needed)).top(order, limit),  # type: ignore[misc]
-            )
+
+            def statement(relation: str, order: Order = order) -> str:
+                plan = self._plan(answered_by)
+                if not plan.rollups:
+                    return grouped(self._source(relation, needed)).top(order, limit)
+                rest = self._session.relation(self._fields(needed), Part(plan.files, True))
+                flows = grouped(self._source(rest, needed)) if plan.files or plan.segments else None
+                # The first section of a pair of ends has every flow once, and so has one that answers alone.
+                whole = plan.kinds[:1] if len(answered_by) > 1 else plan.kinds
+                sums, totals = (read_sql(plan.rollups, kinds, columns, self._scaled) for kinds in (plan.kinds, whole))
+                return with_rollups(flows, sums, totals, columns).top(order, limit)
+
+            rows = self._session.all_rows(self._fields(needed), statement)
             groups = [Group(_key(fields, row[1:]), _totals(row[-6:])) for row in rows if row[0] == 0]
             whole = next((_totals(row[-6:]) for row in rows if row[0] == 1), EMPTY)
             rankings.append(Ranking(fields, order, groups, whole))
         return rankings
 
-    def _run(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[object, ...]]:
-        needed = set(fields)
-        return self._session.all_rows(self._fields(needed), lambda relation: statement(self._source(relation, needed)))
+    def _by(self, keys: Sequence[Key]) -> Callable[[str], Grouped]:
+        return lambda source: by_keys(source, "TRUE", keys, self._scaled)
+
+    def _plan(self, answered_by: tuple[str, ...]) -> Plan:
+        return make_plan(self._session.sources, answered_by, self.window, self._demand)
 
     def _fields(self, needed: Iterable[str]) -> list[str]:
         """Fields that a statement reads, its condition's included, in the registry's order."""
@@ -297,6 +343,11 @@ def _alternatives(node: tree.Node) -> list[tree.Node]:
                 rest = [*parts[:index], *parts[index + 1 :]]
                 return [tree.all_of([one, *rest]), tree.all_of([other, tree.Not(one), *rest])]
     return [node]
+
+
+def _answered_by(request: StatisticRequest) -> tuple[str, ...]:
+    """What roll-ups call the groups of a statistic; they do not split by protocol."""
+    return request.statistic.fields if request.statistic and not request.per_protocol else ()
 
 
 def _totals(row: Sequence[object]) -> Totals:

@@ -18,21 +18,18 @@ two and three the second end alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.sql import value_sql
 from nftui.engine.schema import FIELDS
 
 _PAIRS = (("src_addr", "dst_addr"), ("src_port", "dst_port"), ("src_as", "dst_as"), ("in_if", "out_if"))
 _SINGLE = ("proto", "sampler_address")
 _MINUTES = 40
-_MINUTE_MS = 60_000
-
-MERGE = (
-    "MIN(first) AS first, MAX(last) AS last, SUM(flows) AS flows, SUM(packets) AS packets, SUM(bytes) AS bytes, "
-    "SUM(records) AS records"
-)
+MINUTE = "time_flow_start_ms - time_flow_start_ms % 60000"
+"""SQL expression of the minute that a flow starts in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +67,8 @@ def _sections() -> tuple[dict[tuple[str, ...], tuple[int, ...]], tuple[Section, 
         kind = 1 + 3 * len(_PAIRS) + index
         sections.append(Section(kind, *_key(name)))
         answers[(name,)] = (kind,)
-    minute = f"time_flow_start_ms - time_flow_start_ms % {_MINUTE_MS}"
-    sections.append(Section(_MINUTES, minute, "proto"))
+    sections.append(Section(_MINUTES, MINUTE, "proto"))
+    answers[("minute",)] = (_MINUTES,)
     return answers, tuple(sections)
 
 
@@ -81,7 +78,7 @@ def _key(field: str) -> tuple[str, str]:
 
 
 ANSWERS, SECTIONS = _sections()
-"""Which sections answer for the fields of a statistic; and how each section is made."""
+"""Which sections answer for the fields of a statistic, `("minute",)` being the series; and how each one is made."""
 
 
 def make_sql(section: Section, relation: str) -> str:
@@ -103,22 +100,18 @@ def make_sql(section: Section, relation: str) -> str:
     )
 
 
-def read_sql(relation: str, kinds: Sequence[int], address: bool, scaled: bool) -> str:
-    """Groups of a statistic, in part: keys `k0` (`k1`), then the columns that `MERGE` joins."""
-    keys = "key_hi AS k0, key_lo AS k1" if address else "key_lo AS k0"
-    return f"SELECT {keys}, {_sums(scaled)} FROM {relation} WHERE kind IN ({', '.join(map(str, kinds))})"  # noqa: S608
+def read_sql(files: Sequence[str], kinds: Sequence[int], keys: int, scaled: bool) -> str:
+    """Groups of a statistic, in part.
 
-
-def minutes_sql(relation: str, scaled: bool) -> str:
-    """Sums by minute of the flows' start (`k0`) and protocol (`k1`), in part."""
-    return f"SELECT key_hi AS k0, key_lo AS k1, {_sums(scaled)} FROM {relation} WHERE kind = {_MINUTES}"  # noqa: S608
-
-
-def _sums(scaled: bool) -> str:
+    Args:
+        files: paths of roll-ups.
+        kinds: sections.
+        keys: 2 for `k0`, `k1` from both key columns, 1 for `k0` from the low one.
+        scaled: with sampling applied.
+    """
+    names = "key_hi AS k0, key_lo AS k1" if keys == 2 else "key_lo AS k0"
     counters = [f"COALESCE(scaled_{name}, {name}) AS {name}" if scaled else name for name in ("packets", "bytes")]
-    return f"first, last, flows, {', '.join(counters)}, records"
-
-
-def sections() -> Iterator[Section]:
-    """All sections in the order of the file."""
-    yield from sorted(SECTIONS, key=lambda section: section.kind)
+    return (
+        f"SELECT {names}, first, last, flows, {', '.join(counters)}, records "  # noqa: S608
+        f"FROM {parquet_sql(files)} WHERE kind IN ({', '.join(map(str, kinds))})"
+    )

@@ -6,14 +6,16 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 
+from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
-from nftui.engine.store.layout import SEALED_SUFFIX, SEGMENT_SUFFIX, parse_file
+from nftui.engine.store.layout import HOUR_MS, SEALED_SUFFIX, SEGMENT_SUFFIX, PartName, parse_file, replaced_path
 from nftui.errors import NftuiError, UsageError
 
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
@@ -58,6 +60,7 @@ class Session:
         self._connection = duckdb.connect()
         settings = {
             "preserve_insertion_order": "false",
+            "enable_progress_bar_print": "false",
             "memory_limit": memory or f"{_default_memory()}MB",
             "temp_directory": os.path.join(tempfile.gettempdir(), f"nftui-query-{os.getpid()}"),
         }
@@ -69,6 +72,7 @@ class Session:
             except duckdb.Error as error:
                 raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
         self._live_columns: frozenset[str] | None = None
+        self._moved: dict[str, str] = {}
         self._tables = 0
         self._stored: frozenset[str] | None = None
 
@@ -152,14 +156,19 @@ class Session:
 
         One portion if the files do not tell their times by their names.
         """
-        by_slot: dict[int, list[str]] = {}
+        names: dict[str, PartName] = {}
         for path in self.sources.files:
             name = parse_file(os.path.basename(path), SEALED_SUFFIX)
             if name is None:
                 return [Part(tuple(self.sources.files), True)]
-            by_slot.setdefault(name.slot_ms, []).append(path)
+            names[path] = name
+        compacted = {name.slot_ms for name in names.values() if name.hour}
+        by_slot: dict[int, list[str]] = {}
+        for path, name in names.items():
+            hour = name.slot_ms // HOUR_MS * HOUR_MS
+            by_slot.setdefault(hour if hour in compacted else name.slot_ms, []).append(path)
         live = [name.slot_ms for r in self.sources.segments if (name := parse_file(r.path.name, SEGMENT_SUFFIX))]
-        last = [slot for slot in sorted(by_slot) if live and slot >= min(live)]
+        last = [slot for slot in sorted(by_slot) if live and slot + HOUR_MS * (slot in compacted) >= min(live)]
         slots = sorted(by_slot.keys() - last)
         out = []
         size = _FIRST_SLOTS
@@ -183,7 +192,7 @@ class Session:
         parts = []
         if files:
             union = bool(set(optional) & known)
-            parts.append(f"SELECT {_select(columns, known)} FROM {_read(files, union)}")  # noqa: S608
+            parts.append(f"SELECT {_select(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
             parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
         if not parts:
@@ -207,21 +216,38 @@ class Session:
 
     def _leave_out(self, message: str) -> bool:
         """Move the files that an error speaks of, or that cannot be read alone, to the skipped ones."""
-        blamed = [path for path in self.sources.files if path in message]
+        if self._leave_out_rollups(message):
+            return True
+        blamed = [path for path in self.sources.files if self._moved.get(path, path) in message]
         if len(blamed) > 1:
             blamed = [max(blamed, key=len)]
         if not blamed:
-            blamed = [path for path in self.sources.files if not self._readable(path)]
+            blamed = [path for path in self.sources.files if not self._readable(self._moved.get(path, path))]
         for path in blamed:
+            if path not in self._moved and not os.path.exists(path) and replaced_path(Path(path)).exists():
+                self._moved[path] = str(replaced_path(Path(path)))
+                continue
             self.sources.files.remove(path)
             reason = "damaged" if os.path.exists(path) else "gone: expired or removed while it was to be read"
             self.sources.skipped.append((path, reason))
         self._stored = None
         return bool(blamed)
 
+    def _leave_out_rollups(self, message: str) -> bool:
+        """Forget the roll-ups that an error speaks of: the flows themselves are there."""
+        rollups = self.sources.rollups
+        blamed = [file for file, slot in rollups.items() if slot.rollup_file and slot.rollup_file in message]
+        for file in blamed:
+            del rollups[file]
+        return bool(blamed)
+
+    def _places(self, files: Iterable[str]) -> list[str]:
+        """Where the files lie now: those that a compaction has replaced meanwhile have moved."""
+        return [self._moved.get(path, path) for path in files]
+
     def _readable(self, path: str) -> bool:
         try:
-            self._connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {_read([path])}")  # noqa: S608
+            self._connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {parquet_sql([path])}")  # noqa: S608
             while self._connection.fetchmany(100_000):
                 pass
         except duckdb.Error:
@@ -229,7 +255,8 @@ class Session:
         return True
 
     def _count(self) -> list[tuple[Any, ...]]:
-        return self._connection.execute(f"SELECT COUNT(*) FROM {_read(self.sources.files)}").fetchall()  # noqa: S608
+        places = self._places(self.sources.files)
+        return self._connection.execute(f"SELECT COUNT(*) FROM {parquet_sql(places)}").fetchall()  # noqa: S608
 
     def _stored_columns(self) -> frozenset[str]:
         """Columns that any of the files has."""
@@ -240,7 +267,7 @@ class Session:
     def _read_columns(self) -> frozenset[str]:
         if not self.sources.files:
             return frozenset()
-        self._connection.execute(f"SELECT * FROM {_read(self.sources.files, union=True)} LIMIT 0")  # noqa: S608
+        self._connection.execute(f"SELECT * FROM {parquet_sql(self._places(self.sources.files), union=True)} LIMIT 0")  # noqa: S608
         names = (column[0] for column in self._connection.description or ())
         return frozenset(name for name in names if name in PHYSICAL)
 
@@ -266,17 +293,6 @@ class Session:
         for reader in self.sources.segments:
             if reader.damaged_bytes:
                 self.sources.skipped.append((str(reader.path), f"{reader.damaged_bytes} damaged bytes"))
-
-
-def _read(paths: Sequence[str], union: bool = False) -> str:
-    listed = ", ".join("'" + _glob_safe(path).replace("'", "''") + "'" for path in paths)
-    more = ", union_by_name = true" if union else ""
-    return f"read_parquet([{listed}], hive_partitioning = false{more})"
-
-
-def _glob_safe(path: str) -> str:
-    """A path that DuckDB takes as a name, not as a pattern."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 
 def _select(columns: Sequence[str], known: frozenset[str]) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from nftui.errors import UsageError
 
 if TYPE_CHECKING:
+    from nftui.engine.store.catalog import SlotFile
     from nftui.engine.store.segment import SegmentReader
 
 _SEALED = ".parquet"
@@ -25,11 +26,13 @@ class Sources:
         files: Parquet files, in order of their names.
         segments: opened live segments; `close` gives them back.
         skipped: path and reason of what cannot be read.
+        rollups: by their paths, those of the files that have a roll-up.
     """
 
     files: list[str] = field(default_factory=list)
     segments: list[SegmentReader] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    rollups: dict[str, SlotFile] = field(default_factory=dict)
 
     def close(self) -> None:
         """Give the segments back."""
@@ -100,6 +103,7 @@ def _add_store(found: Sources, path: str, start_ms: int | None, end_ms: int | No
     snapshot = Catalog(Path(path)).snapshot(start_ms, end_ms)
     found.segments += snapshot.live
     found.files += [slot.file for slot in snapshot.sealed]
+    found.rollups |= {slot.file: slot for slot in snapshot.sealed if slot.rollup is not None}
 
 
 def _add_file(found: Sources, path: str) -> None:

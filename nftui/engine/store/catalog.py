@@ -220,13 +220,17 @@ class Catalog:
         stamp, names = listing
         if stamp < 0:
             names = _settled_names(hour.path, names)
-        rollups = {rollup.stem: rollup for name in names if (rollup := parse_rollup(name)) is not None}
-        files = sorted(
-            SlotFile(part, f"{hour.path}/{name}", rollups.get(part.stem))
-            for name in names
-            if (part := parse_file(name, SEALED_SUFFIX))
-        )
-        hour.stamp, hour.files = stamp, without_replaced(files)
+        hour.stamp, hour.files = stamp, without_replaced(files_of(hour.path, names))
+
+
+def files_of(directory: str, names: list[str]) -> list[SlotFile]:
+    """All sealed files among an hour's directory entries, each with its roll-up."""
+    rollups = {rollup.stem: rollup for name in names if (rollup := parse_rollup(name)) is not None}
+    return sorted(
+        SlotFile(part, f"{directory}/{name}", rollups.get(part.stem))
+        for name in names
+        if (part := parse_file(name, SEALED_SUFFIX))
+    )
 
 
 def without_replaced(files: list[SlotFile]) -> list[SlotFile]:

@@ -5,7 +5,7 @@
     3. link the roll-up to its name              crash up to here: the parts are whole; the rest is removed later
     4. link the flows to their name: their footer names the parts that they replace
                                                  crash after this: readers and the next compaction leave those out
-    5. remove the parts
+    5. move the parts out of sight, where queries that run find them for a while; later runs remove them
 
 Only finished hours are touched, so nothing here can disturb the writer; a part that comes late stays beside the
 compacted file until it is worth another round. Several processes exclude each other by a lock of their own.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +29,16 @@ import pyarrow.parquet as pq
 from nftui.engine.counters import Counts, add
 from nftui.engine.limits import Limits
 from nftui.engine.query import rollup
+from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.schema import SCHEMA_VERSION
 from nftui.engine.store import disk
 from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
-from nftui.engine.store.catalog import Catalog, SlotFile, without_replaced
+from nftui.engine.store.catalog import Catalog, SlotFile, files_of, without_replaced
 from nftui.engine.store.footer import KEY, Summary, read_footer
 from nftui.engine.store.layout import (
     HOUR_MS,
     LIVE,
-    SEALED_SUFFIX,
+    REPLACED_SUFFIX,
     SEGMENT_SUFFIX,
     TEMPORARY,
     PartName,
@@ -45,6 +47,7 @@ from nftui.engine.store.layout import (
     new_writer,
     parse_file,
     parse_rollup,
+    replaced_path,
 )
 from nftui.engine.store.merge import Cancelled, merged
 from nftui.engine.store.quarantine import quarantine
@@ -54,6 +57,8 @@ from nftui.errors import CorruptFile, StoreError
 
 SETTLE_SECONDS = 60
 """An hour is finished so long after its end."""
+KEEP_SECONDS = 600
+"""Replaced parts stay so long for queries that have listed them."""
 _LATE_SHARE = 8
 _LATE_PARTS = 12
 _ROLLUP_GROUP_ROWS = 65_536
@@ -102,8 +107,14 @@ def due_hours(root: Path, now_ms: int) -> list[int]:
 
 
 def clear(root: Path) -> None:
-    """Remove temporary files of a compaction that was interrupted. For who holds the lock of compactions."""
+    """Remove what an interrupted compaction left in `_tmp`, and parts replaced so long ago that no query reads them.
+
+    For who holds the lock of compactions.
+    """
+    disk.make_directory(root / TEMPORARY, root)
     for entry in list(os.scandir(root / TEMPORARY)):
+        if entry.name.endswith(REPLACED_SUFFIX) and entry.stat().st_ctime + KEEP_SECONDS < time.time():
+            os.unlink(entry.path)
         if entry.name.endswith(".tmp") and (entry.name.startswith(".range-") or "-hour" in entry.name):
             os.unlink(entry.path)
     shutil.rmtree(root / TEMPORARY / _SPILL, ignore_errors=True)
@@ -145,11 +156,7 @@ def _live(root: Path) -> list[PartName]:
 
 
 def _listed(directory: Path) -> list[SlotFile]:
-    return sorted(
-        SlotFile(name, entry.path)
-        for entry in os.scandir(directory)
-        if (name := parse_file(entry.name, SEALED_SUFFIX)) is not None
-    )
+    return files_of(str(directory), os.listdir(directory))
 
 
 def _worth(files: Sequence[SlotFile]) -> bool:
@@ -168,17 +175,21 @@ def _finish(root: Path, directory: Path) -> None:
     files = _listed(directory)
     kept = set(without_replaced(files))
     gone = [file for file in files if file not in kept]
-    stems = {file.name.stem for file in kept}
-    _remove(directory, [file.path for file in gone])
-    orphans = [directory / name for name in os.listdir(directory) if (r := parse_rollup(name)) and r.stem not in stems]
-    _remove(directory, orphans)
     disk.make_directory(root / TEMPORARY, root)
+    _retire(directory, [file.path for file in gone])
+    stems = {file.name.stem for file in kept}
+    for name in os.listdir(directory):
+        rollup_name = parse_rollup(name)
+        if rollup_name is not None and rollup_name.stem not in stems:
+            os.unlink(directory / name)
 
 
-def _remove(directory: Path, paths: Sequence[Path]) -> None:
+def _retire(directory: Path, paths: Sequence[Path]) -> None:
+    """Move replaced parts out of their directory."""
     for path in paths:
+        target = replaced_path(path)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+            os.rename(path, target)
     if paths:
         disk.sync_directory(directory)
 
@@ -247,14 +258,13 @@ def _replace(
         for path in (temporary, sums):
             with contextlib.suppress(OSError):
                 os.unlink(path)
-    _remove(final.parent, [*(part.file.path for part in parts), *_rollups_of(final.parent, parts)])
+    _retire(final.parent, [part.file.path for part in parts])
+    for part in parts:
+        if part.file.rollup_file is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part.file.rollup_file)
     after = sum(path.stat().st_size for path in (final, rollup_path) if path is not None)
     return Compacted(final, rollup_path, len(parts), summary.rows, sum(part.size for part in parts), after)
-
-
-def _rollups_of(directory: Path, parts: Sequence[_Part]) -> list[Path]:
-    stems = {part.file.name.stem for part in parts if part.file.name.hour}
-    return [directory / n for n in os.listdir(directory) if stems and (r := parse_rollup(n)) and r.stem in stems]
 
 
 def _write(
@@ -289,7 +299,7 @@ def _check(summary: Summary, parts: Sequence[_Part]) -> None:
 
 def _write_rollup(flows: Path, target: Path, limits: Limits, cancelled: Callable[[], bool]) -> bool:
     """Write the roll-up of a file; False if a sum needs more than 63 bits."""
-    relation = f"read_parquet({_quoted(str(flows))}, hive_partitioning = false)"
+    relation = parquet_sql([str(flows)])
     writer: pq.ParquetWriter | None = None
     with duckdb.connect() as connection:
         for setting, value in (
@@ -299,7 +309,7 @@ def _write_rollup(flows: Path, target: Path, limits: Limits, cancelled: Callable
         ):
             connection.execute(f"SET {setting} = {_quoted(value)}")
         try:
-            for section in rollup.sections():
+            for section in rollup.SECTIONS:
                 rows = connection.sql(rollup.make_sql(section, relation)).to_arrow_reader(_ROLLUP_GROUP_ROWS)
                 for batch in rows:
                     if cancelled():

@@ -4,6 +4,7 @@
     STORE/.compaction.lock                           held by who compacts
     STORE/_live/<stem>.arrows                        live segments
     STORE/_tmp/.<stem>.tmp                           Parquet files being written
+    STORE/_tmp/<stem>.replaced                       parts that were compacted, kept a while for queries that run
     STORE/_quarantine/                               damaged files
     STORE/date=YYYY-MM-DD/hour=H/<stem>.parquet      sealed parts, by time of reception, UTC
     STORE/date=YYYY-MM-DD/hour=H/_<stem>.<span>.rollup    roll-up of the compacted file with that stem
@@ -34,6 +35,7 @@ QUARANTINE = "_quarantine"
 SEGMENT_SUFFIX = ".arrows"
 SEALED_SUFFIX = ".parquet"
 ROLLUP_SUFFIX = ".rollup"
+REPLACED_SUFFIX = ".replaced"
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -169,6 +171,11 @@ def date_name(time_ms: int) -> str:
 def hour_directory(root: Path, time_ms: int) -> Path:
     """Directory of the hour that holds a time."""
     return root / date_name(time_ms) / f"hour={_moment(time_ms).hour}"
+
+
+def replaced_path(sealed: Path) -> Path:
+    """Where a sealed part lies for a while after a compaction has replaced it: for queries that had listed it."""
+    return sealed.parents[2] / TEMPORARY / (sealed.name.removesuffix(SEALED_SUFFIX) + REPLACED_SUFFIX)
 
 
 def parse_date(name: str) -> int | None:

@@ -1,6 +1,7 @@
 """Compaction: which hours, what the files say, and that every flow stays there once."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,9 @@ from nftui.engine.batch import FlowBatch, TextColumn
 from nftui.engine.clock import ManualClock
 from nftui.engine.limits import DEFAULT
 from nftui.engine.store.catalog import Catalog
-from nftui.engine.store.compact import SETTLE_SECONDS, Compacted, clear, compact_hour, due_hours
+from nftui.engine.store.compact import KEEP_SECONDS, SETTLE_SECONDS, Compacted, clear, compact_hour, due_hours
 from nftui.engine.store.footer import read_footer
-from nftui.engine.store.layout import HOUR_MS, parse_rollup
+from nftui.engine.store.layout import HOUR_MS, parse_rollup, replaced_path
 from nftui.engine.store.merge import Cancelled
 from nftui.engine.store.writer import StoreWriter
 from nftui.errors import StoreError
@@ -62,6 +63,18 @@ def test_an_hour_becomes_one_file_and_its_roll_up(hour: Path) -> None:
         assert about[key] == sum(footer[key] for footer in before)
     assert about["exporters"] == {"192.0.2.1": 1200}
     assert done.bytes_after == sum(path.stat().st_size for path in (hour / "date=2026-11-21/hour=12").iterdir())
+
+
+def test_replaced_parts_stay_a_while_for_queries_that_run(hour: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Catalog(hour).slots()
+    compact(hour)
+    assert [slot.path.exists() for slot in before] == [False] * 4
+    assert sorted((hour / "_tmp").iterdir()) == [replaced_path(slot.path) for slot in before]
+    assert pq.read_table(replaced_path(before[1].path), columns=["flow_id"]).num_rows == 300
+    clear(hour)
+    assert len(list((hour / "_tmp").iterdir())) == 4
+    monkeypatch.setattr(time, "time", lambda now=time.time(): now + KEEP_SECONDS + 1)
+    clear(hour)
     assert list((hour / "_tmp").iterdir()) == []
 
 

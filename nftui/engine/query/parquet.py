@@ -1,0 +1,21 @@
+"""Parquet files as a relation in DuckDB's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def parquet_sql(paths: Sequence[str], union: bool = False) -> str:
+    """FROM text that reads the files.
+
+    Args:
+        paths: taken as names, not as patterns.
+        union: files may have different columns.
+    """
+    listed = ", ".join("'" + _glob_safe(path).replace("'", "''") + "'" for path in paths)
+    more = ", union_by_name = true" if union else ""
+    return f"read_parquet([{listed}], hive_partitioning = false{more})"
+
+
+def _glob_safe(path: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
