@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from nftui.engine.query.aggregate import Aggregation
     from nftui.engine.query.parser import Filter, Surroundings
     from nftui.engine.query.time import Window
 
@@ -42,6 +43,10 @@ Examples:
 @click.option(
     "-s", "statistics", multiple=True, metavar="STAT[:p][/ORDER...]", help="Top N of a statistic; repeatable."
 )
+@click.option("-a", "by_tuple", is_flag=True, help="Sum up flows with equal protocol, addresses and ports.")
+@click.option("-A", "elements", metavar="FIELDS", help="Sum up by these: srcip,dstport or srcip4/24,srcip6/64,proto.")
+@click.option("-b", "pairs", is_flag=True, help="Sum up both directions of a connection.")
+@click.option("-B", "guessed_pairs", is_flag=True, help="As -b, client first: guessed from the ports.")
 @click.option(
     "-O", "order", metavar="ORDER", help="Order of a list: flows packets bytes pps bps bpp tstart tend duration."
 )
@@ -51,10 +56,8 @@ Examples:
     "-o",
     "--output",
     "form",
-    default="line",
     metavar="FORMAT",
-    show_default=True,
-    help="line long extended biline bilong raw csv ndjson json pipe nsel nel null fmt:...",
+    help="line (default) long extended biline bilong raw csv ndjson json pipe nsel nel null fmt:...",
 )
 @click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
 @click.option("-N", "plain", is_flag=True, help="Plain numbers.")
@@ -70,7 +73,8 @@ Examples:
 @click.argument("filter_words", nargs=-1, metavar="[FILTER]...")
 def dump(
     read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,
-    statistics: tuple[str, ...], order: str | None, top: int | None, most: int | None, form: str,
+    statistics: tuple[str, ...], by_tuple: bool, elements: str | None, pairs: bool, guessed_pairs: bool,
+    order: str | None, top: int | None, most: int | None, form: str | None,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
     utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -98,6 +102,7 @@ def dump(
         window=_window(window, mode, zone_info),
         filter=parsed,
         statistics=statistics,
+        aggregation=_aggregation(by_tuple, elements, pairs, guessed_pairs),
         order=order,
         top=top,
         most=most,
@@ -128,6 +133,19 @@ def _paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> 
     from nftui.config import default_store
 
     return [str(default_store())]
+
+
+def _aggregation(by_tuple: bool, elements: str | None, pairs: bool, guessed: bool) -> Aggregation | None:
+    if not (by_tuple or elements or pairs or guessed):
+        return None
+    from nftui.engine.query.aggregate import BY_TUPLE, Bidirectional, parse_aggregation
+    from nftui.errors import UsageError
+
+    if elements and (pairs or guessed):
+        raise UsageError("-A excludes -b and -B, which sum up by protocol, addresses and ports")
+    if pairs or guessed:
+        return Bidirectional(guess=guessed)
+    return parse_aggregation(elements) if elements else BY_TUPLE
 
 
 def _filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None) -> Filter:

@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 from nftui.cli.diagnostics import say
 from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
+from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.orders import parse_order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query
@@ -31,10 +32,11 @@ class Answer:
     window: Window
     filter: Filter
     statistics: tuple[str, ...]
+    aggregation: Aggregation | None
     order: str | None
     top: int | None
     most: int | None
-    form: str
+    form: str | None
     plain: bool
     full_ipv6: bool
     quiet: bool
@@ -54,25 +56,34 @@ def answer(asked: Answer, began: float) -> int:
     Returns:
         Exit code: 0, or 3 if files had to be skipped.
     """
-    check_format(asked.form)
+    form = asked.form or (asked.aggregation.format if asked.aggregation else "line")
+    check_format(form)
     requests = [parse_statistic(text) for text in asked.statistics]
     order = parse_order(asked.order) if asked.order else None
-    default = DEFAULT_TOP if requests else 0
+    aggregation = asked.aggregation
+    if aggregation is not None and requests:
+        if any(request.statistic for request in requests):
+            say("nftui: -s of a field counts single flows: -a, -A, -b and -B change nothing")
+        records = [request for request in requests if request.statistic is None]
+        order = records[0].orders[0] if records else order
+        requests = [request for request in requests if request.statistic is not None]
+        aggregation = aggregation if records else None
+    default = DEFAULT_TOP if asked.statistics else 0
     limit = (asked.top if asked.top is not None else default) or None
     style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
-    how = Presentation(asked.form, style, asked.quiet, limit)
+    how = Presentation(form, style, asked.quiet, limit, aggregation)
     sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges)
     session = Session(sources, asked.memory, asked.threads)
     previous = signal.signal(signal.SIGINT, lambda *_: session.interrupt())
     out = Output()
     try:
-        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most)
+        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, aggregation)
         totals = None
         for request in requests:
             rankings = query.rank(request, limit)
             write_statistic(request, rankings, how, out)
             totals = rankings[0].totals
-        if not requests:
+        if aggregation is not None or not requests:
             totals = write_flows(query, session, order, how, out)
         if not asked.quiet and asked.form not in MACHINE:
             write_summary(query, session, totals or query.totals(), how, out, began)

@@ -5,9 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from nftui.engine.query.format_machine import CsvFlows, JsonFlows, PipeFlows, RawFlows, csv_line, json_text
+from nftui.engine.query.aggregate import Aggregation
+from nftui.engine.query.format_machine import (
+    COLUMNS,
+    CsvFlows,
+    JsonFlows,
+    PipeFlows,
+    RawFlows,
+    csv_line,
+    json_text,
+    stored,
+)
 from nftui.engine.query.format_statistics import rates, record_lines, statistic_lines, statistic_record
 from nftui.engine.query.format_text import FORMATS, layout
 from nftui.engine.query.orders import Order
@@ -34,12 +44,14 @@ class Presentation:
         style: numbers, addresses, times.
         quiet: no header and no summary.
         limit: rows at most; None for all.
+        aggregation: how flows are summed up before they are listed, if they are.
     """
 
     form: str
     style: Style
     quiet: bool
     limit: int | None
+    aggregation: Aggregation | None = None
 
 
 def check_format(form: str) -> None:
@@ -84,7 +96,7 @@ def write_flows(query: Query, session: Session, order: Order | None, how: Presen
         Totals of all flows that passed, or None if only some of them were listed.
     """
     writer = _list_writer(session, how)
-    if writer.header and not how.quiet:
+    if writer.header and not how.quiet and how.form != "null":
         out.write(writer.header)
     sums = Sums()
     for rows in query.flows(writer.columns, writer.fields, order, how.limit):
@@ -102,16 +114,19 @@ def write_flows(query: Query, session: Session, order: Order | None, how: Presen
 
 
 def _list_writer(session: Session, how: Presentation) -> LineWriter:
-    scaled = how.style.scaled
+    aggregation = how.aggregation
+    # Sums of an aggregation are scaled already.
+    style = how.style if aggregation is None else replace(how.style, scaled=False)
+    names = stored(session.present()) if aggregation is None else aggregation.columns
     if how.form == "csv":
-        return CsvFlows(session.present(), scaled)
+        return CsvFlows(COLUMNS if aggregation is None else names, names, style.scaled)
     if how.form in {"ndjson", "json"}:
-        return JsonFlows(session.present(), scaled)
+        return JsonFlows(names, style.scaled)
     if how.form == "raw":
-        return RawFlows(session.present(), how.style)
+        return RawFlows(names, style)
     if how.form == "pipe":
-        return PipeFlows(scaled)
-    return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS[how.form], how.style)
+        return PipeFlows(style.scaled)
+    return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS.get(how.form, FORMATS["line"]), style)
 
 
 def write_statistic(request: StatisticRequest, rankings: list[Ranking], how: Presentation, out: Output) -> None:

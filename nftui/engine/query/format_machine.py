@@ -16,7 +16,7 @@ from nftui.engine.query.addresses import address_value
 from nftui.engine.query.rendering import Cell, Row, joined
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.style import Style
-from nftui.engine.query.values import COUNTERS
+from nftui.engine.query.values import COUNTERS, VALUES
 from nftui.engine.schema import FIELDS, Field, Kind, Show
 
 Value = int | float | str | dict[str, str] | None
@@ -68,40 +68,50 @@ def plain(item: Field, value: Any) -> Value:
     return text.mac(value) if item.show is Show.MAC else value
 
 
-class _Listing:
-    """Selection of the fields that there are, and one cell for each."""
+def stored(present: Iterable[str]) -> tuple[str, ...]:
+    """Fields that may have values where the given columns exist."""
+    have = set(present)
+    return tuple(name for name, item in FIELDS.items() if item.physical[0] in have)
 
-    def __init__(self, present: Iterable[str], scaled: bool, render: Callable[[Field, Value], str]) -> None:
-        have = set(present)
-        self.fields = [name for name, item in FIELDS.items() if item.physical[0] in have]
+
+class _Listing:
+    """Selection of fields and computed values, and one cell for each."""
+
+    def __init__(self, names: Sequence[str], scaled: bool, render: Callable[[str, Value], str]) -> None:
         self.columns: list[str] = []
         self.cells: dict[str, Cell] = {}
-        for name in self.fields:
-            item = FIELDS[name]
-            places = range(len(self.columns), len(self.columns) + len(item.physical))
-            self.columns += [value_sql(name, scaled)] if name in COUNTERS else item.physical
-            self.cells[name] = Cell(places, _of_field(item, render))
-        if scaled and "sampling_rate" not in self.fields:
-            self.fields.append("sampling_rate")
+        read = [field for name in names for field in (VALUES[name].fields if name in VALUES else (name,))]
+        self.fields = list(dict.fromkeys(read))
+        for name in names:
+            if name in VALUES:
+                expressions: Sequence[str] = [value_sql(name, scaled)]
+            else:
+                expressions = FIELDS[name].physical
+            places = range(len(self.columns), len(self.columns) + len(expressions))
+            self.columns += expressions
+            self.cells[name] = Cell(places, _of_value(name, render))
 
 
-def _of_field(item: Field, render: Callable[[Field, Value], str]) -> Callable[..., str]:
+def _of_value(name: str, render: Callable[[str, Value], str]) -> Callable[..., str]:
+    item = FIELDS.get(name)
+    if item is None:
+        return lambda value: render(name, None if value is None else int(value))
     if item.kind is Kind.ADDRESS:
-        return lambda high, low: render(item, plain(item, address_value(high, low)))
-    return lambda value: render(item, plain(item, value))
+        return lambda high, low: render(name, plain(item, address_value(high, low)))
+    return lambda value: render(name, plain(item, value))
 
 
 class CsvFlows(_Listing):
-    """Csv with all columns of the registry, whatever the flows have."""
+    """Csv with the given columns, empty where nothing is stored."""
 
-    header = ",".join(COLUMNS)
-
-    def __init__(self, present: Iterable[str], scaled: bool) -> None:
-        super().__init__(present, scaled, lambda _, value: csv_cell(value))
+    def __init__(self, columns: Sequence[str], names: Sequence[str], scaled: bool) -> None:
+        super().__init__([name for name in columns if name in names], scaled, lambda _, value: csv_cell(value))
+        self.header = ",".join(columns)
+        self._parts = [self.cells.get(name, "") for name in columns]
 
     def lines(self, rows: Sequence[Row]) -> Iterator[str]:
         """One csv line per flow."""
-        return joined(rows, [self.cells.get(name, "") for name in COLUMNS], ",")
+        return joined(rows, self._parts, ",")
 
 
 class JsonFlows(_Listing):
@@ -109,16 +119,16 @@ class JsonFlows(_Listing):
 
     header = ""
 
-    def __init__(self, present: Iterable[str], scaled: bool) -> None:
-        super().__init__(present, scaled, _json_member)
+    def __init__(self, names: Sequence[str], scaled: bool) -> None:
+        super().__init__(names, scaled, _json_member)
 
     def lines(self, rows: Sequence[Row]) -> Iterator[str]:
         """One object per flow, each on a line."""
         return (f"{{{members[:-1]}}}" for members in joined(rows, list(self.cells.values())))
 
 
-def _json_member(item: Field, value: Value) -> str:
-    return "" if value is None else f'"{item.name}":{json_text(value)},'
+def _json_member(name: str, value: Value) -> str:
+    return "" if value is None else f'"{name}":{json_text(value)},'
 
 
 class RawFlows(_Listing):
@@ -126,8 +136,8 @@ class RawFlows(_Listing):
 
     header = ""
 
-    def __init__(self, present: Iterable[str], style: Style) -> None:
-        super().__init__(present, style.scaled, lambda item, value: _raw_line(item, value, style))
+    def __init__(self, names: Sequence[str], style: Style) -> None:
+        super().__init__(names, style.scaled, lambda name, value: _raw_line(name, value, style))
 
     def lines(self, rows: Sequence[Row]) -> Iterator[str]:
         """Several lines per flow."""
@@ -137,12 +147,13 @@ class RawFlows(_Listing):
 _WIDTH = max(len(name) for name in FIELDS)
 
 
-def _raw_line(item: Field, value: Value, style: Style) -> str:
+def _raw_line(name: str, value: Value, style: Style) -> str:
     if value is None:
         return ""
     if isinstance(value, dict):
         return "".join(f"\n  {key:{_WIDTH}} = {content}" for key, content in value.items())
-    return f"\n  {item.name:{_WIDTH}} = {_described(item, value, style)}"
+    described = _described(FIELDS[name], value, style) if name in FIELDS else str(value)
+    return f"\n  {name:{_WIDTH}} = {described}"
 
 
 def _described(item: Field, value: float | str, style: Style) -> str:

@@ -20,16 +20,14 @@ GROUP_ORDERS: dict[str, str] = {
     "pps": "CASE WHEN last > first THEN CAST(packets AS DOUBLE) * 1000 / (last - first) ELSE 0.0 END",
     "bps": "CASE WHEN last > first THEN CAST(bytes AS DOUBLE) * 8000 / (last - first) ELSE 0.0 END",
     "bpp": "CASE WHEN packets > 0 THEN CAST(bytes AS DOUBLE) / packets ELSE 0.0 END",
-    "opkg": "out_packets",
-    "obyte": "out_bytes",
-    "opps": "CASE WHEN last > first THEN CAST(out_packets AS DOUBLE) * 1000 / (last - first) ELSE 0.0 END",
-    "obps": "CASE WHEN last > first THEN CAST(out_bytes AS DOUBLE) * 8000 / (last - first) ELSE 0.0 END",
-    "obpp": "CASE WHEN out_packets > 0 THEN CAST(out_bytes AS DOUBLE) / out_packets ELSE 0.0 END",
     "tstart": "first",
     "tend": "last",
     "duration": "last - first",
 }
 """Order of groups, over the columns that `grouping` makes."""
+
+LIST_ORDERS = (*GROUP_ORDERS, "opkg", "obyte", "opps", "obps", "obpp")
+"""Orders of lists; those with o are of the reverse direction."""
 
 STATISTIC_ORDERS = ("flows", "packets", "bytes", "pps", "bps", "bpp")
 """Orders of `-s`."""
@@ -42,7 +40,7 @@ class Order:
     """One order.
 
     Attributes:
-        name: canonical name, a key of `GROUP_ORDERS`.
+        name: canonical name, one of `LIST_ORDERS`.
         ascending: smallest first.
     """
 
@@ -57,7 +55,7 @@ class Order:
         """ORDER BY term for single flows; flows without the value come last."""
         name = _FLOW_FIELDS.get(self.name, self.name)
         if name in {"opps", "obps", "obpp"}:
-            raise UsageError(f"flows are not ordered by {name}; aggregate them first, with -a or -b")
+            return f"{_reverse_rate(name, scaled)} {self._direction} NULLS LAST"
         return f"{value_sql(name, scaled)} {self._direction} NULLS LAST"
 
     @property
@@ -65,7 +63,17 @@ class Order:
         return "ASC" if self.ascending else "DESC"
 
 
-def parse_order(text: str, known: tuple[str, ...] = tuple(GROUP_ORDERS)) -> Order:
+def _reverse_rate(name: str, scaled: bool) -> str:
+    """Rate of the reverse direction."""
+    octets, packets = value_sql("out_bytes", scaled), value_sql("out_packets", scaled)
+    if name == "obpp":
+        return f"CASE WHEN {packets} > 0 THEN CAST({octets} AS DOUBLE) / ({packets}) ELSE 0.0 END"
+    amount = f"CAST({packets} AS DOUBLE) * 1000" if name == "opps" else f"CAST({octets} AS DOUBLE) * 8000"
+    start, end = _FLOW_FIELDS["tstart"], _FLOW_FIELDS["tend"]
+    return f"CASE WHEN {end} > {start} THEN {amount} / ({end} - {start}) ELSE 0.0 END"
+
+
+def parse_order(text: str, known: tuple[str, ...] = LIST_ORDERS) -> Order:
     """Order from `bytes`, `bytes:a` (ascending) or `bytes:d`. Raises UsageError."""
     name, _, direction = text.partition(":")
     name = _ALIASES.get(name.lower(), name.lower())

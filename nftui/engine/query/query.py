@@ -8,6 +8,7 @@ from typing import Any
 
 from nftui.engine.query import tree
 from nftui.engine.query.addresses import address_value
+from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_key, with_rollups
 from nftui.engine.query.orders import Order
 from nftui.engine.query.parser import Filter
@@ -108,6 +109,7 @@ class Query:
         window: when.
         scaled: apply sampling rates to bytes and packets, in conditions and in results.
         most: look at no more than that many flows that pass, the first ones by time of reception (nfdump's -c).
+        aggregation: sum flows up before they are listed.
     """
 
     def __init__(
@@ -117,10 +119,12 @@ class Query:
         window: Window = Window(),  # noqa: B008
         scaled: bool = True,
         most: int | None = None,
+        aggregation: Aggregation | None = None,
     ) -> None:
         self._session = session
         self._scaled = scaled
         self._most = most
+        self._aggregation = aggregation
         self.window = self._absolute(window)
         self._demand = "the filter looks at single flows" if filter.tree != tree.Always(True) else ""
         if most is not None:
@@ -188,6 +192,9 @@ class Query:
             order: None for the order of reception: then files are read one after the other, and no more than needed.
             limit: flows at most.
         """
+        if self._aggregation is not None:
+            yield from self._groups(self._aggregation, columns, fields, order, limit)
+            return
         needed = {*fields, *_SUMMED, "time_received_ms", "src_port"}
         sums = [_START, _END, "flows", value_sql("packets", self._scaled), value_sql("bytes", self._scaled)]
         by = order.flow_sql(self._scaled) if order else "time_received_ms"
@@ -202,6 +209,30 @@ class Query:
                 left = None if left is None else left - len(rows)
             if left is not None and left <= 0:
                 return
+
+    def _groups(
+        self,
+        aggregation: Aggregation,
+        columns: Sequence[str],
+        fields: Sequence[str],
+        order: Order | None,
+        limit: int | None,
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """As `flows`, for flows summed up: their counters are scaled already."""
+        by_bytes = {"out_bytes", "out_packets"} if order and order.name.startswith("o") else set()
+        shown = [name for name in FIELDS if name in {*fields, *_SUMMED, *aggregation.key_fields, *by_bytes}]
+        read = aggregation.reads(shown)
+        sums = [_START, _END, "flows", "packets", "bytes"]
+        by = order.flow_sql(scaled=False) if order else _START
+        ties = ", ".join(column for name in aggregation.key_fields for column in FIELDS[name].physical)
+        cut = f" LIMIT {limit}" if limit else ""
+        return self._session.rows(
+            self._fields(read),
+            lambda relation: (
+                f"SELECT {', '.join([*columns, *sums])} FROM "  # noqa: S608
+                f"{aggregation.sql(self._source(relation, read), shown, self._scaled)} ORDER BY {by}, {ties}{cut}"
+            ),
+        )
 
     def _portions(
         self, text: str, needed: set[str], limit: int | None, part: Part | None
