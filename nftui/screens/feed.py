@@ -64,6 +64,7 @@ class Feed:
         self._pace = Pace(rate)
         self._pool = ThreadPoolExecutor(1, "snapshot")
         self._timer: Timer | None = None
+        self._started = False
         self._busy = False
         self._again = False
 
@@ -74,7 +75,21 @@ class Feed:
 
     def start(self) -> None:
         """Begin to pull."""
+        self._started = True
         self._next(0.01)
+
+    def rest(self) -> None:
+        """Pull no more until `resume`: nobody sees the screen.
+
+        Textual repaints the screen on top for every message that a covered one handles.
+        """
+        if self._timer:
+            self._timer.stop()
+
+    def resume(self) -> None:
+        """Pull again after `rest`."""
+        if self._started:
+            self._next(0.01)
 
     def stop(self) -> None:
         """Pull no more."""

@@ -68,6 +68,14 @@ class LiveScreen(LiveBoard):
             return
         self.feed.start()
 
+    def on_screen_suspend(self) -> None:
+        """Another screen covers this one."""
+        self.feed.rest()
+
+    def on_screen_resume(self) -> None:
+        """This screen is seen again."""
+        self.feed.resume()
+
     def on_unmount(self) -> None:
         """Stop asking."""
         self.feed.stop()

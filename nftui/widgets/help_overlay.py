@@ -11,7 +11,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import Screen
 from textual.widgets import Static
 
 
@@ -23,11 +23,11 @@ class HelpGroup:
     lines: Sequence[tuple[str, str]]
 
 
-class HelpOverlay(ModalScreen[None]):
+class HelpOverlay(Screen[None]):
     """All keys of the screen below, in as many columns as fit. Any of the usual keys closes it."""
 
     DEFAULT_CSS = """
-    HelpOverlay { align: center middle; background: $background 60%; }
+    HelpOverlay { align: center middle; background: $background; }
     HelpOverlay > Vertical { width: 92%; max-width: 150; height: auto; max-height: 94%; background: $surface;
         border: round $primary 60%; padding: 0 1; }
     HelpOverlay.-small > Vertical { width: 100%; height: 100%; max-height: 100%; border: none; }

@@ -19,8 +19,10 @@ from typing import Self
 import pyte
 
 _UNKNOWN = re.compile(
-    # Sequences that pyte would print instead of ignoring: keyboard protocol, mode queries, synchronised output.
+    # Sequences that pyte would print instead of ignoring: keyboard protocol, mode queries, synchronised output, shape
+    # of the mouse pointer.
     rb"\x1b\[[<>=][0-9;]*[a-zA-Z]|\x1b\[\?[0-9;]*\$p|\x1b\[\?2026[hl]|\x1b\[\?2048[hl$]p?"
+    rb"|\x1b\]22;[^\x07]*\x07"
 )
 _LONGEST = 24
 

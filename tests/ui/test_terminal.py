@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from terminal import Terminal, python
 
-KEYS = (b"j", b"j", b"\x1b[B", b"l", b"2", b"s", b"S", b"n", b"t", b"3", b"?", b"\x1b", b"9", b"j", b"\r", b"j", b"G")
+KEYS = (b"jj", b"\x1b[B", b"l2", b"sS", b"nt", b"3", b"?", b"\x1b", b"9", b"j\r", b"jG")
 NO_COLOR = re.compile(rb"\x1b\[([0-9;]*)m")
 
 
@@ -36,7 +36,7 @@ def play(*arguments: str, keys: tuple[bytes, ...] = KEYS, env: dict[str, str] | 
         settle(terminal)
         for key in keys:
             terminal.send(key)
-            settle(terminal, 0.7)
+            settle(terminal, 0.6)
         return terminal.cells(), bytes(terminal.received), terminal.lines
 
 
