@@ -103,3 +103,19 @@ def spans(counts: Ints) -> Ints:
     """`0 1 .. counts[0]-1  0 1 .. counts[1]-1  ...`: the place of each row within its own span."""
     total = int(counts.sum())
     return np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def positions(starts: Ints, counts: Ints, size: int) -> Ints:
+    """Position of each of `counts[i]` records of one size that begin at `starts[i]`."""
+    before = np.cumsum(counts) - counts
+    out = np.repeat(starts - before * size, counts)
+    out += np.arange(0, len(out) * size, size)
+    return out
+
+
+def distinct(values: Ints) -> tuple[Ints, Ints]:
+    """Different values in order, and for each row the place of its value: `np.unique`, short if there is one value."""
+    if len(values) and (values == values[0]).all():
+        return values[:1], np.zeros(len(values), np.int64)
+    found, inverse = np.unique(values, return_inverse=True)
+    return found, inverse

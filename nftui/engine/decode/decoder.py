@@ -16,7 +16,7 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import Counts, add
 from nftui.engine.decode import messages as message_formats
 from nftui.engine.decode import netflow5
-from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire
+from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire, distinct
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.messages import MessageDecoder
@@ -86,7 +86,7 @@ class Decoder:
         if not len(block):
             return Decoded()
         slots = self._sessions.slots(block.session.copy())
-        known, ranks = np.unique(slots, return_inverse=True)
+        known, ranks = distinct(slots)
         labels = [self._sessions.session(slot).label if slot >= 0 else "unknown" for slot in known.tolist()]
         self._evict(block, slots)
         tally = Tally(labels)
@@ -126,7 +126,7 @@ class Decoder:
         usable = here & (block.length >= 2)
         self._sessions.last_ms[slots[here]] = block.received_ms[here]
         batches: list[FlowBatch] = []
-        for number in np.unique(version[usable]).tolist():
+        for number in distinct(version[usable])[0].tolist():
             mine = usable & (version == number)
             header = _HEADERS.get(number)
             if header is None:
@@ -175,7 +175,7 @@ class Decoder:
 
     def _establish(self, batches: list[FlowBatch], messages: Messages) -> None:
         if batches:
-            self._sessions.blocks[np.unique(messages.session)] += 1
+            self._sessions.blocks[distinct(messages.session)[0]] += 1
 
     def _follow(
         self, messages: Messages, sequence: Ints, units: Ints, known: Ints, has_uptime: bool, tally: Tally

@@ -197,7 +197,8 @@ class MessageDecoder:
             slot = int(messages.slot[options.message[place]])
             number = int(options.layout[place])
             raw = messages.wire.data[int(options.start[place]) : int(options.end[place])].tobytes()
-            self._count_options(messages, options, place, raw, units)
+            if not self._admit_options(messages, options, place, raw, units):
+                continue
             if self._options.repeated(slot, number, raw):
                 continue
             before = int(np.searchsorted(flows.order, options.order[place]))
@@ -210,16 +211,18 @@ class MessageDecoder:
             self._decode_flows(messages, flows.take(np.arange(done, len(flows.order))), units)
         return units
 
-    def _count_options(self, messages: Messages, options: DataSets, place: int, raw: bytes, units: Ints) -> None:
+    def _admit_options(self, messages: Messages, options: DataSets, place: int, raw: bytes, units: Ints) -> bool:
+        """Count the records of an options set; False when they bring the datagram above its limit."""
         message, number = int(options.message[place]), int(options.layout[place])
         count = self._options.count(raw, self._layouts.shape(number))
         rank = int(messages.rank[message])
-        self._tally.one("records.seen", rank, count)
-        if units[message] + count > self._limits.records_per_datagram:
-            self._tally.one("records.skipped.too_many", rank, count)
-        else:
-            self._tally.one("records.options", rank, count)
         units[message] += count
+        self._tally.one("records.seen", rank, count)
+        if units[message] > self._limits.records_per_datagram:
+            self._tally.one("records.skipped.too_many", rank, count)
+            return False
+        self._tally.one("records.options", rank, count)
+        return True
 
     def _decode_flows(self, messages: Messages, flows: DataSets, units: Ints) -> None:
         layouts = flows.layout
@@ -301,14 +304,14 @@ class MessageDecoder:
         message = flows.message[found.source]
         self._tally.many("records.seen", messages.rank[message])
         units += np.bincount(message, minlength=len(units))
-        rows = Rows(count, messages, message, flows.order[found.source])
+        rows = Rows(count, messages, message)
         if units.max() > limit:
             within = np.arange(count) - np.searchsorted(message, message)
             keep = within < limit
             self._tally.many("records.skipped.too_many", messages.rank[message[~keep]])
             chosen = np.flatnonzero(keep)
             message = message[chosen]
-            rows = Rows(len(chosen), messages, message, flows.order[found.source[chosen]])
+            rows = Rows(len(chosen), messages, message)
             found.runs = [column[chosen] for column in found.runs]
             found.starts = [column[chosen] for column in found.starts]
             found.lengths = [column[chosen] for column in found.lengths]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nftui.engine.decode import extra
-from nftui.engine.decode.datagrams import Ints, Wire, spans
+from nftui.engine.decode.datagrams import Ints, Wire, positions
 from nftui.engine.decode.rows import Messages, Rows
 
 _COMMON = [
@@ -99,9 +99,9 @@ def read_rows(messages: Messages, form: Format, headers: Headers, offset: Ints) 
     count = headers.count
     size = form.record.itemsize
     message = np.repeat(np.arange(len(count)), count)
-    position = np.repeat(offset + form.header, count) + spans(count) * size
+    position = positions(offset + form.header, count, size)
     image = messages.wire.images(position, size).view(form.record)
-    rows = Rows(len(message), messages, message, message)
+    rows = Rows(len(message), messages, message)
     for name in form.record.names or ():
         if name in _REGISTERS:
             register, dtype = _REGISTERS[name]

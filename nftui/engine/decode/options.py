@@ -17,7 +17,7 @@ import numpy as np
 
 from nftui import text
 from nftui.engine.batch import TextColumn
-from nftui.engine.decode.datagrams import Ints
+from nftui.engine.decode.datagrams import Ints, distinct
 from nftui.engine.decode.layout import RATE_ELEMENTS, SCOPE_PEN, VARIABLE, FieldSpec
 from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.rows import Rows
@@ -257,7 +257,7 @@ class Options:
         known = self._record_rates(rows, rates)
         known |= self._sampler_rates(rows, rates)
         sessions = rows.messages.session
-        static = {slot: self.static_rate(slot) for slot in np.unique(sessions).tolist()} if self._static else {}
+        static = {slot: self.static_rate(slot) for slot in distinct(sessions)[0].tolist()} if self._static else {}
         if header_rate is not None and header_rate.any():
             rates = np.where(rates > 0, rates, header_rate[rows.message])
             known = True
@@ -303,7 +303,7 @@ class Options:
         sampler = rows.values.get("sampler_id")
         if not self._announced and sampler is None:
             return False
-        slots = np.unique(rows.messages.slot).tolist()
+        slots = distinct(rows.messages.slot)[0].tolist()
         tables = {slot: table for slot in slots if (table := self._announced.get(slot)) is not None}
         general = {slot: self._general(slot) for slot in slots}
         known = False
@@ -358,11 +358,8 @@ class Options:
         keys = rows.messages.slot[rows.message[chosen]] << 32 | values[chosen].astype(np.int64)
         if not len(keys):
             return keys
-        first = int(keys[0])
-        if (keys == first).all():
-            return np.full(len(keys), ask(first >> 32, first & 0xFFFFFFFF), np.int64)
-        distinct, inverse = np.unique(keys, return_inverse=True)
-        answers = [ask(key >> 32, key & 0xFFFFFFFF) for key in distinct.tolist()]
+        different, inverse = distinct(keys)
+        answers = [ask(key >> 32, key & 0xFFFFFFFF) for key in different.tolist()]
         return np.array(answers, np.int64)[inverse]
 
     def names(self, rows: Rows) -> dict[str, TextColumn]:
@@ -371,7 +368,7 @@ class Options:
             return {}
         tables = {
             slot: table
-            for slot in np.unique(rows.messages.slot).tolist()
+            for slot in distinct(rows.messages.slot)[0].tolist()
             if (table := self._announced.get(slot)) is not None and (table.interfaces or table.applications)
         }
         out: dict[str, TextColumn] = {}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nftui.engine.batch import Array, ExtraColumn, Mask
 from nftui.engine.decode import extra
-from nftui.engine.decode.datagrams import Ints, Wire, spans
+from nftui.engine.decode.datagrams import Ints, Wire, positions, spans
 from nftui.engine.decode.layout import TARGETS, Cell, Place, Program
 from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.tally import Tally
@@ -84,7 +84,6 @@ class Rows:
         length: n.
         messages: headers of their datagrams.
         message: index of the datagram in `messages`, by row.
-        order: place of the set in the block, by row.
         values: register name to values; integers of the register's dtype, `FIELD.4` and `FIELD.6_hi`,
             `FIELD.6_lo` int64.
         valid: register name (`FIELD.6` without half) to mask; no entry means all valid.
@@ -97,7 +96,6 @@ class Rows:
     length: int
     messages: Messages
     message: Ints
-    order: Ints
     values: dict[str, Array] = field(default_factory=dict)
     valid: dict[str, Mask] = field(default_factory=dict)
     texts: dict[str, tuple[Ints, Ints, Mask | None]] = field(default_factory=dict)
@@ -138,9 +136,9 @@ class Reader:
         number = int(sets.layout[0])
         program = self.layouts.program(number)
         size = int(self.layouts.size[number])
-        positions = np.repeat(sets.start, counts) + spans(counts) * size
-        rows = Rows(len(positions), messages, np.repeat(sets.message, counts), np.repeat(sets.order, counts))
-        self.fill(rows, program, [positions], [], [])
+        position = positions(sets.start, counts, size)
+        rows = Rows(len(position), messages, np.repeat(sets.message, counts))
+        self.fill(rows, program, [position], [], [])
         return rows
 
     def fill(self, rows: Rows, program: Program, runs: list[Ints], starts: list[Ints], lengths: list[Ints]) -> None:
@@ -254,9 +252,9 @@ class Reader:
         self.put(rows, cell.register, cell.dtype, cell.counter, values, 8, None if fits.all() else fits)
 
     @staticmethod
-    def _gather(wire: Wire, positions: Ints, widths: Ints) -> NDArray[np.uint64]:
-        """Numbers of 1 to 8 bytes at the positions."""
-        return wire.u8[positions].astype(np.uint64) >> (64 - 8 * widths).astype(np.uint64)
+    def _gather(wire: Wire, at: Ints, widths: Ints) -> NDArray[np.uint64]:
+        """Numbers of 1 to 8 bytes at the given positions."""
+        return wire.u8[at].astype(np.uint64) >> (64 - 8 * widths).astype(np.uint64)
 
     def _count(self, rows: Rows, name: str, per_row: int) -> None:
         if per_row and rows.length:
@@ -266,7 +264,7 @@ class Reader:
         """Rows of sets of several fixed-size layouts, each with records and none with both families of an address."""
         position = np.repeat(sets.start, counts) + spans(counts) * np.repeat(self.layouts.size[sets.layout], counts)
         layout = np.repeat(sets.layout, counts)
-        rows = Rows(len(position), messages, np.repeat(sets.message, counts), np.repeat(sets.order, counts))
+        rows = Rows(len(position), messages, np.repeat(sets.message, counts))
         numbers = np.unique(sets.layout)
         programs = [self.layouts.program(number) for number in numbers.tolist()]
         for register, (kind, dtype, counter) in _REGISTERS.items():

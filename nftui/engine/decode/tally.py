@@ -19,21 +19,27 @@ class Tally:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
+        self._alone = len(labels) == 1
+        self._totals: Counts = {}
         self._sums: dict[str, Ints] = {}
 
     def one(self, name: str, rank: int, amount: int = 1) -> None:
         """Add an amount for one exporter."""
-        if amount:
+        if not amount:
+            return
+        self._totals[name] = self._totals.get(name, 0) + amount
+        if not self._alone:
             self._of(name)[rank] += amount
 
     def many(self, name: str, ranks: Ints, amounts: Ints | None = None) -> None:
         """Add 1, or the given amounts, at each rank."""
         if not len(ranks):
             return
-        if len(self._labels) == 1:
-            total = len(ranks) if amounts is None else int(amounts.sum())
-            if total:
-                self._of(name)[0] += total
+        total = len(ranks) if amounts is None else int(amounts.sum())
+        if not total:
+            return
+        self._totals[name] = self._totals.get(name, 0) + total
+        if self._alone:
             return
         if amounts is None:
             self._of(name)[:] += np.bincount(ranks, minlength=len(self._labels))
@@ -42,15 +48,19 @@ class Tally:
 
     def copy(self, name: str, other: str) -> None:
         """Count under `other` what was counted under `name`."""
+        if name in self._totals:
+            self._totals[other] = self._totals[name]
         if name in self._sums:
             self._sums[other] = self._sums[name]
 
     def counts(self) -> Counts:
         """Sums over all exporters; no zeros."""
-        return {name: total for name, sums in self._sums.items() if (total := int(sums.sum()))}
+        return dict(self._totals)
 
     def by_exporter(self) -> dict[str, Counts]:
         """Sums per exporter address; no zeros."""
+        if self._alone:
+            return {self._labels[0]: dict(self._totals)} if self._totals else {}
         out: dict[str, Counts] = {}
         for name, sums in self._sums.items():
             ranks = np.flatnonzero(sums)

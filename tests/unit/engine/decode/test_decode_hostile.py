@@ -26,8 +26,8 @@ from export_wire import (
 )
 
 from nftui.engine.counters import datagram_balance, record_balance
-from nftui.engine.decode.layout import TARGETS, compile_layout
 from nftui.engine.decode.datagrams import block_of
+from nftui.engine.decode.layout import TARGETS, compile_layout
 from nftui.engine.limits import Limits
 from nftui.engine.schema import FIELDS, Kind
 
@@ -104,7 +104,7 @@ def test_all_set_lengths(version: int, left: int) -> None:
     collector = Collector()
     collector.feed(message(version, template(version, 256, PAIR)))
     good = a_set(256, struct.pack(">II", 1, 2))
-    lengths = sorted({*range(0, left + 80), *range(0, 65536, 251), 65535})
+    lengths = sorted({*range(left + 80), *range(0, 65536, 251), 65535})
     for start in range(0, len(lengths), 64):
         part = lengths[start : start + 64]
         payloads = [message(version, good + struct.pack(">HH", 999, length) + bytes(left - 4)) for length in part]
@@ -191,7 +191,7 @@ def test_every_element_in_every_length(element: int) -> None:
             if target.name == "observation_domain_id" and expected is None:
                 continue
         assert value == expected, (element, length)
-        if length and expected is None and target.name not in {"flows"}:
+        if length and expected is None and target.name != "flows":
             assert collector.counts["fields.ignored"] == 1
 
 
