@@ -252,6 +252,20 @@ class Query:
             return by_either(source, "TRUE", fields, (), self._scaled).top(request.orders[0], 10)
         return by_keys(source, "TRUE", [field_key(name) for name in fields], self._scaled).top(request.orders[0], 10)
 
+    def over(
+        self, fields: Iterable[str], statement: Callable[[str], str], part: Part | None = None
+    ) -> tuple[list[str], Callable[[str], str]]:
+        """What `Session.rows` and `Session.batches` take to run a statement over the flows that pass.
+
+        Args:
+            fields: registry fields that the statement reads.
+            statement: makes the SQL text from a relation with the columns of these fields, as FROM text that may be
+                used several times.
+            part: some of the files, as will be given to the session; all if None.
+        """
+        needed = set(fields)
+        return self._fields(needed), lambda relation: statement(self._source(relation, needed, part))
+
     # How it is put together
 
     def _rankings(

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -17,6 +17,9 @@ from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
 from nftui.engine.store.layout import HOUR_MS, SEALED_SUFFIX, SEGMENT_SUFFIX, PartName, parse_file, replaced_path
 from nftui.errors import NftuiError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
 _SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
@@ -135,6 +138,35 @@ class Session:
     def all_rows(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[Any, ...]]:
         """All result rows."""
         return [row for portion in self.rows(fields, statement) for row in portion]
+
+    def batches(
+        self, fields: Iterable[str], statement: Callable[[str], str], part: Part | None = None, size: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """Result rows as Arrow batches of up to `size` rows; arguments and errors as for `rows`."""
+        import pyarrow as pa
+
+        names = list(dict.fromkeys(fields))
+
+        def begin() -> pa.RecordBatchReader:
+            found = self._connection.execute(statement(self.relation(names, part))).to_arrow_reader(size)
+            assert found is not None
+            return found
+
+        reader = self._retry(begin)
+        while True:
+            try:
+                batch = reader.read_next_batch()
+            except StopIteration:
+                return
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                if "INTERRUPT" in str(error).upper():
+                    raise Interrupted("interrupted") from None
+                raise NftuiError(f"query failed: {_first_line(error)}") from error
+            yield batch
+
+    def add_columns(self, name: str, table: pa.Table) -> None:
+        """Make a table that statements can read under a name of their own, see `next_table`."""
+        self._connection.register(name, table)
 
     def present(self) -> frozenset[str]:
         """Columns that any of the files or segments has."""
