@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import signal
+import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
 
 from nftui.cli.diagnostics import say
 from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
+from nftui.cli.progress import Progress
 from nftui.engine.query.aggregate import Aggregation
-from nftui.engine.query.orders import parse_order
+from nftui.engine.query.orders import Order, parse_order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query
-from nftui.engine.query.session import Session
+from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import Sources, find_sources
-from nftui.engine.query.statistics import parse_statistic
+from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
 from nftui.engine.query.time import Window
 from nftui.errors import PartialAnswer
@@ -75,23 +78,43 @@ def answer(asked: Answer, began: float) -> int:
     sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges)
     session = Session(sources, asked.memory, asked.threads)
     previous = signal.signal(signal.SIGINT, lambda *_: session.interrupt())
-    out = Output()
     try:
-        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, aggregation)
-        totals = None
-        for request in requests:
-            rankings = query.rank(request, limit)
-            write_statistic(request, rankings, how, out)
-            totals = rankings[0].totals
-        if aggregation is not None or not requests:
-            totals = write_flows(query, session, order, how, out)
-        if not asked.quiet and asked.form not in MACHINE:
-            write_summary(query, session, totals or query.totals(), how, out, began)
-        out.flush()
+        with Progress(session) if not sys.stdout.isatty() else nullcontext():
+            query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, aggregation)
+            interrupted = _write(query, session, requests, order, how, began)
     finally:
         signal.signal(signal.SIGINT, previous)
         session.close()
-    return _report_skipped(sources)
+    skipped = _report_skipped(sources)
+    if interrupted:
+        say("nftui: interrupted: the answer is partial")
+        return Interrupted.exit_code
+    return skipped
+
+
+def _write(
+    query: Query,
+    session: Session,
+    requests: list[StatisticRequest],
+    order: Order | None,
+    how: Presentation,
+    began: float,
+) -> bool:
+    """Ask and write; whether it was interrupted in the middle of a list."""
+    out = Output()
+    listed, totals = None, None
+    for request in requests:
+        rankings = query.rank(request, how.limit)
+        write_statistic(request, rankings, how, out)
+        totals = rankings[0].totals
+    if how.aggregation is not None or not requests:
+        listed = write_flows(query, session, order, how, out)
+        totals = listed.totals if listed.complete or listed.interrupted else None
+    interrupted = listed is not None and listed.interrupted
+    if not how.quiet and how.form not in MACHINE:
+        write_summary(query, session, totals or query.totals(), how, out, began, interrupted)
+    out.flush()
+    return interrupted
 
 
 def _report_skipped(sources: Sources) -> int:

@@ -23,7 +23,7 @@ from nftui.engine.query.format_text import FORMATS, layout
 from nftui.engine.query.orders import Order
 from nftui.engine.query.query import Query, Ranking, Sums, Totals
 from nftui.engine.query.rendering import LineWriter
-from nftui.engine.query.session import Session
+from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.statistics import StatisticRequest
 from nftui.engine.query.style import Style
 from nftui.errors import UsageError
@@ -89,28 +89,43 @@ class Output:
         sys.stdout.flush()
 
 
-def write_flows(query: Query, session: Session, order: Order | None, how: Presentation, out: Output) -> Totals | None:
-    """List single flows.
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list had in it.
 
-    Returns:
-        Totals of all flows that passed, or None if only some of them were listed.
+    Attributes:
+        totals: of the flows listed.
+        complete: these are all that passed; else there are more beyond the limit or the interruption.
+        interrupted: the user gave up.
     """
+
+    totals: Totals
+    complete: bool
+    interrupted: bool
+
+
+def write_flows(query: Query, session: Session, order: Order | None, how: Presentation, out: Output) -> Listed:
+    """List flows, single or summed up."""
     writer = _list_writer(session, how)
     if writer.header and not how.quiet and how.form != "null":
         out.write(writer.header)
-    sums = Sums()
-    for rows in query.flows(writer.columns, writer.fields, order, how.limit):
-        lines = writer.lines(rows)
-        if how.form == "json":
-            out.write(("," if sums.totals.records else "[\n") + "\n,".join(lines))
-        elif how.form != "null":
-            out.write("\n".join(lines))
-        sums.add(rows)
+    sums, interrupted = Sums(), False
+    try:
+        for rows in query.flows(writer.columns, writer.fields, order, how.limit):
+            lines = writer.lines(rows)
+            if how.form == "json":
+                out.write(("," if sums.totals.records else "[\n") + "\n,".join(lines))
+            elif how.form != "null":
+                out.write("\n".join(lines))
+            sums.add(rows)
+    except Interrupted:
+        interrupted = True
     if how.form == "json":
         out.write("]" if sums.totals.records else "[]")
-    if not sums.totals.records and not how.quiet and how.form not in MACHINE:
+    elif not sums.totals.records and not how.quiet and how.form not in MACHINE:
         out.write("No matching flows")
-    return None if how.limit and sums.totals.records >= how.limit else sums.totals
+    at_limit = how.limit is not None and sums.totals.records >= how.limit
+    return Listed(sums.totals, not at_limit and not interrupted, interrupted)
 
 
 def _list_writer(session: Session, how: Presentation) -> LineWriter:
@@ -164,7 +179,9 @@ def _write_machine(request: StatisticRequest, ranking: Ranking, how: Presentatio
         out.write(json_text({name: value for name, value in row.items() if value is not None}))
 
 
-def write_summary(query: Query, session: Session, totals: Totals, how: Presentation, out: Output, began: float) -> None:
+def write_summary(
+    query: Query, session: Session, totals: Totals, how: Presentation, out: Output, began: float, partial: bool = False
+) -> None:
     """Nfdump's closing lines, and the rate over the window that was asked for."""
     style = how.style
     pps, bps, bpp = rates(totals)
@@ -186,6 +203,9 @@ def write_summary(query: Query, session: Session, totals: Totals, how: Presentat
                 f"{style.count(totals.packets * 1000 // span)} pps"
             )
         out.write(f"Window asked: {asked} ({window.mode.value}){rate}")
+    if partial:
+        out.write("Partial: interrupted before the end")
+        return
     records, wall = session.records(), time.perf_counter() - began
     files = len(session.sources.files) + len(session.sources.segments)
     out.write(

@@ -42,7 +42,7 @@ class Part:
 
 
 class Interrupted(NftuiError):
-    """The query was given up on request."""
+    """The query was given up on request; what it gave until then stands."""
 
     exit_code = 130
 
@@ -78,6 +78,7 @@ class Session:
         self._moved: dict[str, str] = {}
         self._tables = 0
         self._stored: frozenset[str] | None = None
+        self._cancelled = False
 
     def close(self) -> None:
         """End the connection and give the segments back."""
@@ -85,7 +86,8 @@ class Session:
         self.sources.close()
 
     def interrupt(self) -> None:
-        """Give up the running query soon; it raises Interrupted. From any thread."""
+        """Give up, soon: the running query and the next portion of rows raise Interrupted. From any thread."""
+        self._cancelled = True
         self._connection.interrupt()
 
     def progress(self) -> float:
@@ -128,6 +130,8 @@ class Session:
         portion = self._retry(begin)
         while portion:
             yield portion
+            if self._cancelled:
+                raise Interrupted("interrupted")
             try:
                 portion = self._connection.fetchmany(size)
             except duckdb.InterruptException:
@@ -234,6 +238,8 @@ class Session:
     def _retry(self, run: Callable[[], _T]) -> _T:
         """Run, leaving out files that prove unreadable, until it works or none is to blame."""
         while True:
+            if self._cancelled:
+                raise Interrupted("interrupted")
             try:
                 return run()
             except duckdb.InterruptException:

@@ -1,0 +1,60 @@
+"""How far a long query is, on standard error, if that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from nftui.engine.query.session import Session
+
+_FIRST_SECONDS = 1.0
+_EVERY_SECONDS = 0.2
+_WIDTH = 40
+
+
+class Progress:
+    """Shows a bar while its block runs, after the first second.
+
+    Args:
+        session: its queries are watched.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        shown = False
+        wait = _FIRST_SECONDS
+        while not self._over.wait(wait):
+            wait = _EVERY_SECONDS
+            sys.stderr.write("\r" + bar(self._session.progress()))
+            sys.stderr.flush()
+            shown = True
+        if shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def bar(percent: float) -> str:
+    """A bar of fixed width; empty where nothing is known yet."""
+    share = min(max(percent, 0.0), 100.0)
+    filled = int(share * _WIDTH / 100)
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:3.0f} %"
