@@ -101,7 +101,9 @@ def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) 
                    str(buffer)],
     }  # fmt: skip
     pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
-    process = subprocess.Popen([*pin, *commands[name]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = folder.parent / "log"
+    with log.open("wb") as said:
+        process = subprocess.Popen([*pin, *commands[name]], stdout=said, stderr=said)
     collector = Collector(name, port, folder, process)
     end = time.monotonic() + 20
     while True:
@@ -110,7 +112,7 @@ def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) 
             collector.socket_state()
         except RuntimeError:
             if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{name} did not start: exit code {process.poll()}") from None
+                raise RuntimeError(f"{name} did not start: {log.read_text()[-500:]}") from None
             continue
         break
     time.sleep(0.7)

@@ -2,6 +2,7 @@
 
     python benchmarks/run.py                 everything that is there; about half an hour
     python benchmarks/run.py ingest decode   these only; the other sections stay as they are
+    python benchmarks/run.py ingest --seconds 10 --kinds v9    what run.py does not know goes to the script
     python benchmarks/run.py --quick         short runs: a check that they work, figures are rough
     python benchmarks/run.py --report        RESULTS.md anew from the last results
 
@@ -15,6 +16,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +61,8 @@ BENCHMARKS = (
 """In the order of the report. A script that is not there is left out."""
 
 
-def run(benchmark: Benchmark, quick: bool) -> bool:
+def run(benchmark: Benchmark, quick: bool, arguments: Sequence[str]) -> bool:
     """Run a benchmark and keep what it printed; False when it failed."""
-    arguments = benchmark.arguments(quick)
     command = " ".join(["python", f"benchmarks/{benchmark.script.name}", *arguments])
     print(f"{command} ...", flush=True)
     done = subprocess.run(
@@ -72,17 +73,17 @@ def run(benchmark: Benchmark, quick: bool) -> bool:
     )
     if done.returncode:
         print(f"failed with exit code {done.returncode}:\n{done.stderr[-2000:]}", file=sys.stderr)
-        return False
     OUT.mkdir(exist_ok=True)
     result = {
         "command": command,
         "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d"),
         "quick": quick,
+        "failed": bool(done.returncode),
         "machine": machine(),
         "output": done.stdout.splitlines(),
     }
     (OUT / f"{benchmark.name}.json").write_text(json.dumps(result, indent=1) + "\n")
-    return True
+    return done.returncode == 0
 
 
 def main() -> int:
@@ -91,12 +92,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true", help="run nothing")
-    args = parser.parse_args()
+    args, extra = parser.parse_known_args()
+    if extra and len(args.names) != 1:
+        parser.error(f"{extra[0]}: name the one benchmark that it is for")
     chosen = [b for b in BENCHMARKS if b.script.exists() and (not args.names or b.name in args.names)]
     good = True
     if not args.report:
         for benchmark in chosen:
-            good &= run(benchmark, args.quick)
+            good &= run(benchmark, args.quick, extra or benchmark.arguments(args.quick))
     write_report(OUT, HERE / "RESULTS.md", names)
     print(f"written: {HERE.name}/RESULTS.md")
     return 0 if good else 1
