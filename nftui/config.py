@@ -75,12 +75,14 @@ class StoreConfig:
         rotate: seconds of one slot, aligned to the epoch.
         ident: name of this collector, recorded in each file.
         on_seal: command that runs for each finished file, without a shell.
+        compact: join the files of finished hours, in a process of low priority.
     """
 
     path: str = ""
     rotate: int = field(default=300, metadata={"low": 1, "high": 86_400})
     ident: str = "none"
     on_seal: str = ""
+    compact: bool = True
 
     @property
     def root(self) -> Path:
@@ -218,12 +220,14 @@ def _from_text(name: str, text: str, origin: str) -> object:
             return int(text)
         except ValueError:
             raise ConfigError(f"{origin}: {name} must be a whole number, not {text!r}") from None
+    if _hint(name) is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
     return text if _hint(name) is str else tuple(text.split())
 
 
 def _typed_value(name: str, value: object, origin: str) -> object:
     hint = _hint(name)
-    if hint is str and isinstance(value, str):
+    if hint in (str, bool) and isinstance(value, hint):
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         table, key = name.split(".")
@@ -231,7 +235,7 @@ def _typed_value(name: str, value: object, origin: str) -> object:
         if not bounds["low"] <= value <= bounds["high"]:
             raise ConfigError(f"{origin}: {name} must be {bounds['low']} to {bounds['high']}, not {value}")
         return value
-    if hint not in (str, int) and isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+    if hint not in (str, int, bool) and isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
         return tuple(value)
-    word = {str: "a text", int: "a whole number"}.get(hint, "a list of texts")
+    word = {str: "a text", int: "a whole number", bool: "true or false"}.get(hint, "a list of texts")
     raise ConfigError(f"{origin}: {name} must be {word}, not {value!r}")

@@ -16,6 +16,7 @@ from nftui.errors import NftuiError
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("nftui.cli.collect:collect", "Receive NetFlow and IPFIX into a store, without a screen."),
     "ctl": ("nftui.cli.ctl:ctl", "Control a probe with softflowctl's words, or ask a collector."),
+    "compact": ("nftui.cli.compact:compact", "Join the files of finished hours and write their roll-ups."),
     "demo": ("nftui.cli.demo:demo", "Show nftui at work on generated traffic: no root, no router."),
     "dump": ("nftui.cli.dump:dump", "Filter, aggregate and print stored flows, as nfdump does."),
     "probe": ("nftui.cli.probe:probe", "Meter an interface or a capture file and export flows, as softflowd does."),

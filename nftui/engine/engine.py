@@ -13,6 +13,7 @@ from typing import Any
 from nftui.config import Config
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
+from nftui.engine.compaction import Compaction
 from nftui.engine.control import ControlServer, socket_path
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
@@ -72,6 +73,7 @@ class Engine:
             if config.store.on_seal
             else None
         )
+        self._compaction = Compaction(self.store_root, self.ledger) if config.store.compact else None
         self._live = LiveWindow(self._clock, limits) if live else None
         self._history = History(self._clock)
         self._receiver: Receiver | None = None
@@ -113,6 +115,8 @@ class Engine:
         self._run("control", self._control.run)
         if self._command is not None:
             self._run("command", self._command.run)
+        if self._compaction is not None:
+            self._run("compaction", self._compaction.run)
         self._running = True
 
     def stop(self) -> bool:
@@ -137,7 +141,7 @@ class Engine:
         ended &= workers["store"].stop(max(0.1, deadline - time.monotonic()))
         if ended:
             self._pipeline.finish(max(0.5, deadline - time.monotonic()))
-        for name in ("command", "watch", "control"):
+        for name in ("command", "watch", "control", "compaction"):
             if name in workers:
                 workers[name].stop(0.5)
         if self._control is not None:

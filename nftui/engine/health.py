@@ -140,6 +140,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "datagrams.dropped.oversize",
         "{n} datagrams in the last minute were too large: lower the export MTU",
     ),
+    ("compactions.failed", "{n} compaction failed in the last minute: nftui compact by hand says why"),
     ("datagrams.dropped.not_allowed", "{n} datagrams of senders that are not allowed in the last minute: see --allow"),
 )
 """Counter (with its kinds) to what it means in words, the worst first."""

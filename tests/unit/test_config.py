@@ -60,6 +60,7 @@ def test_typed_wins_over_environment_over_file_over_default(write):
         ('[store]\nrotate = "5"\n', ["store.rotate must be a whole number, not '5'"]),
         ("[store]\nrotate = true\n", ["store.rotate must be a whole number, not True"]),
         ("[store]\nrotate = 0\n", ["store.rotate must be 1 to 86400, not 0"]),
+        ('[store]\ncompact = "no"\n', ["store.compact must be true or false, not 'no'"]),
         ("[store]\npath = 5\n", ["store.path must be a text, not 5"]),
         ('[collector]\nlisten = "2055"\n', ["collector.listen must be a list of texts"]),
         ("[store\n", ["not TOML"]),
@@ -101,3 +102,11 @@ def test_errors_of_the_environment_name_the_variable(write, variable, text, word
 
 def test_variables_of_other_things_are_left_alone(write):
     assert config.load(write(""), {"NFTUI_INTEROP": "/somewhere", "HOME": "/root"}).origins == {}
+
+
+def test_switches_of_the_store(write):
+    assert config.load(environ={}).store.compact is True
+    assert config.load(write("[store]\ncompact = false\n"), {}).store.compact is False
+    assert config.load(environ={"NFTUI_STORE_COMPACT": "False"}).store.compact is False
+    with pytest.raises(ConfigError, match="NFTUI_STORE_COMPACT: store.compact must be true or false, not 'off'"):
+        config.load(environ={"NFTUI_STORE_COMPACT": "off"})

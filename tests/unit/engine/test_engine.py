@@ -12,7 +12,16 @@ from nftui.engine.engine import Engine, static_sampling
 from nftui.engine.live.snapshot import LiveRequest
 from nftui.errors import ListenError, StoreLocked, UsageError
 
-PORT = 21800
+
+def free_port() -> int:
+    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        probe.bind(("::", 0))
+        return probe.getsockname()[1]
+
+
+PORT, OTHER = free_port(), free_port()
 
 
 def settings(root, *listen: str, **more) -> Config:
@@ -79,7 +88,7 @@ def test_flows_reach_the_live_window_and_the_store(engine):
     assert health.counts["datagrams.decoded"] == 1
     assert health.listen == (f"127.0.0.1:{PORT}",)
     assert {worker.name: worker.status for worker in health.workers} == dict.fromkeys(
-        ["store", "receive", "watch", "control"], "running"
+        ["store", "receive", "watch", "control", "compaction"], "running"
     )
     assert health.warnings == ()
     assert health.rates.flows > 0
@@ -129,10 +138,10 @@ def test_a_failed_start_leaves_nothing_open(tmp_path):
     first = Engine(settings(tmp_path / "a", f"127.0.0.1:{PORT}"))
     first.start()
     try:
-        second = Engine(settings(tmp_path / "b", f"127.0.0.1:{PORT + 1}", f"127.0.0.1:{PORT}"))
+        second = Engine(settings(tmp_path / "b", f"127.0.0.1:{OTHER}", f"127.0.0.1:{PORT}"))
         with pytest.raises(ListenError):
             second.start()
-        third = Engine(settings(tmp_path / "b", f"127.0.0.1:{PORT + 1}"))  # its port and its store are free again
+        third = Engine(settings(tmp_path / "b", f"127.0.0.1:{OTHER}"))  # its port and its store are free again
         third.start()
         assert third.stop()
         with pytest.raises(StoreLocked):
