@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from nftui.engine.batch import FlowBatch
 from nftui.engine.encode.datagrams import Datagrams
 from nftui.engine.encode.ipfix import IpfixEncoder
-from nftui.engine.encode.netflow5 import NetFlow5Encoder
+from nftui.engine.encode.netflow5 import MAX_SAMPLING, NetFlow5Encoder
 from nftui.engine.encode.netflow9 import NetFlow9Encoder
 from nftui.errors import ListenError, UsageError
 from nftui.probe.statistics import ExportStatistics
@@ -57,6 +57,8 @@ class ExportConfig:
             raise UsageError(f"export version {self.version}: expected 5, 9 or 10")
         if not 1 <= len(self.targets) <= MAX_TARGETS:
             raise UsageError(f"1 to {MAX_TARGETS} collectors can be sent to")
+        if self.version == 5 and self.sampling > MAX_SAMPLING:
+            raise UsageError(f"NetFlow v5 can announce a sampling rate of at most {MAX_SAMPLING}")
         if self.hop_limit is not None and not 0 <= self.hop_limit <= 255:
             raise UsageError("the hop limit must be between 0 and 255")
 

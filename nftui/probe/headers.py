@@ -179,10 +179,12 @@ def _read_tags(views: Views, start: Ints, end: Ints, header: Ints, kind: Ints) -
     too_deep = tagged
     pppoe = (kind == _PPPOE) & (at + 8 <= end)
     if pppoe.any():
-        number = views.short(at + 6)
+        # RFC 1661 section 6.5: an odd first byte is the whole protocol number.
+        short = views.byte(at + 6) & 1 == 1
+        number = np.where(short, views.byte(at + 6), views.short(at + 6))
         inner = np.where(number == _PPP_V4, _V4, np.where(number == _PPP_V6, _V6, 0))
         kind = np.where(pppoe, inner, kind)
-        at = at + 8 * pppoe
+        at = at + np.where(short, 7, 8) * pppoe
     header = at - start
     labels = np.zeros(len(start), np.int64)
     going = np.isin(kind, _MPLS)

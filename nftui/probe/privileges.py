@@ -17,7 +17,7 @@ def missing_right(interface: str) -> PermissionDenied:
     """The error for a socket that could not be opened, with the commands that would help."""
     python = os.path.realpath(sys.executable)
     return PermissionDenied(
-        f"no right to capture on {interface}: it needs CAP_NET_RAW. Give it to a copy of this Python with "
+        f"no right to capture on {interface}: it needs CAP_NET_RAW. Give it with "
         f"`sudo setcap cap_net_raw+ep {python}`, or run the probe by the unit contrib/nftui-probe.service "
         "(AmbientCapabilities=CAP_NET_RAW), or as root: the right is dropped once the socket is open"
     )

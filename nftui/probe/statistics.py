@@ -165,6 +165,11 @@ class _Running:
         return Spread(self.low, average, self.high, tuple(self.bins.tolist()))
 
 
+def _seconds(time_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Times as softflowd has them when it subtracts, so that durations are rounded as its are."""
+    return np.asarray(time_ns // 1_000_000_000 + time_ns // 1000 % 1_000_000 / 1e6)
+
+
 class ExpiredFlows:
     """Totals over the flows that ended."""
 
@@ -185,7 +190,7 @@ class ExpiredFlows:
             return
         octets = flows["octets"][:, 0] + flows["octets"][:, 1]
         packets = flows["packets"][:, 0] + flows["packets"][:, 1]
-        life = np.maximum(flows["last_ns"] - flows["start_ns"], 0) / 1e9
+        life = np.maximum(_seconds(flows["last_ns"]) - _seconds(flows["start_ns"]), 0.0)
         proto = protocol_of(flows)
         self.expired += len(flows)
         self._reasons += np.bincount(flows["reason"], minlength=len(Reason))
