@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from nftui.cli.diagnostics import say
 if TYPE_CHECKING:
     from nftui.config import Config
     from nftui.engine.engine import Engine
+    from nftui.engine.health import Health
     from nftui.engine.ingest.capture_file import ExportFile
     from nftui.engine.ingest.slot_totals import SlotReport
 
 _LOOK_SECONDS = 0.25
+_REFUSED = " sends and is not allowed to; --allow lets it in"
 
 EPILOG = """\b
 Examples:
@@ -123,19 +126,26 @@ def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
 
 
 def _wait(engine: Engine, stopping: threading.Event, seconds: float | None) -> None:
-    """Until a signal, the time is over, or a thread has given up; new problems are told once."""
-    from nftui.engine.clock import SystemClock
-
-    clock = SystemClock()
-    end = None if seconds is None else clock.monotonic() + seconds
+    """Until a signal, the time is over, or a thread has given up; what goes wrong meanwhile is told once."""
+    end = None if seconds is None else time.monotonic() + seconds
     told: set[str] = set()
-    while not stopping.wait(_LOOK_SECONDS) and (end is None or clock.monotonic() < end):
-        for worker in engine.health().workers:
-            if worker.error and worker.error not in told:
-                told.add(worker.error)
-                say(f"nftui: the {worker.name} thread: {worker.error}")
-            if worker.status == "failed":
-                return
+    ending = False
+    while not ending:
+        ending = stopping.wait(_LOOK_SECONDS) or (end is not None and time.monotonic() >= end)
+        health = engine.health()
+        now = set(_troubles(health))
+        for trouble in sorted(now - told):
+            say(f"nftui: {trouble}")
+        refusals = {trouble for trouble in told if trouble.endswith(_REFUSED)}
+        told = now | refusals  # a disk that fails again is told again, a sender is not
+        ending |= any(worker.status == "failed" for worker in health.workers)
+
+
+def _troubles(health: Health) -> list[str]:
+    found = [f"the {worker.name} thread: {worker.error}" for worker in health.workers if worker.error]
+    if health.store is not None and health.store.error:
+        found.append(health.store.error)
+    return found + [f"{one.address}{_REFUSED}" for one in health.refused]
 
 
 def _read(engine: Engine, file: ExportFile, stopping: threading.Event) -> None:

@@ -34,6 +34,7 @@ from nftui.engine.store.disk import store_error
 from nftui.engine.store.seal import SealedSlot
 from nftui.engine.store.writer import StoreStatus, StoreWriter
 from nftui.engine.supervisor import Worker
+from nftui.text import parse_address
 
 _SAMPLE_SECONDS = 1.0
 _STOP_SECONDS = 2.0
@@ -258,7 +259,10 @@ class Engine:
     def _answerers(self) -> dict[str, Callable[[], Any]]:
         return {
             "health": lambda: asdict(self.health()),
-            "exporters": lambda: [asdict(exporter) for exporter in self.exporters()],
+            "exporters": lambda: [
+                {**asdict(exporter), "ident": self._allow.ident(parse_address(exporter.address))}
+                for exporter in self.exporters()
+            ],
             "refused": lambda: [asdict(refused) for refused in self.refused()],
             "config": lambda: [list(row) for row in self._config.table()],
         }

@@ -31,6 +31,14 @@ def v5(first: int, count: int = RECORDS, sequence: int | None = None) -> bytes:
     )  # fmt: skip
 
 
+def free_port() -> int:
+    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        probe.bind(("::", 0))
+        return probe.getsockname()[1]
+
+
 class Collector:
     """Starts when made; `stop` with a signal gives what it said on standard error."""
 

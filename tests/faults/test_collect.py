@@ -8,12 +8,12 @@ import struct
 import time
 
 import pytest
-from collector_process import RECORDS, send, stored, v5
+from collector_process import RECORDS, free_port, send, stored, v5
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import datagram_balance, flow_balance, record_balance, total
 
-PORT = 21600
+PORT = free_port()
 
 
 def balances(counts) -> tuple[int, int, int]:
@@ -60,7 +60,9 @@ def test_balances_hold_while_it_works_and_every_loss_has_a_kind(collect, tmp_pat
     assert total(counts, "datagrams.rejected") + counts["datagrams.decoded"] == 200
     refused = collector.ask("refused")
     assert [(r["address"], r["datagrams"]) for r in refused] == [("127.0.0.2", 40)]
-    collector.stop()
+    err = collector.stop()[2]
+    assert err.count("127.0.0.2 sends and is not allowed to; --allow lets it in\n") == 1
+    assert "datagrams.dropped.not_allowed: 40" in err
 
 
 def test_templated_exports_and_exporters_are_known_by_address(collect, tmp_path):
@@ -105,7 +107,7 @@ def test_a_port_in_use_is_one_line_and_69(collect, tmp_path):
 
 def test_a_locked_store_is_one_line_and_73(collect, tmp_path):
     first = collect(tmp_path / "s", "-p", str(PORT))
-    code, out, err = failing(collect, tmp_path / "s", "-p", str(PORT + 1))
+    code, out, err = failing(collect, tmp_path / "s", "-p", str(free_port()))
     assert (code, out) == (73, "")
     assert f"is written by pid {first.process.pid}" in err
     assert err.count("\n") == 1
@@ -218,6 +220,7 @@ def test_a_source_map_lets_in_who_is_named(collect, tmp_path):
     collector.wait_for(lambda: collector.counts().get("datagrams.received", 0) == 3)
     assert collector.counts()["datagrams.dropped.not_allowed"] == 1
     assert collector.counts()["flows.in"] == 60
+    assert {e["address"]: e["ident"] for e in collector.ask("exporters")} == {"127.0.0.5": "gw1", "127.0.1.77": "gw1"}
     collector.stop()
 
 

@@ -5,9 +5,9 @@ import signal
 import threading
 import time
 
-from collector_process import RECORDS, send, stored, v5
+from collector_process import RECORDS, free_port, send, stored, v5
 
-PORT = 21650
+PORT = free_port()
 ROUNDS = 4
 LOST_AT_MOST_SECONDS = 1.5
 

@@ -115,7 +115,9 @@ class Receiver:
         offset, length = slots.offset[: slots.used], slots.length
         passed = self._admit(senders, sender, slots.oversize)
         if passed is not None:
-            offset, length, sender = offset[passed], length[passed], sender[passed]
+            offset, length = offset[passed], length[passed]
+            kept, sender = np.unique(sender[passed], return_inverse=True)
+            senders = [senders[index] for index in kept.tolist()]  # who is refused gets no session either
         if not len(offset):
             return None
         return Arrivals(slots.data, offset, length, senders, sender, self._clock.now_ms())

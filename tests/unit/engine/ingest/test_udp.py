@@ -9,7 +9,16 @@ from nftui.engine.ingest import proc_net, udp
 from nftui.engine.ingest.udp import Endpoint, listen, parse_endpoint
 from nftui.errors import ListenError, UsageError
 
-PORT = 21510
+
+def free_port() -> int:
+    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        probe.bind(("::", 0))
+        return probe.getsockname()[1]
+
+
+PORT = free_port()
 
 
 @pytest.fixture
