@@ -61,6 +61,7 @@ class NftuiApp(FrameDiffApp):
         self._mouse_on = options.mouse
         for theme in THEMES:
             self.register_theme(theme)
+        self.theme = options.theme if options.theme in self.available_themes else DEFAULT_THEME
         self._filters.append(Harmless())
         if self.no_color:
             self._filters.append(Colourless())
@@ -70,9 +71,7 @@ class NftuiApp(FrameDiffApp):
         return PALETTE
 
     def on_mount(self) -> None:
-        """Choose the theme and open the live screen."""
-        wanted = self.options.theme or DEFAULT_THEME
-        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        """Open the live screen."""
         if self.lifeline is not None:
             self.lifeline.attach(asyncio.get_running_loop())
         self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only))

@@ -72,6 +72,7 @@ class LiveBoard(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
+        self._classify(*self.app.size)  # before there are parts: a class of the screen restyles all of them
         yield Ribbon(id="tabs", gap=0)
         yield Ribbon(id="totals")
         yield StackChart(id="chart")
@@ -199,9 +200,11 @@ class LiveBoard(Screen[None]):
     def on_resize(self) -> None:
         """Fit the parts to the terminal."""
         width, height = self.size
-        small = width < MINIMUM[0] or height < MINIMUM[1]
-        self.set_class(small, "-too-small")
-        self.set_class(width < _SIDE_BY_SIDE, "-narrow")
+        self._classify(width, height)
         self.query_one("#too-small", Static).update(f"nftui needs {MINIMUM[0]}x{MINIMUM[1]}, here is {width}x{height}")
         self.query_one(StackChart).styles.height = next(lines for below, lines in _CHART_LINES if height < below)
         self.show_lines()
+
+    def _classify(self, width: int, height: int) -> None:
+        self.set_class(width < MINIMUM[0] or height < MINIMUM[1], "-too-small")
+        self.set_class(width < _SIDE_BY_SIDE, "-narrow")

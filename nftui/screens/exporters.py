@@ -63,7 +63,11 @@ class ExportersScreen(Screen[None]):
     ExportersScreen VerticalScroll { height: 40%; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
     ExportersScreen Static { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,e,backspace", "dismiss"), ("a", "allow"), ("ctrl+l", "app.repaint")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape,q,e,backspace", "dismiss"),
+        ("a", "allow"),
+        ("ctrl+l", "app.repaint"),
+    ]
     AUTO_FOCUS = "FlowTable"
 
     def __init__(self, source: Source, feed: Feed) -> None:

@@ -58,6 +58,10 @@ class LiveScreen(LiveBoard):
         for widget in (self.table, self.detail.table, self.query_one(StackChart)):
             widget.ascii_only = self.display_options.ascii_only
         self.show_lines()
+        # Loading the engine before the first frame is out would double the time until it is.
+        self.call_after_refresh(lambda: self.set_timer(0.01, self._begin))
+
+    def _begin(self) -> None:
         self.run_worker(self._start())
 
     async def _start(self) -> None:

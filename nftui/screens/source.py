@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -88,6 +89,8 @@ class LocalSource:
         from nftui.engine.engine import Engine
         from nftui.engine.viewer import Viewer
 
+        gc.freeze()
+        gc.enable()  # the command line had switched it off for the start
         engine = Engine(self._config)
         try:
             engine.start()

@@ -51,6 +51,8 @@ class Terminal:
         self.received = bytearray()
         self.chunks: list[tuple[float, int]] = []
         self.started = time.monotonic()
+        self.bytes_per_second = 0.0
+        """How fast the terminal takes output; 0 for no limit."""
         self._pending = b""
         environment = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}}
         environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (env or {})
@@ -139,11 +141,13 @@ class Terminal:
 
     def _read(self) -> bool:
         try:
-            data = os.read(self.master, 65536)
+            data = os.read(self.master, 1024 if self.bytes_per_second else 65536)
         except OSError:
             return False
         if not data:
             return False
+        if self.bytes_per_second:
+            time.sleep(len(data) / self.bytes_per_second)
         self.received += data
         self.chunks.append((time.monotonic() - self.started, len(data)))
         if b"\x1b[?2026$p" in data:

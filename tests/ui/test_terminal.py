@@ -168,7 +168,7 @@ def test_size_changes_in_a_terminal():
         settle(terminal)
         assert terminal.lines[0].startswith("  1 hosts  2 pairs")
         assert terminal.lines[23].startswith(" / filter")
-        assert sum(line.startswith(" 10.0.1.") or line.startswith(" 198.51.") for line in terminal.lines) >= 12
+        assert sum(line.startswith((" 10.0.1.", " 198.51.")) for line in terminal.lines) >= 12
 
 
 def test_redraw_key_repairs_a_disturbed_screen():
