@@ -59,6 +59,7 @@ Examples:
     metavar="FORMAT",
     help="line (default) long extended biline bilong raw csv ndjson json pipe nsel nel null fmt:...",
 )
+@click.option("-w", "--write", "target", metavar="FILE", help="Write what passes, or its sums, as a Parquet file.")
 @click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
 @click.option("-N", "plain", is_flag=True, help="Plain numbers.")
 @click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length.")
@@ -74,7 +75,7 @@ Examples:
 def dump(
     read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,
     statistics: tuple[str, ...], by_tuple: bool, elements: str | None, pairs: bool, guessed_pairs: bool,
-    order: str | None, top: int | None, most: int | None, form: str | None,
+    order: str | None, top: int | None, most: int | None, form: str | None, target: str | None,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
     utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -93,8 +94,9 @@ def dump(
         from nftui.engine.query.explain import explanation
 
         sys.stdout.write(explanation(parsed, not unscaled) + "\n")
-        return 0
-    from nftui.cli.dumping import Answer, answer
+        if not statistics:
+            return 0
+    from nftui.cli.dumping import Answer, answer, explain_statistics
 
     asked = Answer(
         paths=_paths(read, ranges, many),
@@ -114,8 +116,9 @@ def dump(
         zone=zone_info,
         memory=memory,
         threads=threads,
+        target=target,
     )
-    return answer(asked, began)
+    return explain_statistics(asked) if explain else answer(asked, began)
 
 
 def _paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:

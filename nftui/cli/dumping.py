@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -15,6 +15,7 @@ from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.orders import Order, parse_order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query
+from nftui.engine.query.save import save_flows
 from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import Sources, find_sources
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
@@ -47,6 +48,7 @@ class Answer:
     zone: tzinfo | None
     memory: str
     threads: int
+    target: str | None
 
 
 def answer(asked: Answer, began: float) -> int:
@@ -81,7 +83,10 @@ def answer(asked: Answer, began: float) -> int:
     try:
         with Progress(session) if not sys.stdout.isatty() else nullcontext():
             query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, aggregation)
-            interrupted = _write(query, session, requests, order, how, began)
+            if asked.target is not None:
+                written = save_flows(query, session, asked.target, aggregation, asked.scaled)
+                say(f"nftui: {written} records written to {asked.target}")
+            interrupted = asked.target is None and _write(query, session, requests, order, how, began)
     finally:
         signal.signal(signal.SIGINT, previous)
         session.close()
@@ -115,6 +120,18 @@ def _write(
         write_summary(query, session, totals or query.totals(), how, out, began, interrupted)
     out.flush()
     return interrupted
+
+
+def explain_statistics(asked: Answer) -> int:
+    """Say what statistics are answered from, and show their SQL (-X)."""
+    with closing(
+        Session(find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges))
+    ) as session:
+        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most)
+        for text in asked.statistics:
+            request = parse_statistic(text)
+            sys.stdout.write(f"\n-s {text}: {query.plan(request).text}\n  {query.statement(request)}\n")
+    return 0
 
 
 def _report_skipped(sources: Sources) -> int:

@@ -130,12 +130,12 @@ def _value(row: Row, name: str) -> float | None:
     if name in {"pps", "bps"}:
         amount = _scaled(row, "packets" if name == "pps" else "bytes")
         factor = 1000 if name == "pps" else 8000
-        return None if amount is None else floor(float(amount) * factor / duration) if duration > 0 else 0
+        return None if amount is None else float(floor(float(amount) * factor / duration)) if duration > 0 else 0.0
     if name == "bpp":
         octets, packets = row.get("bytes"), row.get("packets")
         if octets is None or packets is None:
             return None
-        return floor(float(octets) / packets) if packets else 0  # type: ignore[arg-type, operator]
+        return float(floor(float(octets) / packets)) if packets else 0.0  # type: ignore[arg-type, operator]
     value = row.get(name)
     return value if isinstance(value, int) else None
 
@@ -143,7 +143,8 @@ def _value(row: Row, name: str) -> float | None:
 def _compare(names: tuple[str, ...], sign: str, number: float) -> Test:
     def test(row: Row) -> bool:
         values = [_value(row, name) for name in names]
-        return any(v is not None and _SIGNS[sign](v, number) for v in values)
+        # rates are doubles, and so is what they are compared with
+        return any(v is not None and _SIGNS[sign](v, float(number) if isinstance(v, float) else number) for v in values)
 
     return test
 

@@ -301,6 +301,113 @@ def test_checking_and_explaining_read_no_flows(capsys: pytest.CaptureFixture[str
     assert "(proto = 6 AND (src_port = 53 OR dst_port = 53))" in printed
 
 
+def test_sums_by_elements(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(
+        tmp_path / "s",
+        [
+            {"src": "10.0.0.1", "bytes": 1, "tcp_flags": 2},
+            {"src": "10.0.0.77", "bytes": 20, "start": 500, "sampling_rate": 10},
+            {"src": "2001:db8:0:1::5", "bytes": 300},
+            {"src": "2001:db8:0:1::6", "bytes": 4000, "lasts": 3000},
+        ],
+    )
+    found = rows(store, capsys, "-A", "srcip4/24,srcip6/64", "-O", "bytes")
+    assert [(r["src_addr"], r["flows"], r["bytes"]) for r in found] == [
+        ("2001:db8:0:1::", 2, 4300),
+        ("10.0.0.0", 2, 201),
+    ]
+    assert found[0]["time_flow_end_ms"] == BASE + 3000
+    assert found[0]["bps"] == 4300 * 8 // 3
+    assert [r["bytes"] for r in rows(store, capsys, *masked, "--unscaled")] == [
+        4300,
+        21,
+    ]
+    assert len(rows(store, capsys, "-A", "srcip4/24")) == 3
+    assert run(["dump", "-r", str(store), "-A", "srcip4/33"]) == 2
+    assert run(["dump", "-r", str(store), "-A", "srcip", "-b"]) == 2
+    assert "did you mean srcip?" in _error(capsys, store, "-A", "srcpi")
+
+
+def _error(capsys: pytest.CaptureFixture[str], store: Path, *arguments: str) -> str:
+    capsys.readouterr()
+    assert run(["dump", "-r", str(store), *arguments]) == 2
+    return capsys.readouterr().err
+
+
+def test_both_directions_of_a_connection_are_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    request = {"src": "10.0.0.1", "dst": "192.0.2.1", "src_port": 40_000, "dst_port": 443}
+    reply = {"src": "192.0.2.1", "dst": "10.0.0.1", "src_port": 443, "dst_port": 40_000}
+    store = store_of(
+        tmp_path / "s",
+        [
+            {**request, "bytes": 100, "packets": 1, "tcp_flags": 2},
+            {**reply, "bytes": 9000, "packets": 9, "tcp_flags": 16, "start": 50},
+            {**reply, "src": "192.0.2.2", "bytes": 7, "start": 60},
+        ],
+    )
+
+    def pairs(option: str) -> list[tuple[object, ...]]:
+        names = ("src_addr", "dst_port", "packets", "bytes", "out_packets", "out_bytes", "flows", "tcp_flags")
+        return [tuple(r[name] for name in names) for r in rows(store, capsys, option, "-O", "tstart")]
+
+    assert pairs("-b") == [("10.0.0.1", 443, 1, 100, 9, 9000, 2, 18), ("192.0.2.2", 40_000, 10, 7, 0, 0, 1, 27)]
+    assert pairs("-B") == [("10.0.0.1", 443, 1, 100, 9, 9000, 2, 18), ("10.0.0.1", 443, 0, 0, 10, 7, 1, 27)]
+
+
+def test_what_passes_can_be_written_and_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(
+        tmp_path / "s",
+        [{"src_port": 1, "src_vlan": 7, "sampling_rate": 10}, {"src_port": 2}, {"src_port": 1, "start": 9}],
+    )
+    file, sums = tmp_path / "w's.parquet", tmp_path / "sums.parquet"
+    assert dump(store, capsys, "-w", str(file), "src port 1") == ""
+    assert rows(file, capsys) == rows(store, capsys, "src port 1")
+    assert rows(file, capsys, "--unscaled", "-s", "vlan") == rows(
+        store, capsys, "--unscaled", "-s", "vlan", "src port 1"
+    )
+    assert dump(store, capsys, "-A", "srcport", "-w", str(sums)) == ""
+    again = rows(sums, capsys, "-O", "bytes")
+    assert [(r["src_port"], r["flows"], r["bytes"], r["sampler_address"]) for r in again] == [
+        (1, 2, 11_000, "127.0.0.1"), (2, 1, 1000, "127.0.0.1"),
+    ]  # fmt: skip
+    assert run(["dump", "-r", str(store), "-w", str(file)]) == 73
+    assert run(["dump", "-r", str(store), "-w", str(tmp_path / "no" / "x.parquet")]) == 73
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "sums.parquet", "w's.parquet"]
+
+
+def test_an_interrupted_list_says_that_it_is_partial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nftui.engine.query.session import Session
+
+    store = store_of(tmp_path / "s", *[[{"src_port": slot}] for slot in range(9)])
+    portions = Session.rows
+
+    def interrupted_after_one(self: Session, *arguments: object, **named: object) -> object:
+        yield from portions(self, *arguments, **named)  # type: ignore[arg-type]
+        self.interrupt()
+
+    monkeypatch.setattr(Session, "rows", interrupted_after_one)
+    printed = dump(store, capsys, "-N", code=130)
+    assert "total flows: 4," in printed
+    assert printed.splitlines()[-1] == "Partial: interrupted before the end"
+
+
+def test_explaining_a_statistic_says_what_it_is_read_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(tmp_path / "s", [{}])
+    printed = dump(store, capsys, "-X", "-s", "srcip/bytes", "tcp")
+    assert "proto = 6 (TCP)" in printed
+    assert "-s srcip/bytes: from the single flows of 1 file" in printed
+    assert "GROUP BY src_addr_hi, src_addr_lo" in printed
+
+
+def test_the_progress_bar_is_as_wide_at_any_share() -> None:
+    from nftui.cli.progress import bar
+
+    assert [bar(share).count("#") for share in (-1.0, 0.0, 50.0, 100.0, 120.0)] == [0, 0, 20, 40, 40]
+    assert len({len(bar(share)) for share in (-1.0, 3.0, 99.9, 100.0)}) == 1
+
+
 def test_a_filter_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = store_of(tmp_path / "s", [{"dst_port": 53}, {"dst_port": 80}])
     (tmp_path / "f").write_text("# names\n dst port 53 # end")
