@@ -1,6 +1,6 @@
 """Mutated datagrams of the interop corpus: nothing raises, everything is counted, memory stays flat.
 
-By default 30 000 mutations; with NFTUI_FULL=1 200 000. `benchmarks/mutations.py` prints the slowest datagram.
+By default 18 000 mutations; with NFTUI_FULL=1 200 000. `benchmarks/mutations.py` prints the slowest datagram.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nftui.engine.counters import Counts, add, datagram_balance, record_balance
 from nftui.engine.decode.datagrams import block_of
 from nftui.engine.decode.decoder import Decoder
 
-TOTAL = 200_000 if os.environ.get("NFTUI_FULL") == "1" else 30_000
+TOTAL = 200_000 if os.environ.get("NFTUI_FULL") == "1" else 18_000
 GROUPS = {"v5": ("v1", "v5", "v7"), "v9": ("v9",), "ipfix": ("ipfix",)}
 SIZES = (1, 3, 17, 128, 512)
 

@@ -121,7 +121,7 @@ def fast(datagrams: list[tuple[int, bytes]], size: int) -> tuple[object, Counts]
     return fast_rows(batches), counts
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(traffic())
 def test_same_rows_as_the_slow_decoder(datagrams: list[tuple[int, bytes]]) -> None:
     slow = SlowDecoder()
@@ -134,7 +134,7 @@ def test_same_rows_as_the_slow_decoder(datagrams: list[tuple[int, bytes]]) -> No
         assert counts.get("decoder_bug", 0) == 0
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(traffic(), st.integers(13, 40))
 def test_many_sessions_at_once(datagrams: list[tuple[int, bytes]], copies: int) -> None:
     """The same from many exporters in one block: the lockstep walks and the path for many layouts."""

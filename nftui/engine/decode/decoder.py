@@ -16,7 +16,7 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import Counts, add
 from nftui.engine.decode import messages as message_formats
 from nftui.engine.decode import netflow5
-from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire, distinct
+from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Session, Wire, distinct
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.messages import MessageDecoder
@@ -88,7 +88,7 @@ class Decoder:
         slots = self._sessions.slots(block.session.copy())
         known, ranks = distinct(slots)
         labels = [self._sessions.session(slot).label if slot >= 0 else "unknown" for slot in known.tolist()]
-        self._evict(block, slots)
+        evicted = self._evict(block, slots)
         tally = Tally(labels)
         try:
             batches = self._decode(block, slots, ranks, tally)
@@ -101,11 +101,14 @@ class Decoder:
             tally.one("decoder_bug", 0)
             batches = []
         self._layouts.reclaim()
-        return self._decoded(batches, tally)
+        return self._decoded(batches, tally, evicted)
 
-    def _decoded(self, batches: list[FlowBatch], tally: Tally) -> Decoded:
+    def _decoded(self, batches: list[FlowBatch], tally: Tally, evicted: dict[str, Counts] | None = None) -> Decoded:
         tally.copy("records.flows", "flows.in")
         decoded = Decoded(batches, tally.counts(), tally.by_exporter())
+        for label, counts in (evicted or {}).items():
+            add(decoded.counts, counts)
+            add(decoded.by_exporter.setdefault(label, {}), counts)
         for label, counts in decoded.by_exporter.items():
             add(self._counts.setdefault(label, {}), counts)
         return decoded
@@ -221,28 +224,40 @@ class Decoder:
 
     # -- forgetting
 
-    def _evict(self, block: DatagramBlock, slots: Ints) -> None:
-        """Make room before a block: sessions above the limit, and domains for as many new ones as it may bring."""
+    def _evict(self, block: DatagramBlock, slots: Ints) -> dict[str, Counts]:
+        """Make room before a block: sessions above the limit, and domains for as many new ones as it may bring.
+
+        Returns:
+            What was forgotten with them, by exporter address.
+        """
+        evicted: dict[str, Counts] = {}
         surplus = self._sessions.surplus()
         if surplus:
             present = set(slots.tolist())
             for slot in surplus:
                 if slot not in present:
-                    self._forget_session(slot)
+                    self._forget_session(slot, evicted)
         for slot in self._domains.surplus(min(len(block), self._limits.domains // 4)):
-            self._forget_domain(slot)
+            self._forget_domain(slot, evicted)
+        return evicted
 
-    def _forget_session(self, slot: int) -> None:
+    def _forget_session(self, slot: int, evicted: dict[str, Counts]) -> None:
         for domain in self._domains.of_session(slot):
-            self._forget_domain(domain)
-        session = self._sessions.forget(slot)
-        self._counts.pop(session.label, None)
+            self._forget_domain(domain, evicted)
+        label = self._sessions.session(slot).label
+        add(evicted.setdefault(label, {}), {"sessions.evicted": 1})
+        if not self._sessions.forget(slot):
+            self._counts.pop(label, None)
 
-    def _forget_domain(self, slot: int) -> None:
-        self._templates.drop_domain(slot)
-        self._waiting.drop_domain(slot)
+    def _forget_domain(self, slot: int, evicted: dict[str, Counts]) -> None:
+        label = self._sessions.session(int(self._domains.session[slot])).label
+        gone = {
+            "templates.evicted": self._templates.drop_domain(slot),
+            "sets.waiting_evicted": len(self._waiting.drop_domain(slot)),
+            "sequence.lost": self._sequences.drop_domain(slot),
+        }
+        add(evicted.setdefault(label, {}), {name: amount for name, amount in gone.items() if amount})
         self._options.drop_domain(slot)
-        self._sequences.drop_domain(slot)
         self._header_rates.pop(slot, None)
         self._domains.forget(slot)
 
@@ -254,9 +269,9 @@ class Decoder:
         Args:
             now_ms: UTC milliseconds.
         """
-        in_use = self._sessions.in_use()
-        rank_of = {slot: rank for rank, slot in enumerate(in_use)}
-        tally = Tally([self._sessions.session(slot).label for slot in in_use])
+        in_use = self._sessions.items()
+        rank_of = {slot: rank for rank, (slot, _) in enumerate(in_use)}
+        tally = Tally([session.label for _, session in in_use])
         for item in self._waiting.expire(now_ms):
             tally.one("sets.waiting_expired", rank_of[item.session])
         for template in self._templates.expire(now_ms):
@@ -270,11 +285,10 @@ class Decoder:
 
     def exporters(self) -> list[ExporterStatus]:
         """What is known of each exporter, by address and port."""
-        found = [self._status(slot) for slot in self._sessions.in_use()]
+        found = [self._status(slot, session) for slot, session in self._sessions.items()]
         return sorted(found, key=lambda item: (text.parse_address(item.address), item.port))
 
-    def _status(self, slot: int) -> ExporterStatus:
-        session = self._sessions.session(slot)
+    def _status(self, slot: int, session: Session) -> ExporterStatus:
         domains = self._domains.of_session(slot)
         templates = []
         for item in self._templates.of_session(slot):
@@ -294,13 +308,13 @@ class Decoder:
             tuple(sorted((int(self._domains.version[d]), int(self._domains.domain[d])) for d in domains)),
             tuple(templates),
             self._waiting.count_of_session(slot),
-            tuple(self._sampling(slot, domains)),
+            tuple(self._sampling(session.address, domains)),
             int(self._sessions.last_ms[slot]),
             skew,
             dict(self._counts.get(session.label, {})),
         )
 
-    def _sampling(self, slot: int, domains: list[int]) -> list[SamplingStatus]:
+    def _sampling(self, address: int, domains: list[int]) -> list[SamplingStatus]:
         out = []
         for domain in domains:
             number = int(self._domains.domain[domain])
@@ -311,7 +325,7 @@ class Decoder:
                     out.append(SamplingStatus(number, None, table.general, "options"))
             if domain in self._header_rates:
                 out.append(SamplingStatus(number, None, self._header_rates[domain], "header"))
-        static = self._options.static_rate(slot)
+        static = self._options.static_rate(address)
         if static:
             out.append(SamplingStatus(0, None, abs(static), "configuration"))
         return out

@@ -135,11 +135,10 @@ class Options:
         """What a domain announced, None if nothing."""
         return self._announced.get(slot)
 
-    def static_rate(self, session_slot: int) -> int:
-        """Configured rate of a session, 0 for none; the longest matching network counts."""
+    def static_rate(self, address: int) -> int:
+        """Configured rate of an exporter, 0 for none; the longest matching network counts."""
         if not self._static:
             return 0
-        address = self._sessions.session(session_slot).address
         rate = self._static_of.get(address)
         if rate is None:
             version = 4 if address >> 32 == V4_PREFIX >> 32 else 6
@@ -257,7 +256,10 @@ class Options:
         known = self._record_rates(rows, rates)
         known |= self._sampler_rates(rows, rates)
         sessions = rows.messages.session
-        static = {slot: self.static_rate(slot) for slot in distinct(sessions)[0].tolist()} if self._static else {}
+        static: dict[int, int] = {}
+        if self._static:
+            slots = distinct(sessions)[0].tolist()
+            static = {slot: self.static_rate(self._sessions.session(slot).address) for slot in slots}
         if header_rate is not None and header_rate.any():
             rates = np.where(rates > 0, rates, header_rate[rows.message])
             known = True

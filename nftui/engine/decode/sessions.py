@@ -43,6 +43,7 @@ class Sessions:
         self._limit = limits.exporters
         self._index: dict[tuple[int, int], int] = {}
         self._sessions: dict[int, Session] = {}
+        self._ports: dict[int, int] = {}
         self._free: deque[int] = deque(range(capacity))
         self._generation = np.zeros(capacity, np.int64)
         self._alive = np.zeros(capacity, np.bool_)
@@ -64,6 +65,7 @@ class Sessions:
         self.address_lo[slot] = _signed(address & 0xFFFFFFFFFFFFFFFF)
         self.last_ms[slot] = self.blocks[slot] = 0
         self._sessions[slot] = Session(index, address, port)
+        self._ports[address] = self._ports.get(address, 0) + 1
         self._alive[slot] = True
         self._index[address, port] = index
         return index
@@ -81,9 +83,9 @@ class Sessions:
         """The session in a slot that is in use."""
         return self._sessions[slot]
 
-    def in_use(self) -> list[int]:
-        """Slots in use."""
-        return list(self._sessions)
+    def items(self) -> list[tuple[int, Session]]:
+        """Slots in use and their sessions."""
+        return list(self._sessions.items())
 
     def surplus(self) -> list[int]:
         """Slots to forget: the longest silent ones above the limit, established ones last."""
@@ -94,14 +96,19 @@ class Sessions:
         order = np.lexsort((self.last_ms[slots], self.blocks[slots] > 1))
         return slots[order[:count]].tolist()  # type: ignore[no-any-return]
 
-    def forget(self, slot: int) -> Session:
-        """Free a slot; indexes given out for it are no longer valid."""
+    def forget(self, slot: int) -> bool:
+        """Free a slot; indexes given out for it are no longer valid. Returns whether the address has other sessions."""
         session = self._sessions.pop(slot)
+        others = self._ports[session.address] - 1
+        if others:
+            self._ports[session.address] = others
+        else:
+            del self._ports[session.address]
         del self._index[session.address, session.port]
         self._generation[slot] += 1
         self._alive[slot] = False
         self._free.append(slot)
-        return session
+        return others > 0
 
 
 class Domains:

@@ -24,6 +24,9 @@ from nftui.engine.limits import Limits
 
 _REFRESH_BYTES = 4 << 20
 """Template sets remembered as they came, over all exporters."""
+_SEEN_OVERHEAD = 256
+_TEMPLATE_BYTES = 256
+"""What a remembered set and each of its templates cost besides the set's own bytes."""
 
 _PAIR = struct.Struct(">HH")
 _TRIPLE = struct.Struct(">HHH")
@@ -226,7 +229,7 @@ class TemplateStore:
         if self._seen_bytes > _REFRESH_BYTES:
             self._seen.clear()
             self._seen_bytes = 0
-        self._seen_bytes += len(raw) + 256
+        self._seen_bytes += len(raw) + _SEEN_OVERHEAD + len(learnt) * _TEMPLATE_BYTES
         self._seen[slot, options, raw] = (int(self._domains.generation[slot]), learnt)
 
     def _define(

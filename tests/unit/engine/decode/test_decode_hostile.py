@@ -324,6 +324,20 @@ def test_spoofed_exporters_do_not_push_out_a_real_one() -> None:
     balanced(collector)
 
 
+def test_what_goes_with_a_forgotten_exporter_is_counted() -> None:
+    collector = Collector(Limits(exporters=4))
+    for place in range(10):
+        datagram = ipfix(template(10, 256, PAIR) + a_set(300, bytes(8)))
+        collector.feed(datagram, address=V4 | place, now_ms=NOW_MS + place)
+    kept = collector.decoder.exporters()
+    gone = 10 - len(kept)
+    assert len(kept) == 5  # the limit, and the one that came last
+    assert collector.counts["sessions.evicted"] == gone
+    assert collector.counts["templates.evicted"] == gone
+    assert collector.counts["sets.waiting_evicted"] == gone
+    assert sum(item.waiting_sets for item in kept) == collector.counts["sets.buffered"] - gone
+
+
 def test_templates_per_exporter() -> None:
     collector = Collector(Limits(templates_per_exporter=50))
     collector.feed(*[message(10, template(10, 256 + i, PAIR)) for i in range(80)])
