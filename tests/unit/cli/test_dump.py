@@ -311,11 +311,11 @@ def test_sums_by_elements(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
             {"src": "2001:db8:0:1::6", "bytes": 4000, "lasts": 3000},
         ],
     )
-    found = rows(store, capsys, "-A", "srcip4/24,srcip6/64", "-O", "bytes")
+    masked = ["-A", "srcip4/24,srcip6/64", "-O", "bytes"]
+    found = rows(store, capsys, *masked)
     assert [(r["src_addr"], r["flows"], r["bytes"]) for r in found] == [
-        ("2001:db8:0:1::", 2, 4300),
-        ("10.0.0.0", 2, 201),
-    ]
+        ("2001:db8:0:1::", 2, 4300), ("10.0.0.0", 2, 201),
+    ]  # fmt: skip
     assert found[0]["time_flow_end_ms"] == BASE + 3000
     assert found[0]["bps"] == 4300 * 8 // 3
     assert [r["bytes"] for r in rows(store, capsys, *masked, "--unscaled")] == [
