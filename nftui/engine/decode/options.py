@@ -7,9 +7,7 @@ Samplers come as v9 options (elements 34, 48 to 50, RFC 3954 and Cisco's Sampled
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from typing import TypeVar
 
@@ -17,8 +15,9 @@ import numpy as np
 
 from nftui import text
 from nftui.engine.batch import TextColumn
+from nftui.engine.decode.announced import Announced, announced_rate, first_number, records
 from nftui.engine.decode.datagrams import Ints, distinct
-from nftui.engine.decode.layout import RATE_ELEMENTS, SCOPE_PEN, VARIABLE, FieldSpec
+from nftui.engine.decode.layout import RATE_ELEMENTS, SCOPE_PEN, FieldSpec
 from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.rows import Rows
 from nftui.engine.decode.sessions import Domains, Sessions
@@ -31,79 +30,6 @@ _Value = TypeVar("_Value", int, str)
 _SCOPE_INTERFACE = (SCOPE_PEN, 2)
 _INTERFACES = (_SCOPE_INTERFACE, (0, 10), (0, 14), (0, 252), (0, 253))
 _SAMPLERS = ((0, 48), (0, 302))
-
-
-@dataclass(slots=True)
-class Announced:
-    """Options of one observation domain.
-
-    Attributes:
-        rates: sampler or selector id to rate.
-        interface_rates: interface index to rate.
-        general: rate for all flows of the domain, 0 when none was announced.
-        interfaces: interface index to name.
-        applications: application id to name.
-        sets: latest options set per template, to see repetitions at once.
-    """
-
-    rates: dict[int, int] = field(default_factory=dict)
-    interface_rates: dict[int, int] = field(default_factory=dict)
-    general: int = 0
-    interfaces: dict[int, str] = field(default_factory=dict)
-    applications: dict[int, str] = field(default_factory=dict)
-    sets: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    def size(self) -> int:
-        """Entries counted against the limits."""
-        return len(self.rates) + len(self.interface_rates) + len(self.interfaces) + len(self.applications)
-
-
-def records(raw: bytes, specs: list[FieldSpec]) -> Iterator[list[bytes]]:
-    """Values of each record of a set, field by field; a record that does not fit ends the set."""
-    position = 0
-    least = sum(1 if spec.length == VARIABLE else spec.length for spec in specs)
-    while position + least <= len(raw):
-        values = []
-        for spec in specs:
-            length = spec.length
-            if length == VARIABLE:
-                length = raw[position] if position < len(raw) else 0
-                position += 1
-                if length == 255:
-                    length = int.from_bytes(raw[position : position + 2], "big")
-                    position += 2
-            values.append(raw[position : position + length])
-            position += length
-        if position > len(raw):
-            return
-        yield values
-
-
-def announced_rate(values: Mapping[tuple[int, int], bytes]) -> int:
-    """Sampling rate that an options record announces, 0 for none.
-
-    305 and 306 are packets taken and packets left out: (taken + left) / taken. 309 and 310 are n out of N, 311 is
-    a probability.
-    """
-
-    def number(element: int) -> int:
-        raw = values.get((0, element), b"")
-        return int.from_bytes(raw, "big") if len(raw) <= 8 else 0
-
-    for element in (34, 50):
-        if number(element):
-            return number(element)
-    taken, left = number(305), number(306)
-    if taken:
-        return round((taken + left) / taken) if (0, 306) in values else taken
-    if number(309):
-        return max(1, round(number(310) / number(309)))
-    raw = values.get((0, 311), b"")
-    if len(raw) in {4, 8}:
-        (probability,) = struct.unpack(">f" if len(raw) == 4 else ">d", raw)
-        if 0 < probability <= 1:
-            return min(round(1 / float(probability)), 1 << 62)
-    return 0
 
 
 class Options:
@@ -196,7 +122,7 @@ class Options:
 
     def _learn_record(self, slot: int, table: Announced, found: dict[tuple[int, int], bytes], room: bool) -> bool:
         """Take over one record; False when something found no room."""
-        interface = _number(found, _INTERFACES)
+        interface = first_number(found, _INTERFACES)
         kept = True
 
         def put(target: dict[int, _Value], key: int, value: _Value) -> None:
@@ -208,7 +134,7 @@ class Options:
 
         rate = announced_rate(found)
         if rate:
-            sampler = _number(found, _SAMPLERS)
+            sampler = first_number(found, _SAMPLERS)
             if sampler is not None:
                 put(table.rates, sampler, rate)
             elif _SCOPE_INTERFACE in found or ((0, 10) in found and interface is not None):
@@ -218,10 +144,10 @@ class Options:
         name = found.get((0, 82)) or found.get((0, 83))
         if name is not None and interface is not None:
             put(table.interfaces, interface, text.clean(name, self._limits.text_bytes))
-        application = _number(found, ((0, 95),))
+        application = first_number(found, ((0, 95),))
         if application is not None and (0, 96) in found:
             put(table.applications, application, text.clean(found[0, 96], self._limits.text_bytes))
-        boot = _number(found, ((0, 160),))
+        boot = first_number(found, ((0, 160),))
         if boot and boot < 1 << 62:
             self._domains.boot_ms[slot] = boot
         return kept
@@ -399,14 +325,6 @@ class Options:
             if pool:
                 out[column] = TextColumn(codes, list(pool))
         return out
-
-
-def _number(found: Mapping[tuple[int, int], bytes], keys: tuple[tuple[int, int], ...]) -> int | None:
-    for key in keys:
-        raw = found.get(key)
-        if raw is not None and 1 <= len(raw) <= 8:
-            return int.from_bytes(raw, "big")
-    return None
 
 
 def _rate_of(tables: Mapping[int, Announced], slot: int, interface: int) -> int:
