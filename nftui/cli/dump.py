@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
     from nftui.engine.query.aggregate import Aggregation
-    from nftui.engine.query.parser import Filter, Surroundings
-    from nftui.engine.query.time import Window
 
 _EPILOG = """\b
 Examples:
@@ -83,11 +79,12 @@ def dump(
 
     The FILTER comes last: `nftui dump -s srcip/bytes 'proto tcp and dst port 443'`.
     """
+    from nftui.cli.asking import asked_filter, asked_paths, asked_window
     from nftui.engine.query.time import zone_of
 
     began = time.perf_counter()
     zone_info = zone_of(zone, utc)
-    parsed = _filter(filter_words, filter_file, zone_info)
+    parsed = asked_filter(filter_words, filter_file, zone_info)
     if check:
         return 0
     if explain:
@@ -99,9 +96,9 @@ def dump(
     from nftui.cli.dumping import Answer, answer, explain_statistics
 
     asked = Answer(
-        paths=_paths(read, ranges, many),
+        paths=asked_paths(read, ranges, many),
         ranges=bool(ranges),
-        window=_window(window, mode, zone_info),
+        window=asked_window(window, mode, zone_info),
         filter=parsed,
         statistics=statistics,
         aggregation=_aggregation(by_tuple, elements, pairs, guessed_pairs),
@@ -121,23 +118,6 @@ def dump(
     return explain_statistics(asked) if explain else answer(asked, began)
 
 
-def _paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:
-    from nftui.errors import UsageError
-
-    if read and ranges:
-        raise UsageError("-r and -R exclude each other")
-    paths = [*read, *ranges]
-    if many:
-        from nftui.engine.query.sources import expand
-
-        return expand(many, paths)
-    if paths:
-        return paths
-    from nftui.config import default_store
-
-    return [str(default_store())]
-
-
 def _aggregation(by_tuple: bool, elements: str | None, pairs: bool, guessed: bool) -> Aggregation | None:
     if not (by_tuple or elements or pairs or guessed):
         return None
@@ -149,45 +129,3 @@ def _aggregation(by_tuple: bool, elements: str | None, pairs: bool, guessed: boo
     if pairs or guessed:
         return Bidirectional(guess=guessed)
     return parse_aggregation(elements) if elements else BY_TUPLE
-
-
-def _filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None) -> Filter:
-    from nftui.engine.query.parser import parse_filter
-    from nftui.errors import UsageError
-
-    text = " ".join(words)
-    if file is not None:
-        if text:
-            raise UsageError("give the filter with -f or as arguments, not both")
-        text = _read_text(file)
-    return parse_filter(text, _surroundings(zone))
-
-
-def _surroundings(zone: tzinfo | None) -> Surroundings:
-    from nftui.engine.query.hostnames import resolve
-    from nftui.engine.query.parser import Surroundings
-    from nftui.engine.query.time import moment
-
-    now = time.time_ns() // 1_000_000
-    return Surroundings(resolve=resolve, include=_read_text, moment=lambda text: moment(text, now, zone))
-
-
-def _read_text(path: str) -> str:
-    from nftui.engine.limits import DEFAULT
-    from nftui.errors import UsageError
-
-    try:
-        with open(path, encoding="utf-8", errors="strict") as file:
-            return file.read(DEFAULT.filter_bytes + 1)
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: not text in UTF-8") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-
-
-def _window(text: str | None, mode: str, zone: tzinfo | None) -> Window:
-    from nftui.engine.query.time import Mode, Window, window
-
-    if text is None:
-        return Window(mode=Mode(mode))
-    return window(text, time.time_ns() // 1_000_000, zone, Mode(mode))

@@ -8,6 +8,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from nftui.cli.asking import report_skipped
 from nftui.cli.diagnostics import say
 from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
 from nftui.cli.progress import Progress
@@ -17,14 +18,12 @@ from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query
 from nftui.engine.query.save import save_flows
 from nftui.engine.query.session import Interrupted, Session
-from nftui.engine.query.sources import Sources, find_sources
+from nftui.engine.query.sources import find_sources
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
 from nftui.engine.query.time import Window
-from nftui.errors import PartialAnswer
 
 DEFAULT_TOP = 10
-_SHOWN_SKIPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def answer(asked: Answer, began: float) -> int:
     finally:
         signal.signal(signal.SIGINT, previous)
         session.close()
-    skipped = _report_skipped(sources)
+    skipped = report_skipped(sources)
     if interrupted:
         say("nftui: interrupted: the answer is partial")
         return Interrupted.exit_code
@@ -132,15 +131,3 @@ def explain_statistics(asked: Answer) -> int:
             request = parse_statistic(text)
             sys.stdout.write(f"\n-s {text}: {query.plan(request).text}\n  {query.statement(request)}\n")
     return 0
-
-
-def _report_skipped(sources: Sources) -> int:
-    """Name what was not read, on standard error."""
-    if not sources.skipped:
-        return 0
-    for path, reason in sources.skipped[:_SHOWN_SKIPS]:
-        say(f"nftui: skipped {path}: {reason}")
-    if len(sources.skipped) > _SHOWN_SKIPS:
-        say(f"nftui: and {len(sources.skipped) - _SHOWN_SKIPS} more")
-    say(f"nftui: the answer is partial: {len(sources.skipped)} files were skipped")
-    return PartialAnswer.exit_code

@@ -1,0 +1,97 @@
+"""What commands that read flows share: which files, which window, which filter."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from nftui.engine.query.parser import Filter, Surroundings
+    from nftui.engine.query.sources import Sources
+    from nftui.engine.query.time import Window
+
+_SHOWN_SKIPS = 20
+
+
+def asked_paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:
+    """Paths of `-r`, `-R` and `-M`; the default store without any of them. Raises UsageError."""
+    from nftui.errors import UsageError
+
+    if read and ranges:
+        raise UsageError("-r and -R exclude each other")
+    paths = [*read, *ranges]
+    if many:
+        from nftui.engine.query.sources import expand
+
+        return expand(many, paths)
+    if paths:
+        return paths
+    from nftui.config import default_store
+
+    return [str(default_store())]
+
+
+def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None) -> Filter:
+    """The filter, from the arguments or a file. Raises FilterError and UsageError."""
+    from nftui.engine.query.parser import parse_filter
+    from nftui.errors import UsageError
+
+    text = " ".join(words)
+    if file is not None:
+        if text:
+            raise UsageError("give the filter with -f or as arguments, not both")
+        text = read_text(file)
+    return parse_filter(text, _surroundings(zone))
+
+
+def _surroundings(zone: tzinfo | None) -> Surroundings:
+    from nftui.engine.query.hostnames import resolve
+    from nftui.engine.query.parser import Surroundings
+    from nftui.engine.query.time import moment
+
+    now = time.time_ns() // 1_000_000
+    return Surroundings(resolve=resolve, include=read_text, moment=lambda text: moment(text, now, zone))
+
+
+def read_text(path: str) -> str:
+    """Text of a file with a filter. Raises UsageError."""
+    from nftui.engine.limits import DEFAULT
+    from nftui.errors import UsageError
+
+    try:
+        with open(path, encoding="utf-8", errors="strict") as file:
+            return file.read(DEFAULT.filter_bytes + 1)
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not text in UTF-8") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def asked_window(text: str | None, mode: str, zone: tzinfo | None) -> Window:
+    """The window of `-t` and `--window`. Raises UsageError."""
+    from nftui.engine.query.time import Mode, Window, window
+
+    if text is None:
+        return Window(mode=Mode(mode))
+    return window(text, time.time_ns() // 1_000_000, zone, Mode(mode))
+
+
+def report_skipped(sources: Sources) -> int:
+    """Name what was not read, on standard error.
+
+    Returns:
+        Exit code: 0, or 3 if anything was skipped.
+    """
+    from nftui.cli.diagnostics import say
+    from nftui.errors import PartialAnswer
+
+    if not sources.skipped:
+        return 0
+    for path, reason in sources.skipped[:_SHOWN_SKIPS]:
+        say(f"nftui: skipped {path}: {reason}")
+    if len(sources.skipped) > _SHOWN_SKIPS:
+        say(f"nftui: and {len(sources.skipped) - _SHOWN_SKIPS} more")
+    say(f"nftui: the answer is partial: {len(sources.skipped)} files were skipped")
+    return PartialAnswer.exit_code
