@@ -127,6 +127,9 @@ def probe(
 
     EXPRESSION is a packet filter in the language of pcap-filter(7).
     """
+    from nftui.probe.privileges import one_thread
+
+    one_thread()
     from nftui.probe.export import ExportConfig, parse_targets
     from nftui.probe.live import SNAPLEN, TUNNEL_SNAPLEN, CaptureConfig
     from nftui.probe.meter import MeterConfig
@@ -207,14 +210,18 @@ class _OutputMaker:
         self._store = store
         self.exporter: UdpExporter | None = None
 
-    def make(self, started_ms: int) -> list[Output]:
-        """Open exporter and store."""
+    def open_exporter(self, started_ms: int) -> None:
+        """Open the export sockets; binding one to an interface may need the right to."""
         from nftui.probe.export import UdpExporter
 
-        outputs: list[Output] = []
         if self._export is not None:
             self.exporter = UdpExporter(self._export, started_ms)
-            outputs.append(self.exporter)
+
+    def make(self, started_ms: int) -> list[Output]:
+        """All outputs, the exporter unless it is open already."""
+        if self.exporter is None:
+            self.open_exporter(started_ms)
+        outputs: list[Output] = [self.exporter] if self.exporter is not None else []
         if self._store:
             outputs.append(_open_store(Path(self._store)))
         return outputs
@@ -296,8 +303,9 @@ def _capture(
     sources = open_sources(captured, clock)
     server: ControlServer | None = None
     try:
-        made = outputs.make(started)
+        outputs.open_exporter(started)
         drop_rights()
+        made = outputs.make(started)
         meter = Probe(config, made, live=True, started_ms=started, clock=clock)
         if outputs.exporter is not None:
             meter.ignore(outputs.exporter.endpoints)

@@ -21,8 +21,7 @@ MAX_TARGETS = 16
 
 _SEND_BUFFER = 4 << 20
 _SO_BINDTODEVICE = 25
-_IMPLIED = frozenset({"icmp_type", "icmp_code", "etype"})
-"""Fields that a collector sees by others: the port has type and code, the addresses have the family."""
+
 
 Encoder = NetFlow5Encoder | NetFlow9Encoder | IpfixEncoder
 
@@ -223,5 +222,5 @@ def _encoder(config: ExportConfig, boot_ms: int) -> Encoder:
         sampling_rate=sampling,
         refresh_datagrams=config.refresh_datagrams,
         refresh_ms=config.refresh_seconds * 1000,
-        skip=_IMPLIED,
+        skip={"etype"},
     )

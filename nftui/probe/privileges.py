@@ -6,6 +6,7 @@ import ctypes
 import os
 import struct
 import sys
+from pathlib import Path
 
 from nftui.errors import PermissionDenied
 
@@ -26,10 +27,11 @@ def missing_right(interface: str) -> PermissionDenied:
 def drop_rights() -> None:
     """Give up every capability for good, also for programs that would be started (capabilities(7), prctl(2)).
 
-    Open sockets go on working. Only the calling thread changes: call it before others are started.
+    Open sockets go on working. The kernel changes the calling thread and those that it starts, so this comes
+    before threads; see `one_thread`.
 
     Raises:
-        PermissionDenied: the kernel refused; nothing may go on with rights that it should not have.
+        PermissionDenied: the kernel refused, or another thread still has rights; nothing may go on with them.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
@@ -42,3 +44,12 @@ def drop_rights() -> None:
     for name, result in steps:
         if result != 0:
             raise PermissionDenied(f"cannot drop rights ({name}): {os.strerror(ctypes.get_errno())}")
+    for task in Path("/proc/self/task").iterdir():
+        status = (task / "status").read_text()
+        if int(status.partition("CapPrm:")[2].split()[0], 16):
+            raise PermissionDenied("cannot drop rights: a thread that was started before still has them")
+
+
+def one_thread() -> None:
+    """Keep NumPy's linear algebra, which nothing here uses, from starting threads when it is imported."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"

@@ -7,6 +7,7 @@ kernel writes, and walked one by one only where the proof fails.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import socket
@@ -95,8 +96,11 @@ class PacketRing:
 
     def bind(self, interface: str, promiscuous: bool) -> None:
         """Start capturing on an interface, or on all for an empty name. May be called again. Raises OSError."""
-        self.socket.bind((interface, _ETH_P_ALL))
         index = socket.if_nametoindex(interface) if interface else 0
+        # Python's own bind has no way to say "all interfaces", which is index 0 in packet(7).
+        address = struct.pack("=HHiHBB8s", socket.AF_PACKET, socket.htons(_ETH_P_ALL), index, 0, 0, 0, b"")
+        if ctypes.CDLL(None, use_errno=True).bind(self.socket.fileno(), address, len(address)) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         if promiscuous and index:
             self.socket.setsockopt(SOL_PACKET, _ADD_MEMBERSHIP, struct.pack("iHH8s", index, _PROMISCUOUS, 0, b""))
 

@@ -15,6 +15,8 @@ from nftui.probe.statistics import CaptureStatistics
 
 _MOST = 4096
 """Packets read at a time."""
+_BUFFER_BYTES = 16 << 20
+"""Receive buffer, as far as the system allows."""
 
 
 class ScapySource:
@@ -39,6 +41,7 @@ class ScapySource:
         self.name = name
         self._received = 0
         try:
+            conf.bufsize = _BUFFER_BYTES
             listen: Any = conf.L2listen
             self._socket = listen(iface=name, filter=expression or None, promisc=promiscuous)
             if name == conf.loopback_name:
