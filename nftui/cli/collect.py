@@ -119,6 +119,8 @@ def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
             _wait(engine, stopping, seconds)
     finally:
         ended = engine.stop()
+    if not ended and (left := engine.ledger.snapshot().get("flows.in_memory", 0)):
+        say(f"nftui: the store did not take {left} flows in time; they are lost")
     failed = [worker for worker in engine.health().workers if worker.status == "failed"]
     for worker in failed:
         say(f"nftui: the {worker.name} thread failed: {worker.error}")

@@ -39,6 +39,8 @@ from nftui.text import parse_address
 _SAMPLE_SECONDS = 1.0
 _STOP_SECONDS = 2.0
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
+_PROGRESS_SECONDS = 0.5
+"""A store that writes nothing for so long after the end of that time hangs, and is left alone."""
 
 
 class Engine:
@@ -131,23 +133,36 @@ class Engine:
         self._running = False
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
-        workers["control"].stopping.set()
-        workers["watch"].stopping.set()
-        ended = workers["receive"].stop(max(0.1, deadline - time.monotonic()))
+        others = [workers[name] for name in ("watch", "control", "compaction") if name in workers]
+        for worker in others:
+            worker.stopping.set()
+        ended = workers["receive"].stop(deadline - time.monotonic())
         if self._receiver is not None:
             self._receiver.poll_drops()
-            self._receiver.close()
-        workers["store"].stopping.set()
-        self._pipeline.wake()
-        ended &= workers["store"].stop(max(0.1, deadline - time.monotonic()))
+            if ended:  # else its thread still reads them
+                self._receiver.close()
+        ended &= self._stop_store(workers["store"], deadline)
         if ended:
-            self._pipeline.finish(max(0.5, deadline - time.monotonic()))
-        for name in ("command", "watch", "control", "compaction"):
-            if name in workers:
-                workers[name].stop(0.5)
+            self._pipeline.finish(max(0.3, deadline - time.monotonic()))
+        if "command" in workers:
+            others.append(workers["command"])  # last: the store has just sealed files for it
+        for worker in others:
+            worker.stop(max(0.1, deadline + 0.3 - time.monotonic()))
         if self._control is not None:
             self._control.close()
         return ended
+
+    def _stop_store(self, worker: Worker, deadline: float) -> bool:
+        """Wait until everything is written: past the deadline only while there is progress."""
+        assert self._pipeline is not None
+        worker.stopping.set()
+        self._pipeline.wake()
+        left = -1
+        while not worker.stop(_PROGRESS_SECONDS):
+            before, left = left, self.ledger.snapshot().get("flows.in_memory", 0)
+            if time.monotonic() > deadline and left == before:
+                return False
+        return True
 
     @property
     def control_path(self) -> Path:

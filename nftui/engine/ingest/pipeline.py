@@ -83,8 +83,11 @@ class Pipeline:
                 receiver.gather()
                 self._take(receiver.receive())
             self._expire()
+        if receiver is None:
+            return
+        receiver.shut()
         deadline = self._clock.monotonic() + _DRAIN_SECONDS
-        while receiver is not None and receiver.wait(0) and self._clock.monotonic() < deadline:
+        while receiver.wait(0) and self._clock.monotonic() < deadline:
             self._take(receiver.receive())
 
     def store(self, stopping: threading.Event) -> None:
@@ -159,6 +162,7 @@ class Pipeline:
             for batch in batches:
                 writer.append(batch)
                 self._totals.add(batch)
+                self._ledger.commit(writer.drain_counts())  # often: who waits for the end looks for progress
             writer.tick()
             self._ledger.commit(writer.drain_counts())
         self._report()

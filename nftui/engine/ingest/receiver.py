@@ -129,6 +129,11 @@ class Receiver:
             if listener.inode in drops:
                 self._dropped(listener, drops[listener.inode])
 
+    def shut(self) -> None:
+        """Take nothing new; what has come can still be received."""
+        for listener in self._listeners:
+            listener.shut()
+
     def close(self) -> None:
         """Give the ports back."""
         for listener in self._listeners:

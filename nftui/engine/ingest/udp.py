@@ -78,6 +78,13 @@ class Listener:
         """Key of the socket in /proc/net/udp."""
         return os.fstat(self.socket.fileno()).st_ino
 
+    def shut(self) -> None:
+        """Take nothing new, but keep what the kernel holds: a connected UDP socket hears its peer only, here itself."""
+        host, port, *scope = self.socket.getsockname()
+        own = {"::": "::1", ANY_IPV4: "127.0.0.1"}.get(host, host)
+        with suppress(OSError):
+            self.socket.connect((own, port, *scope))
+
     def close(self) -> None:
         """Give the port back."""
         self.socket.close()

@@ -188,3 +188,40 @@ def test_without_a_socket_nothing_is_received_but_blocks_can_be_fed(tmp_path):
     engine.feed(block_of([v5(10)], [session], int(time.time() * 1000)))
     assert engine.stop()
     assert engine.ledger.snapshot()["flows.stored"] == 10
+
+
+def test_a_store_that_hangs_does_not_hold_the_end(tmp_path, monkeypatch):
+    release = threading.Event()
+    monkeypatch.setattr("nftui.engine.store.writer.StoreWriter.append", lambda *_: release.wait(60))
+    monkeypatch.setattr("nftui.engine.engine._STOP_SECONDS", 1.0)
+    engine = Engine(settings(tmp_path / "s", f"127.0.0.1:{PORT}"))
+    engine.start()
+    send(v5(10))
+    wait_for(lambda: engine.health().counts.get("flows.in") == 10)
+    assert not engine.stop()
+    assert engine.ledger.snapshot()["flows.in_memory"] == 10
+    release.set()
+    wait_for(lambda: {w.status for w in engine.health().workers} == {"stopped"})
+
+
+def test_a_store_that_is_slow_gets_the_time_that_it_needs(tmp_path, monkeypatch):
+    from nftui.engine.store.writer import StoreWriter
+
+    real = StoreWriter.append
+
+    def _slow(self, batch) -> None:
+        time.sleep(0.05)
+        real(self, batch)
+        self.tick()
+
+    monkeypatch.setattr(StoreWriter, "append", _slow)
+    monkeypatch.setattr("nftui.engine.engine._STOP_SECONDS", 0.5)
+    engine = Engine(settings(tmp_path / "s"))
+    engine.start()
+    from nftui.engine.decode.datagrams import block_of
+
+    session = engine.session(0xFFFF7F000001, 5)
+    for _ in range(20):
+        engine.feed(block_of([v5(10)], [session], int(time.time() * 1000)))
+    assert engine.stop()
+    assert engine.ledger.snapshot()["flows.stored"] == 200

@@ -165,3 +165,19 @@ def test_drop_counter_adds_up_over_the_wrap_and_ignores_old_values():
     counter = proc_net.DropCounter()
     steps = [counter.observe(value) for value in (5, 5, 3, 0x7FFFFFFF, 0xFFFFFFFE, 2, 0xFFFFFFFF)]
     assert steps == [5, 0, 0, 0x7FFFFFFA, 0x7FFFFFFF, 4, 0]
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "::1"])
+def test_a_shut_socket_keeps_what_it_has_and_takes_nothing_new(opened, host):
+    listener = opened(Endpoint(host, PORT))
+    targets = {"": ["127.0.0.1", "::1"]}.get(host, [host])
+    for target in targets:
+        with socket.socket(socket.AF_INET6 if ":" in target else socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"before", (target, PORT))
+    listener.shut()
+    for target in targets:
+        with socket.socket(socket.AF_INET6 if ":" in target else socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"after", (target, PORT))
+    assert [listener.socket.recv(10) for _ in targets] == [b"before"] * len(targets)
+    with pytest.raises(BlockingIOError):
+        listener.socket.recv(10)
