@@ -1,0 +1,112 @@
+"""What may follow in a filter that is being typed: words of the language, names, and values seen in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from nftui.engine.query.lexer import Kind, Token, tokens
+from nftui.engine.query.names import PROTOCOL_NUMBERS, SERVICE_PORTS, states
+from nftui.engine.query.operands import SIGNS
+from nftui.engine.query.words import LONGEST, PHRASES, Shape, Word
+from nftui.errors import FilterError
+
+_JOINING = ("and", "or")
+_SIGNED = frozenset({"and", "or", "not", "!", "&&", "||", "("})
+_NO_OPERAND = {Shape.ANYTHING, Shape.FAMILY4, Shape.FAMILY6}
+_MOST = 200
+
+Values = Callable[[tuple[str, ...]], Iterable[str]]
+"""Values of fields that occur in the data, most frequent first, as they are typed in a filter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What can stand at the cursor.
+
+    Attributes:
+        start: offset of the word that a candidate replaces, up to the cursor.
+        candidates: best first.
+    """
+
+    start: int
+    candidates: tuple[str, ...]
+
+
+def complete(text: str, cursor: int, values: Values = lambda _: ()) -> Completion:
+    """Candidates for the word that ends at the cursor.
+
+    Args:
+        text: the filter as far as it is typed.
+        cursor: offset in it; what stands behind is not looked at.
+        values: values of fields in the data, for operands.
+    """
+    before = text[:cursor]
+    start = len(before)
+    while start and (before[start - 1].isalnum() or before[start - 1] in "_.:/-@"):
+        start -= 1
+    typed = before[start:].lower()
+    try:
+        stream = tokens(before[:start])[:-1]
+    except FilterError:
+        return Completion(cursor, ())  # inside of a list or a quote
+    found = dict.fromkeys(word for word in _following(stream, values) if word.lower().startswith(typed))
+    return Completion(start, tuple(word for word in found if word.lower() != typed)[:_MOST])
+
+
+def _following(stream: list[Token], values: Values) -> Iterable[str]:
+    """All words that may come after the tokens."""
+    at = 0
+    while at < len(stream):
+        if stream[at].lower in _SIGNED or stream[at].kind is not Kind.WORD:
+            at += 1
+            continue
+        words = [t.lower for t in stream[at : at + LONGEST] if t.kind is Kind.WORD]
+        size = next((n for n in range(len(words), 0, -1) if tuple(words[:n]) in PHRASES), 0)
+        if at + len(words) == len(stream) and not size:
+            longer = _longer(tuple(words))
+            if longer and words[-1] in PROTOCOL_NUMBERS:
+                return [*longer, *_JOINING, *_beginnings()]
+            if longer:
+                return longer
+        if not size:
+            at += 1  # a protocol, or something unknown
+            continue
+        word = PHRASES[tuple(words[:size])]
+        at += size
+        if at == len(stream):
+            return [*_longer(tuple(words[:size])), *_operands(word, values)]
+        if word.shape in _NO_OPERAND:
+            continue
+        if stream[at].lower in SIGNS or stream[at].lower == "in":
+            at += 1
+            if at == len(stream):
+                return _operands(word, values)
+        at += 1
+    if not stream or stream[-1].lower in _SIGNED:
+        return _beginnings()
+    return [*_JOINING, *_beginnings()] if stream[-1].lower in PROTOCOL_NUMBERS else _JOINING
+
+
+def _beginnings() -> list[str]:
+    first = sorted({phrase[0] for phrase in PHRASES if "_" not in phrase[0]})
+    return [*first, "not", *sorted(PROTOCOL_NUMBERS), *sorted(p[0] for p in PHRASES if "_" in p[0])]
+
+
+def _longer(words: tuple[str, ...]) -> list[str]:
+    """Words that make a longer phrase of these."""
+    size = len(words)
+    return sorted({phrase[size] for phrase in PHRASES if len(phrase) > size and phrase[:size] == words})
+
+
+def _operands(word: Word, values: Values) -> Iterable[str]:
+    if word.shape in _NO_OPERAND:
+        return _JOINING
+    seen = list(values(word.fields))
+    if word.shape is Shape.STATE:
+        return [*states(word.fields[0]), *seen]
+    if word.shape is Shape.PROTOCOL:
+        return [*seen, *sorted(PROTOCOL_NUMBERS)]
+    if word.shape is Shape.PORT:
+        return [*seen, *sorted(SERVICE_PORTS)]
+    return seen
