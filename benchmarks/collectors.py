@@ -119,6 +119,13 @@ def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) 
     return collector
 
 
+def busy_seconds() -> float:
+    """CPU seconds that all processes of the machine have used since it started."""
+    words = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    user, nice, system, _, _, interrupt, soft = map(int, words[:7])
+    return (user + nice + system + interrupt + soft) / _TICK
+
+
 def available() -> list[str]:
     """Collectors that this machine has."""
     return ["nftui", "nfcapd"] if shutil.which("nfcapd") and shutil.which("nfdump") else ["nftui"]

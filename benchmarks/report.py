@@ -20,6 +20,10 @@ is measured and how to run it again.
 """
 
 
+_QUIET = 0.2
+"""Cores that other processes may use before the report says so."""
+
+
 def machine() -> str:
     """The machine in general words: no names, no paths."""
     cpu = "unknown processor"
@@ -76,6 +80,12 @@ def _section(name: str, result: dict[str, Any]) -> str:
 
 def _ingest(records: list[dict[str, Any]]) -> str:
     out = []
+    load = max((value for record in records for key, value in record.items() if key.endswith("other_load")), default=0)
+    if load > _QUIET:
+        out.append(
+            f"**The machine was busy with other work meanwhile (up to {load:.1f} cores): rates are too low, CPU per "
+            "flow is too high by shared caches.** Run it again on a quiet machine.\n"
+        )
     cpu = [record for record in records if record["benchmark"] == "ingest.cpu"]
     if cpu:
         first = cpu[0]

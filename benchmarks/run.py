@@ -89,10 +89,13 @@ def run(benchmark: Benchmark, quick: bool, arguments: Sequence[str]) -> bool:
 def main() -> int:
     names = [benchmark.name for benchmark in BENCHMARKS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", choices=[*names, []], metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--report", action="store_true", help="run nothing")
     args, extra = parser.parse_known_args()
+    unknown = set(args.names) - set(names)
+    if unknown:
+        parser.error(f"no benchmark {min(unknown)!r}")
     if extra and len(args.names) != 1:
         parser.error(f"{extra[0]}: name the one benchmark that it is for")
     chosen = [b for b in BENCHMARKS if b.script.exists() and (not args.names or b.name in args.names)]
