@@ -125,7 +125,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "first_paint_ms": {"best": round(min(paints)), "median": round(statistics.median(paints))},
         "keys": len(keys), "key_ms": {"p50": percentile(keys, 0.5), "p95": percentile(keys, 0.95),
                                       "max": round(max(keys), 1) if keys else None},
-        "refreshes": len(sent), "bytes": {"median": percentile(sent, 0.5), "p95": percentile(sent, 0.95), "max": max(sent, default=0)},
+        "refreshes": len(sent), "bytes": {"median": percentile(sent, 0.5), "max": max(sent, default=0)},
         "rss_mb": round(rss), "exit": code, "status": lines[1].strip(), "health": lines[-2].strip(),
     }  # fmt: skip
 

@@ -71,7 +71,7 @@ def to_png(path: Path) -> None:
     if program is None:
         return
     svg = exact(path.read_text(encoding="utf-8")).encode()
-    subprocess.run([program, "-o", str(path.with_suffix(".png"))], input=svg, check=True)  # noqa: S603  no shell, our own file
+    subprocess.run([program, "--zoom", "0.75", "-o", str(path.with_suffix(".png"))], input=svg, check=True)  # noqa: S603  no shell, our own file
 
 
 def main() -> None:
