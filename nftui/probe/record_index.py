@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 Positions = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_STRETCH = 1 << 17
+_STRETCH = 1 << 15
 """Bytes that one walker covers: long enough that finding its start costs little."""
-_SCAN = 256
+_SCAN = 128
 """Positions that are tried as a start at a time."""
 _PROOF = 5
 """Plausible records in a row that make a guess worth walking from."""

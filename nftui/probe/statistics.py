@@ -197,13 +197,14 @@ class ExpiredFlows:
         self._sizes.add(octets.astype(np.float64))
         self._lengths.add(packets.astype(np.float64))
         self._durations.add(life, 1000.0)
-        self._flows += np.bincount(proto, minlength=256)
+        count = np.bincount(proto, minlength=256)
+        self._flows += count
         self._life += np.bincount(proto, life, minlength=256)
-        for number in np.unique(proto):
-            mine = proto == number
-            self._octets[number] += octets[mine].sum()
-            self._packets[number] += packets[mine].sum()
-            self._longest[number] = max(self._longest[number], life[mine].max())
+        # Sums of one batch stay far below 2^53, where a float is exact.
+        self._octets += np.bincount(proto, octets, minlength=256).astype(np.int64)
+        self._packets += np.bincount(proto, packets, minlength=256).astype(np.int64)
+        for number in np.flatnonzero(count):
+            self._longest[number] = max(self._longest[number], life[proto == number].max())
 
     def reasons(self) -> tuple[tuple[Reason, int], ...]:
         """Flows by reason."""
