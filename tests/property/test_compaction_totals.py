@@ -53,9 +53,10 @@ def random_flows(seed: int, count: int) -> FlowBatch:
     mode=st.sampled_from(list(Mode)),
     edges=st.tuples(st.integers(-HOUR, 4 * HOUR), st.integers(0, 4 * HOUR)),
     scaled=st.booleans(),
+    limit=st.sampled_from([None, 1, 3]),
 )
 def test_answers_are_the_same(
-    seed: int, count: int, late: bool, mode: Mode, edges: tuple[int, int], scaled: bool
+    seed: int, count: int, late: bool, mode: Mode, edges: tuple[int, int], scaled: bool, limit: int | None
 ) -> None:
     windows = [Window(), Window(NOON_MS + edges[0], NOON_MS + edges[0] + edges[1], mode=mode)]
     flows = random_flows(seed, count)
@@ -64,13 +65,13 @@ def test_answers_are_the_same(
         write(root, flows)
         if late:
             write(root, random_flows(seed + 1, 1 + count // 20))
-        before = [answers(root, window, scaled) for window in windows]
+        before = [answers(root, window, scaled, limit) for window in windows]
         if late:  # the second batch comes after the first is compacted
             with tempfile.TemporaryDirectory() as other:
                 again = Path(other)
                 write(again, flows)
                 assert compact_all(again) > 0
                 write(again, random_flows(seed + 1, 1 + count // 20))
-                assert [answers(again, window, scaled) for window in windows] == before
+                assert [answers(again, window, scaled, limit) for window in windows] == before
         assert compact_all(root) > 0
-        assert [answers(root, window, scaled) for window in windows] == before
+        assert [answers(root, window, scaled, limit) for window in windows] == before

@@ -39,16 +39,16 @@ def compact_all(root: Path) -> int:
 
 
 def answers(
-    root: Path, window: Window | None = None, scaled: bool = True
+    root: Path, window: Window | None = None, scaled: bool = True, limit: int | None = None
 ) -> tuple[dict[str, list[Group]], Totals, list[Group]]:
-    """All groups of all statistics, the totals, and the series by minute."""
+    """Groups of all statistics, all or so many, the totals, and the series by minute."""
     window = window or Window()
     session = Session(find_sources([str(root)], window.start_ms, window.end_ms))
     try:
         query = Query(session, parse_filter(""), window, scaled)
         found = {}
         for name in STATISTICS:
-            [ranking] = query.rank(parse_statistic(f"{name}/bytes"), None)
+            [ranking] = query.rank(parse_statistic(f"{name}/bytes"), limit)
             assert ranking.totals == query.totals(), name
             found[name] = ranking.groups
         return found, query.totals(), query.minutes()

@@ -13,7 +13,7 @@ from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_
 from nftui.engine.query.orders import Order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.planner import Plan, make_plan
-from nftui.engine.query.rollup import MINUTE, read_sql
+from nftui.engine.query.rollup import ANSWERS, MINUTE, read_sql
 from nftui.engine.query.session import Part, Session
 from nftui.engine.query.sql import MANY, compile_where, value_sql
 from nftui.engine.query.statistics import RECORD, StatisticRequest
@@ -298,10 +298,9 @@ class Query:
                     return grouped(self._source(relation, needed)).top(order, limit)
                 rest = self._session.relation(self._fields(needed), Part(plan.files, True))
                 flows = grouped(self._source(rest, needed)) if plan.files or plan.segments else None
-                # The first section of a pair of ends has every flow once, and so has one that answers alone.
-                whole = plan.kinds[:1] if len(answered_by) > 1 else plan.kinds
-                sums, totals = (read_sql(plan.rollups, kinds, columns, self._scaled) for kinds in (plan.kinds, whole))
-                return with_rollups(flows, sums, totals, columns).top(order, limit)
+                sums = read_sql(plan.rollups, plan.kinds, columns, self._scaled)
+                whole = read_sql(plan.rollups, ANSWERS[("proto",)], 1, self._scaled)
+                return with_rollups(flows, sums, whole, columns, order, limit).top(order, limit)
 
             rows = self._session.all_rows(self._fields(needed), statement)
             groups = [Group(_key(fields, row[1:]), _totals(row[-6:])) for row in rows if row[0] == 0]
