@@ -98,6 +98,10 @@ class Limits:
     """A filter may hold a list of 100 000 networks, not a file system."""
     filter_depth: int = 64
     """Nested parentheses."""
+    indicators: int = 1_000_000
+    """Lines of indicator lists that are used: the largest public lists have a tenth of it."""
+    indicator_line_characters: int = 65_536
+    """Longer lines of an indicator list are no line of a list."""
     log_lines_per_minute: int = 1
     """Messages per exporter and kind; the rest is counted."""
 

@@ -40,6 +40,13 @@ def test_dump_never_loads_the_screen(tmp_path: Path) -> None:
     assert not loaded_by("dump", "-r", str(tmp_path)) & {"textual", "scapy"}
 
 
+def test_ioc_never_loads_the_screen(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("203.0.113.7\n")
+    loaded = loaded_by("ioc", "-r", str(tmp_path), str(tmp_path / "list"))
+    assert "duckdb" in loaded
+    assert not loaded & {"textual", "scapy"}
+
+
 def test_collect_never_loads_the_screen() -> None:
     assert not loaded_by("collect", "--help") & {"textual", "rich"}
 

@@ -1,0 +1,187 @@
+"""`nftui ioc`: look for lists of bad addresses, networks and ports in all flows that are stored."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from nftui.cli.diagnostics import say
+from nftui.cli.progress import Progress
+from nftui.engine.limits import DEFAULT
+from nftui.errors import UsageError
+
+if TYPE_CHECKING:
+    from nftui.engine.query.format_sightings import Row
+    from nftui.engine.query.indicators import IndicatorList
+    from nftui.engine.query.session import Session
+    from nftui.engine.query.sightings import Sightings
+    from nftui.engine.query.style import Style
+
+_EPILOG = """\b
+Examples:
+  nftui ioc bad-hosts.txt                       against everything in the default store
+  nftui ioc -t -1d feed.csv ports.txt           the last day, two lists
+  nftui ioc -r /var/lib/nftui -o ndjson --all - < list
+  nftui ioc -q list.txt || mail -s seen root    from cron: exit code 1 says that something was seen
+
+\b
+Exit codes: 0 nothing seen, 1 something seen, 2 no usable indicator or wrong options,
+3 nothing seen but files of the store could not be read.
+"""
+
+_SEEN = 1
+_SHOWN_BAD = 20
+_FORMS = ("table", "ndjson", "csv")
+
+
+@click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory of Parquet, or file.")
+@click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST.")
+@click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories.")
+@click.option("-t", "--time", "window", metavar="WINDOW", help="As for dump: -1h, 'today 14:00..15:00', 2026-10-01.")
+@click.option(
+    "--window",
+    "mode",
+    type=click.Choice(["overlap", "inside", "start", "end"]),
+    default="overlap",
+    show_default=True,
+    help="Which flows belong to the window.",
+)
+@click.option("--filter", "filter_text", default="", metavar="FILTER", help="Look only at flows that pass.")
+@click.option("-o", "--output", "form", type=click.Choice(_FORMS), default="table", show_default=True, help="Format.")
+@click.option("-n", "--top", "top", type=click.IntRange(0), default=0, help="Rows; 0 for all, the default.")
+@click.option("--all", "unseen", is_flag=True, help="Show indicators that were not seen, too.")
+@click.option("-N", "plain", is_flag=True, help="Plain numbers.")
+@click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length.")
+@click.option("-q", "quiet", is_flag=True, help="No header and no summary.")
+@click.option("--unscaled", is_flag=True, help="Counters as the wire had them, sampling not applied.")
+@click.option("--utc", is_flag=True, help="Times in UTC.")
+@click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich.")
+@click.option("--memory", default="", metavar="SIZE", help="Memory limit such as 2GB; beyond it, work goes to disk.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="Worker threads; 0 for one per core.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+def ioc(
+    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str, filter_text: str,
+    form: str, top: int, unseen: bool, plain: bool, full_ipv6: bool, quiet: bool, unscaled: bool, utc: bool,
+    zone: str | None, memory: str, threads: int, files: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Look for addresses, networks, ports and address:port pairs of lists (- is standard input).
+
+    For each that was seen: first and last time, direction, peers, flows, packets, bytes, exporters and a timeline,
+    most recent first.
+    """
+    from nftui.cli.asking import asked_filter, asked_paths, asked_window, report_skipped
+    from nftui.engine.query.query import Query
+    from nftui.engine.query.session import Session
+    from nftui.engine.query.sightings import find_sightings
+    from nftui.engine.query.sources import find_sources
+    from nftui.engine.query.style import Style
+    from nftui.engine.query.time import zone_of
+
+    began = time.perf_counter()
+    zone_info = zone_of(zone, utc)
+    parsed = asked_filter((filter_text,), None, zone_info)
+    asked = asked_window(window, mode, zone_info)
+    wanted = _read_lists(files)
+    sources = find_sources(asked_paths(read, ranges, many), asked.start_ms, asked.end_ms, bool(ranges))
+    session = Session(sources, memory, threads)
+    with _watched(session):
+        query = Query(session, parsed, asked, not unscaled)
+        indicators = [entry.indicator for entry in wanted.entries]
+        found = find_sightings(session, query, indicators, not unscaled)
+        style = Style(plain, full_ipv6, zone_info, not unscaled)
+        _write(_rows(wanted, found, unseen, top), found, form, style, quiet)
+        if form == "table" and not quiet:
+            _write_summary(wanted, found, session.records(), time.perf_counter() - began)
+    skipped = report_skipped(sources)
+    return _SEEN if found.found else skipped
+
+
+@contextmanager
+def _watched(session: Session) -> Iterator[None]:
+    """A session with a bar for long queries, that Ctrl-C ends."""
+    previous = signal.signal(signal.SIGINT, lambda *_: session.interrupt())
+    try:
+        with Progress(session):
+            yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        session.close()
+
+
+def _read_lists(files: tuple[str, ...]) -> IndicatorList:
+    """All lists; lines that cannot be used are named. Raises UsageError if none can."""
+    from nftui.engine.query.indicators import IndicatorList
+
+    wanted = IndicatorList()
+    for name in files:
+        if name == "-":
+            wanted.add("standard input", _lines(sys.stdin.buffer))
+            continue
+        try:
+            with open(name, "rb") as file:
+                wanted.add(name, _lines(file))
+        except OSError as error:
+            raise UsageError(f"{name}: {error.strerror}") from error
+    for bad in wanted.bad[:_SHOWN_BAD]:
+        say(f"nftui: {bad.file}, line {bad.line}: {bad.reason}")
+    if len(wanted.bad) > _SHOWN_BAD:
+        say(f"nftui: and {len(wanted.bad) - _SHOWN_BAD} more")
+    if wanted.bad:
+        say(f"nftui: {len(wanted.bad)} lines are not used, {len(wanted.entries)} indicators are")
+    if not wanted.entries:
+        raise UsageError(f"no indicator in {', '.join(files)}: one address, network or port per line, or csv")
+    return wanted
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Lines of a list, cut behind the longest that is allowed; what is not UTF-8 is replaced."""
+    most = DEFAULT.indicator_line_characters + 1
+    begins = True
+    while line := file.readline(4 * most):
+        if begins:
+            yield line.decode("utf-8", "replace")
+        begins = line.endswith(b"\n")
+
+
+def _rows(wanted: IndicatorList, found: Sightings, unseen: bool, top: int) -> list[Row]:
+    """What is shown: most recent first, then what was not seen in the order of the lists."""
+    from nftui.engine.query.format_sightings import Row
+
+    rows = [Row(entry, found.found.get(number)) for number, entry in enumerate(wanted.entries)]
+    seen = sorted((row for row in rows if row.sighting), key=lambda row: -row.sighting.last_ms if row.sighting else 0)
+    shown = [*seen, *(row for row in rows if unseen and not row.sighting)]
+    return shown[:top] if top else shown
+
+
+def _write(rows: list[Row], found: Sightings, form: str, style: Style, quiet: bool) -> None:
+    from nftui.cli.output import Output
+    from nftui.engine.query.format_machine import csv_line, json_text
+    from nftui.engine.query.format_sightings import CSV_COLUMNS, sighting_cells, sighting_record, table_lines
+
+    out = Output()
+    if form == "ndjson":
+        for row in rows:
+            out.write(json_text(sighting_record(row, found.timeline)))
+    elif form == "csv":
+        if not quiet:
+            out.write(csv_line(CSV_COLUMNS))
+        for row in rows:
+            out.write(csv_line(sighting_cells(row, found.timeline)))
+    elif rows:
+        for line in table_lines(rows, found.timeline, style, not quiet):
+            out.write(line)
+    out.flush()
+
+
+def _write_summary(wanted: IndicatorList, found: Sightings, records: int, seconds: float) -> None:
+    sys.stdout.write(
+        f"Indicators: {len(wanted.entries)}, seen: {len(found.found)}, repeated: {wanted.repeated}, "
+        f"lines not used: {len(wanted.bad)}\nTotal flows processed: {records}, Wall: {seconds:.4f}s\n"
+    )
