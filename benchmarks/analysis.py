@@ -41,6 +41,8 @@ from nftui.engine.store.writer import StoreWriter
 _WINDOW = "2025/11/20.03:02:00-2025/11/20.03:12:00"
 _TINY_FLOWS = 1000
 _YEAR_SLOTS = 100_000
+_LINKS = 50_000
+"""Names of one file; ext4 allows 65 000."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def _copy_slots(place: Path, slots: int) -> None:
 
     known = Catalog(place).slots()
     taken = {file.start_ms for file in known}
+    source = known[0].path
     markers = [p for p in known[0].path.parents[1].iterdir() if p.name.startswith("_")]
     for number in range(slots):
         start = START_MS + (number - slots + 288) * SLOT_MS
@@ -251,7 +254,10 @@ def _copy_slots(place: Path, slots: int) -> None:
             for marker in markers:
                 shutil.copy(marker, target.parent.parent)
         target.parent.mkdir(exist_ok=True)
-        os.link(known[0].file, target) if number % 60_000 else shutil.copy(known[0].file, target)
+        if number % _LINKS == 0:
+            source = Path(shutil.copy(known[0].file, target))
+        else:
+            os.link(source, target)
 
 
 def main() -> None:
