@@ -16,7 +16,6 @@ A name that nobody knows is an error, never ignored: a misspelt `alow` must not 
 
 from __future__ import annotations
 
-import difflib
 import os
 import stat
 import tomllib
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from nftui.errors import ConfigError
+from nftui.text import nearest
 
 APP = "nftui"
 
@@ -209,8 +209,8 @@ def _known(name: str, origin: str) -> None:
 
 
 def _nearest(word: str, known: Mapping[str, object] | list[str]) -> str:
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean {match[0]}?" if match else f"; known are {', '.join(known)}"
+    match = nearest(word, known, 0.5)
+    return f", did you mean {match}?" if match else f"; known are {', '.join(known)}"
 
 
 def _from_text(name: str, text: str, origin: str) -> object:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
@@ -124,3 +126,13 @@ PROTOCOLS: dict[int, str] = {
 def protocol(number: int) -> str:
     """Name of an IP protocol, or its number."""
     return PROTOCOLS.get(number, str(number))
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known word that was probably meant, None if nothing is near; of equals, the one with letters exchanged."""
+    letters = sorted(word)
+
+    def likeness(other: str) -> tuple[float, bool]:
+        return SequenceMatcher(None, other, word).ratio(), sorted(other) == letters
+
+    return max(get_close_matches(word, list(known), 5, cutoff), key=likeness, default=None)

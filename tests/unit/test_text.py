@@ -119,3 +119,9 @@ def test_flags_mac_mpls() -> None:
 
 def test_protocol_names() -> None:
     assert [text.protocol(n) for n in (6, 17, 1, 58, 253)] == ["TCP", "UDP", "ICMP", "ICMP6", "253"]
+
+
+def test_nearest_prefers_exchanged_letters() -> None:
+    assert text.nearest("tpc", ["tp4", "tcp", "udp"]) == "tcp"
+    assert text.nearest("htps", ["http", "https", "ssh"]) == "https"
+    assert text.nearest("zebra", ["tcp", "udp"]) is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from nftui.engine.query.addresses import address_value
 from nftui.engine.query.rendering import Cell, Column, Row, joined
@@ -15,6 +14,7 @@ from nftui.engine.query.tags import Piece, tags
 from nftui.engine.query.values import VALUES
 from nftui.engine.schema import FIELDS, Kind
 from nftui.errors import UsageError
+from nftui.text import nearest
 
 FORMATS: dict[str, str] = {
     "line": "%ts %td %pr %sap -> %dap %pkt %byt %fl",
@@ -78,8 +78,8 @@ def layout(form: str, style: Style) -> Layout:
             continue
         tag = known.get(name)
         if tag is None:
-            near = get_close_matches(name, known, 1)
-            raise UsageError(f"unknown tag %{name}" + (f"; did you mean %{near[0]}?" if near else ""))
+            near = nearest(name, known)
+            raise UsageError(f"unknown tag %{name}" + (f"; did you mean %{near}?" if near else ""))
         out.header += tag.header
         for piece in tag.pieces:
             out.parts.append(_cell(piece, [_place(out, places, value, style) for value in piece.values]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from difflib import get_close_matches
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +22,7 @@ from nftui.engine.query.names import (
 from nftui.engine.query.tree import Block, Node, Span
 from nftui.engine.query.words import Shape, Word
 from nftui.errors import FilterError
-from nftui.text import V4_PREFIX
+from nftui.text import V4_PREFIX, nearest
 
 if TYPE_CHECKING:
     from nftui.engine.query.parser import Surroundings
@@ -256,10 +255,9 @@ def _bad_value(token: Token, shape: Shape, word: Word) -> FilterError:
         known = list(states(word.fields[0]))
     elif shape is Shape.DENIAL:
         known = list(_DENIALS)
-    near = get_close_matches(token.text.lower(), known, 1)
     return FilterError(
         f"{token.text!r} is not {shape.value.split(',')[0]}", token.source, token.position, token.length,
-        expected=(shape.value,), suggestion=near[0] if near else None,
+        expected=(shape.value,), suggestion=nearest(token.text.lower(), known),
     )  # fmt: skip
 
 

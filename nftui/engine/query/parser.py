@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.query import operands, tree
@@ -22,6 +21,7 @@ from nftui.engine.query.names import PROTOCOL_NUMBERS, protocol_number
 from nftui.engine.query.values import VALUES
 from nftui.engine.query.words import ABSENT, FIRST_WORDS, LONGEST, PHRASES, Shape, Word
 from nftui.errors import FilterError
+from nftui.text import nearest
 
 _AND = {"and", "&&"}
 _OR = {"or", "||"}
@@ -195,10 +195,10 @@ class _Parser:
         name = token.text[1:]
         text = self._around.saved.get(name)
         if text is None:
-            near = get_close_matches(name, self._around.saved, 1)
+            near = nearest(name, self._around.saved)
             raise FilterError(
                 f"no saved filter is called {name!r}", token.source, token.position, token.length,
-                suggestion=f"@{near[0]}" if near else None,
+                suggestion=f"@{near}" if near else None,
             )  # fmt: skip
         return self._nested(token, token.text, text)
 
@@ -255,24 +255,22 @@ class _Parser:
         tails = sorted({phrase[1] for phrase in PHRASES if phrase[0] == token.lower and len(phrase) > 1})
         if tails:
             following = self.peek(1)
-            near = get_close_matches(following.lower, tails, 1)
             return FilterError(
                 f"{token.text!r} needs a word after it", following.source, following.position, following.length,
-                expected=tuple(tails), suggestion=near[0] if near else None,
+                expected=tuple(tails), suggestion=nearest(following.lower, tails),
             )  # fmt: skip
         words = sorted(FIRST_WORDS | PROTOCOL_NUMBERS.keys())
-        near = get_close_matches(token.lower, ["and", "or"], 1, 0.7) or get_close_matches(token.lower, words, 1)
+        near = nearest(token.lower, ["and", "or"], 0.7) or nearest(token.lower, words)
         return FilterError(
             f"unknown word {token.text!r}", token.source, token.position, token.length,
-            expected=("a comparison such as `src port 443`",), suggestion=near[0] if near else None,
+            expected=("a comparison such as `src port 443`",), suggestion=near,
         )  # fmt: skip
 
     def unexpected_after(self, token: Token) -> FilterError:
         """Error for something that stands where only `and`, `or` or the end may follow."""
         if token.kind is Kind.SIGN and token.text == ")":
             return FilterError(") without (", token.source, token.position, expected=("the end",))
-        near = get_close_matches(token.lower, ["and", "or"], 1)
         return FilterError(
             f"{token.text!r} cannot follow here", token.source, token.position, token.length,
-            expected=("and", "or", "the end"), suggestion=near[0] if near else None,
+            expected=("and", "or", "the end"), suggestion=nearest(token.lower, ["and", "or"]),
         )  # fmt: skip

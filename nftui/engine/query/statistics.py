@@ -7,11 +7,11 @@ flow under both of its ends, but once if they are equal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from nftui.engine.query.orders import STATISTIC_ORDERS, Order, parse_order
 from nftui.engine.schema import FIELDS
 from nftui.errors import UsageError
+from nftui.text import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def parse_statistic(text: str) -> StatisticRequest:
         return StatisticRequest(None, bool(split), wanted)
     statistic = STATISTICS.get(name.lower())
     if statistic is None:
-        near = get_close_matches(name.lower(), [*STATISTICS, "record"], 1)
-        hint = f"; did you mean {near[0]}?" if near else f": use one of record {' '.join(STATISTICS)}"
+        near = nearest(name.lower(), [*STATISTICS, "record"])
+        hint = f"; did you mean {near}?" if near else f": use one of record {' '.join(STATISTICS)}"
         raise UsageError(f"unknown statistic {name!r}{hint}")
     return StatisticRequest(statistic, bool(split), wanted)
