@@ -195,9 +195,15 @@ def _retire(directory: Path, paths: Sequence[Path]) -> None:
 
 
 def _sound(root: Path, files: Sequence[SlotFile]) -> list[_Part]:
-    """The files that can be compacted: not damaged, and without columns that only a newer version knows."""
+    """The files that can be compacted: not damaged, and without columns that only a newer version knows.
+
+    A part whose segment is still there has to stay, too: after a crash it is what tells recovery that the segment was
+    sealed.
+    """
     parts = []
     for file in files:
+        if file.name.segment(root).exists():
+            continue
         try:
             about = read_footer(file.path)
         except CorruptFile:

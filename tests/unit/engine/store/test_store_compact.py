@@ -179,6 +179,16 @@ def test_columns_of_a_newer_version_are_not_lost(hour: Path) -> None:
     assert stored_ids(hour) == list(range(1200))
 
 
+def test_a_part_whose_segment_is_there_stays_for_recovery(hour: Path) -> None:
+    first, *_ = Catalog(hour).slots()
+    first.name.segment(hour).touch()
+    [done] = compact(hour)
+    assert done.parts == 3
+    assert first.path.exists()
+    assert StoreWriter(hour, 300, ManualClock(NOON_MS)).open().finished == 1
+    assert stored_ids(hour) == list(range(1200))
+
+
 def test_sums_that_do_not_come_out_replace_nothing(hour: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nftui.engine.store import compact as module
 
