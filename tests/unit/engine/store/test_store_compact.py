@@ -73,7 +73,8 @@ def test_replaced_parts_stay_a_while_for_queries_that_run(hour: Path, monkeypatc
     assert pq.read_table(replaced_path(before[1].path), columns=["flow_id"]).num_rows == 300
     clear(hour)
     assert len(list((hour / "_tmp").iterdir())) == 4
-    monkeypatch.setattr(time, "time", lambda now=time.time(): now + KEEP_SECONDS + 1)
+    later = time.time() + KEEP_SECONDS + 1
+    monkeypatch.setattr(time, "time", lambda: later)
     clear(hour)
     assert list((hour / "_tmp").iterdir()) == []
 
