@@ -68,9 +68,9 @@ class Limits:
     unsaved_flows: int = 2_000_000
     """Flows that may wait for the disk; above this the oldest unsaved are dropped and counted."""
     chunk_rows: int = 65_536
-    """Rows written to the live segment at once: 10 MB as columns, large enough that the fixed cost of a write vanishes."""
+    """Rows written to the live segment at once: 10 MB as columns, enough to make the fixed cost of a write vanish."""
     segment_rows: int = 1_048_576
-    """Rows of one live segment. A full one is sealed at once, so that a slot's size bounds neither memory nor recovery."""
+    """Rows of one live segment. A full one is sealed at once: neither memory nor recovery depends on a slot's size."""
     row_group_rows: int = 131_072
     """Rows sorted and encoded at once when sealing: 50 MB of memory, where twice as many take 90 MB for 4 % smaller
     files. This and not the segment bounds the sealer's memory."""

@@ -68,7 +68,7 @@ class Quality(IntFlag):
     """What was repaired or is doubtful in a record."""
 
     TIME_REPAIRED = 1
-    """Start or end was outside of every plausible range: moved to the time of reception, duration kept if it could be."""
+    """Start or end was implausible: moved to the time of reception, with the duration kept if it could be."""
     TIME_MISSING = 2
     """The exporter sent no usable flow time; the flow ends at the time of reception."""
     RATE_UNKNOWN = 4

@@ -98,8 +98,10 @@ def test_a_statistic_has_the_same_rows(
 
 
 AGGREGATIONS = [
-    ["-a", "-o", "line"], ["-a", "-o", "line", "-N", "proto tcp"], ["-a", "-o", "fmt:%ts %td %pr %sap %dap %flg %fl"],
-    ["-A", "srcip"], ["-A", "dstip,dstport", "proto tcp or proto udp"], ["-A", "proto"], ["-A", "srcip,dstip,proto", "bytes > 1k"],
+    ["-a", "-o", "line"], ["-a", "-o", "line", "-N", "proto tcp"],
+    ["-a", "-o", "fmt:%ts %td %pr %sap %dap %flg %fl"],
+    ["-A", "srcip"], ["-A", "dstip,dstport", "proto tcp or proto udp"], ["-A", "proto"],
+    ["-A", "srcip,dstip,proto", "bytes > 1k"],
     ["-A", "srcip4/24", "ipv4"], ["-A", "srcip4/8,dstport", "ipv4 and proto udp"], ["-A", "srcip4/28,dstip4/28", "ipv4"],
     ["-A", "dstip6/64", "ipv6"], ["-A", "srcport,proto", "-N"], ["-A", "srcas,dstas"], ["-A", "inif,outif"],
     ["-A", "srcvlan,dstvlan"], ["-A", "srcmask,dstmask"], ["-A", "insrcmac"], ["-A", "outdstmac,proto"],

@@ -108,5 +108,5 @@ def test_switches_of_the_store(write):
     assert config.load(environ={}).store.compact is True
     assert config.load(write("[store]\ncompact = false\n"), {}).store.compact is False
     assert config.load(environ={"NFTUI_STORE_COMPACT": "False"}).store.compact is False
-    with pytest.raises(ConfigError, match="NFTUI_STORE_COMPACT: store.compact must be true or false, not 'off'"):
+    with pytest.raises(ConfigError, match=r"NFTUI_STORE_COMPACT: store\.compact must be true or false, not 'off'"):
         config.load(environ={"NFTUI_STORE_COMPACT": "off"})
