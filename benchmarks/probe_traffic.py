@@ -22,10 +22,10 @@ def write_capture(path: Path, kind: str, packets: int, snaplen: int = 96, seed: 
         file.write(np.array([0xA1B2C3D4, 0x00040002, 0, 0, snaplen, 1], "<u4").tobytes())
         for first in range(0, packets, CHUNK):
             count = min(CHUNK, packets - first)
-            file.write(_chunk(rng, kind, first, count, packets, snaplen).tobytes())
+            file.write(_chunk(rng, kind, first, count, snaplen).tobytes())
 
 
-def _chunk(rng: np.random.Generator, kind: str, first: int, count: int, packets: int, snaplen: int) -> np.ndarray:
+def _chunk(rng: np.random.Generator, kind: str, first: int, count: int, snaplen: int) -> np.ndarray:
     number = np.arange(first, first + count)
     if kind == "syn":
         flow, back = number, np.zeros(count, bool)

@@ -54,7 +54,8 @@ BENCHMARKS = (
     Benchmark("analysis"),
     Benchmark("live_window", (), ("--seconds", "10")),
     Benchmark("ranking"),
-    Benchmark("probe"),
+    Benchmark("probe_offline", (), ("--packets", "300000", "--repeat", "1")),
+    Benchmark("probe_live", (), ("--seconds", "1", "--rates", "50000,200000", "--packets", "100000")),
     Benchmark("tui_latency"),
     Benchmark("import_time"),
 )
