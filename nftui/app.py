@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import rich
+import textual
+from rich.segment import Segments
 from textual import on
 from textual.app import SystemCommand
 from textual.screen import Screen
@@ -84,6 +88,16 @@ class NftuiApp(FrameDiffApp):
     def _source_failed(self, event: LiveScreen.Failed) -> None:
         self.failure = event.error
         self.leave(event.error.exit_code)
+
+    def _fatal_error(self) -> None:
+        """An exception that nobody caught: the screen ends, and the traceback shows no flows and no addresses."""
+        from rich.traceback import Traceback
+
+        error = sys.exc_info()[1]
+        self.failure = NftuiError(f"the screen failed: {type(error).__name__}: {error}. Please report it.")
+        traceback = Traceback(show_locals=False, suppress=[rich, textual])
+        self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
+        self._close_messages_no_wait()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette: every action of the table, and the themes."""

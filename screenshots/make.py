@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -39,10 +40,8 @@ def keys(*names: str) -> Scene:
 
 
 SCENES: dict[str, tuple[Scene, bool]] = {
-    "hosts": (keys(), False),
-    "pairs": (keys("2"), False),
+    "live": (keys(), False),
     "flows": (keys("3", "n"), False),
-    "ports": (keys("4", "n"), False),
     "drill": (keys("down", "enter", "down", "down"), False),
     "detail": (keys("9", "down", "enter"), False),
     "filter-error": (keys("slash", *"src net 10/8 and prot"), False),
@@ -52,10 +51,16 @@ SCENES: dict[str, tuple[Scene, bool]] = {
 }
 
 
+@cache
+def traffic() -> DemoSource:
+    """Minutes of traffic, made once: the clock stands still while pictures are taken."""
+    return DemoSource(seconds=280)
+
+
 async def shoot(name: str, size: tuple[int, int]) -> Path:
     """Play a scene and save it."""
     play, empty = SCENES[name]
-    app = NftuiApp(FakeSource(empty=True) if empty else DemoSource(seconds=280))
+    app = NftuiApp(FakeSource(empty=True) if empty else traffic())
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.0)
         await play(pilot)

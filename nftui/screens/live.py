@@ -91,7 +91,9 @@ class LiveScreen(LiveBoard):
         if self._filter[0] != place.filter:
             self._filter = (place.filter, check_filter(place.filter))
         if table.held and len(table.data) - table.cursor_row < 2 * table.visible_rows:
-            self._rows_wanted = min(_MOST_ROWS, max(self._rows_wanted, 2 * table.cursor_row + _FIRST_ROWS))
+            last = self.snapshot is not None and table.cursor_row == len(table.data) - 1
+            wanted = self.snapshot.rows_total if self.snapshot and last else 2 * table.cursor_row + _FIRST_ROWS
+            self._rows_wanted = min(_MOST_ROWS, max(self._rows_wanted, wanted))
         return LiveRequest(
             place.view, self._filter[1], place.sort, place.descending, self._rows_wanted, not self._unscaled,
             table.cursor_key if table.held else None,

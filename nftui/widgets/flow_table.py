@@ -122,7 +122,7 @@ class FlowTable(Widget, can_focus=True):
     def set_columns(self, columns: Sequence[Column]) -> None:
         """Show other columns, or the same ones with other formats. The cursor's column stays if it still exists."""
         self._columns = tuple(columns)
-        if columns and all(c.name != self.cursor_column for c in columns):
+        if columns and (not self.held or all(c.name != self.cursor_column for c in columns)):
             self.cursor_column = columns[0].name
         self._arrange()
         self.refresh_lines()
@@ -218,7 +218,7 @@ class FlowTable(Widget, can_focus=True):
     on_blur = on_focus
 
     def _arrange(self) -> None:
-        forced = frozenset({self.cursor_column, self.sort})
+        forced = frozenset({self.sort, self.cursor_column} if self.held else {self.sort})
         self._places = arrange(self._columns, max(1, self.size.width - 1 - MARGIN), forced)
 
     def _style(self, part: str, over: str = "") -> Style:

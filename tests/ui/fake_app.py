@@ -1,7 +1,8 @@
 """The application over the fake source, for tests under a pseudo-terminal.
 
 Arguments: `--ticks N` seconds of traffic that arrive while it runs, one per snapshot; `--no-diff`; `--hostile`;
-`--rate N` flows per second; `--flush FILE` written by `stop`, as a store would be.
+`--rate N` flows per second; `--flush FILE` written by `stop`, as a store would be;
+`--break-after SECONDS` raises an exception that nobody catches.
 """
 
 from __future__ import annotations
@@ -60,16 +61,22 @@ def main() -> int:
     parser.add_argument("--no-diff", action="store_true")
     parser.add_argument("--hostile", action="store_true")
     parser.add_argument("--flush", default="")
+    parser.add_argument("--break-after", type=float, default=0)
     options = parser.parse_args()
     source = TickingSource(options)
     app = NftuiApp(source, AppOptions(frame_diff=not options.no_diff))
     app.lifeline = Lifeline(app.leave, source.stop)
     app.lifeline.watch()
+    if options.break_after:
+        app.call_later(app.set_timer, options.break_after, lambda: {}[source])  # a KeyError in the event loop
     try:
         app.run()
     finally:
         source.stop()
         app.lifeline.release()
+    if app.failure is not None:
+        print(app.failure)
+        return app.failure.exit_code
     return app.return_code or 0
 
 

@@ -151,6 +151,16 @@ def test_sigterm_ends_a_program_whose_terminal_is_not_read(tmp_path: Path):
     assert flushed.read_text() == "flushed"
 
 
+def test_exception_ends_with_70_restores_the_terminal_and_shows_no_values(tmp_path: Path):
+    flushed = tmp_path / "flushed"
+    with Terminal(python("fake_app.py", "--break-after", "1", "--flush", str(flushed))) as terminal:
+        assert terminal.wait(20) == 70
+        left = bytes(terminal.received).rpartition(b"\x1b[?1049l")[2]
+    assert b"the screen failed: KeyError" in left
+    assert b"locals" not in left
+    assert flushed.read_text() == "flushed"
+
+
 def test_quit_key_ends_with_0_and_leaves_the_shell_as_it_was():
     with Terminal(python("fake_app.py")) as terminal:
         ready(terminal)
