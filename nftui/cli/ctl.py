@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from nftui.errors import UsageError
+from nftui.errors import BackendError, UsageError
 
 COLLECTOR_WORDS = ("health", "exporters", "templates", "config")
 
@@ -36,17 +37,31 @@ Examples:
 def ctl(control: str | None, store: str | None, as_json: bool, show: bool, word: str) -> int:
     """Control a probe, or ask a collector."""
     del show  # `config --show` reads well; showing is all that can be done
-    from nftui.engine.control import ask
     from nftui.probe.commands import WORDS
 
     if word not in (*WORDS, *COLLECTOR_WORDS):
         raise UsageError(f"unknown control word {word!r}; known are {', '.join((*WORDS, *COLLECTOR_WORDS))}")
-    answer = ask(_socket(control, store, word), word)
+    answer = _ask(_socket(control, store, word), word)
     if isinstance(answer, dict) and set(answer) == {"text", "data"}:
         click.echo(json.dumps(answer["data"]) if as_json else answer["text"], nl=as_json)
     else:
         click.echo(json.dumps(answer, indent=None if as_json else 2))
     return 0
+
+
+def _ask(path: Path, word: str) -> Any:
+    """A probe's or collector's answer; templates are a part of what a collector knows of its exporters."""
+    from nftui.engine.control import ask
+
+    if word not in COLLECTOR_WORDS:
+        try:
+            return ask(path, word)
+        except BackendError as error:
+            raise BackendError(str(error).replace("collector", "probe")) from error
+    if word != "templates":
+        return ask(path, word)
+    known = ("address", "port", "templates")
+    return [{name: value for name, value in item.items() if name in known} for item in ask(path, "exporters")]
 
 
 def _socket(control: str | None, store: str | None, word: str) -> Path:
