@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
@@ -28,6 +31,11 @@ from nftui.errors import BackendError, StoreError
 
 _POLL_SECONDS = 0.2
 _ANSWER_SECONDS = 1.0
+
+_OTHER_VERSION = (KeyError, TypeError, ValueError)
+"""What reading an answer ends with when the collector does not mean what we do."""
+
+Made = TypeVar("Made")
 
 
 class Viewer:
@@ -88,23 +96,26 @@ class Viewer:
         try:
             return health_of(ask(self._control, "health", _ANSWER_SECONDS))
         except BackendError as error:
-            return Health(
-                self._clock.now_ms(), counts={"flows.in": self._flows}, store_root=str(self.store_root),
-                warnings=(str(error),),
-            )  # fmt: skip
+            warning = str(error)
+        except _OTHER_VERSION:
+            warning = "the collector is of another version: its health cannot be read"
+        return Health(
+            self._clock.now_ms(), counts={"flows.in": self._flows}, store_root=str(self.store_root),
+            warnings=(warning,),
+        )  # fmt: skip
 
     def exporters(self) -> list[ExporterStatus]:
         """Exporters as the collector sees them; none when it does not answer."""
-        return [exporter_of(entry) for entry in self._ask_list("exporters")]
+        return self._ask_list("exporters", exporter_of)
 
     def refused(self) -> list[Refused]:
         """Senders that the collector does not allow."""
-        return [Refused(**entry) for entry in self._ask_list("refused")]
+        return self._ask_list("refused", partial(_made, Refused))
 
-    def _ask_list(self, question: str) -> list[dict[str, Any]]:
+    def _ask_list(self, question: str, made: Callable[[dict[str, Any]], Made]) -> list[Made]:
         try:
-            return list(ask(self._control, question, _ANSWER_SECONDS))
-        except BackendError:
+            return [made(entry) for entry in ask(self._control, question, _ANSWER_SECONDS)]
+        except (BackendError, *_OTHER_VERSION):
             return []
 
     def _follow(self, stopping: threading.Event) -> None:
@@ -127,29 +138,33 @@ class Viewer:
         return reader
 
 
+def _made(kind: type[Made], answer: dict[str, Any], **parts: object) -> Made:
+    """An object from its JSON form; keys of a newer collector are left out."""
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in answer.items() if name in known} | parts)
+
+
 def health_of(answer: dict[str, Any]) -> Health:
     """A `Health` from its JSON form."""
-    return Health(
-        **{
-            **answer,
-            "rates": Rates(**answer["rates"]),
-            "listen": tuple(answer["listen"]),
-            "store": StoreStatus(**answer["store"]) if answer["store"] else None,
-            "workers": tuple(WorkerState(**worker) for worker in answer["workers"]),
-            "refused": tuple(Refused(**sender) for sender in answer["refused"]),
-            "warnings": tuple(answer["warnings"]),
-        }
+    return _made(
+        Health,
+        answer,
+        rates=_made(Rates, answer["rates"]),
+        listen=tuple(answer["listen"]),
+        store=_made(StoreStatus, answer["store"]) if answer["store"] else None,
+        workers=tuple(_made(WorkerState, worker) for worker in answer["workers"]),
+        refused=tuple(_made(Refused, sender) for sender in answer["refused"]),
+        warnings=tuple(answer["warnings"]),
     )
 
 
 def exporter_of(answer: dict[str, Any]) -> ExporterStatus:
     """An `ExporterStatus` from its JSON form."""
-    return ExporterStatus(
-        **{
-            **answer,
-            "versions": tuple(answer["versions"]),
-            "domains": tuple((version, domain) for version, domain in answer["domains"]),
-            "templates": tuple(TemplateStatus(**template) for template in answer["templates"]),
-            "sampling": tuple(SamplingStatus(**rate) for rate in answer["sampling"]),
-        }
+    return _made(
+        ExporterStatus,
+        answer,
+        versions=tuple(answer["versions"]),
+        domains=tuple((version, domain) for version, domain in answer["domains"]),
+        templates=tuple(_made(TemplateStatus, template) for template in answer["templates"]),
+        sampling=tuple(_made(SamplingStatus, rate) for rate in answer["sampling"]),
     )

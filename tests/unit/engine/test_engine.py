@@ -1,5 +1,6 @@
 """The engine behind one name: inert until started, leaves nothing behind, answers while it runs."""
 
+import dataclasses
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine.encode.netflow5 import NetFlow5Encoder
 from nftui.engine.engine import Engine, static_sampling
 from nftui.engine.live.snapshot import LiveRequest
+from nftui.engine.viewer import Viewer, exporter_of
 from nftui.errors import ListenError, StoreLocked, UsageError
 
 
@@ -225,3 +227,20 @@ def test_a_store_that_is_slow_gets_the_time_that_it_needs(tmp_path, monkeypatch)
         engine.feed(block_of([v5(10)], [session], int(time.time() * 1000)))
     assert engine.stop()
     assert engine.ledger.snapshot()["flows.stored"] == 200
+
+
+def test_a_viewer_reads_what_the_engine_answers(engine, tmp_path):
+    send(v5(10))
+    wait_for(engine.exporters)
+    viewer = Viewer(tmp_path / "s")
+    assert [(exporter.address, exporter.versions) for exporter in viewer.exporters()] == [("127.0.0.1", (5,))]
+    assert viewer.refused() == []
+    assert viewer.health().listen == (f"127.0.0.1:{PORT}",)
+    assert viewer.health().warnings == ()
+
+
+def test_a_viewer_leaves_out_what_only_a_newer_collector_knows(engine):
+    send(v5(10))
+    wait_for(engine.exporters)
+    (exporter,) = engine.exporters()
+    assert exporter_of({**dataclasses.asdict(exporter), "invented": 1}) == exporter
