@@ -82,7 +82,8 @@ class RingSource:
         self._gap_seconds = 0.0
         self._index = 0
         self._state = State.GONE
-        self._base = 0
+        self._lost = 0
+        self._seen_lost = 0
         if _is_loopback(name):
             ring.ignore_outgoing()
         self._bind()
@@ -109,6 +110,7 @@ class RingSource:
         self._ring.take_error()
         self._ring.update_statistics()
         if self.name != ANY:
+            self._count_lost()
             state = self._look()
             if state is not self._state:
                 self._move(state)
@@ -128,6 +130,9 @@ class RingSource:
         except OSError:
             return State.GONE
         if index != self._index or self._state is State.GONE:
+            if self._state is State.CAPTURING:
+                # It went and came back between two looks.
+                self._move(State.GONE)
             try:
                 self._bind()
             except OSError:
@@ -147,14 +152,20 @@ class RingSource:
         self._ring.bind("" if self.name == ANY else self.name, self._promiscuous)
         if self.name != ANY:
             self._index = socket.if_nametoindex(self.name)
-            self._base = self._lost()
+            self._seen_lost = self._read_lost()
         if self._state is State.GONE and not self._gaps:
             up = self.name == ANY or _read_number(self.name, "flags", 16) & _UP
             self._state = State.CAPTURING if up else State.DOWN
             self._lost_since = self._clock.monotonic()
 
-    def _lost(self) -> int:
+    def _read_lost(self) -> int:
         return sum(_read_number(self.name, f"statistics/{name}") for name in _LOST)
+
+    def _count_lost(self) -> None:
+        """Add what the interface lost since the last look; another one of its name counts from 0."""
+        now = self._read_lost()
+        self._lost += max(0, now - self._seen_lost)
+        self._seen_lost = now
 
     def _numbers(self) -> CaptureStatistics:
         gap = self._gap_seconds
@@ -165,7 +176,7 @@ class RingSource:
             self._state.value,
             self._ring.received,
             self._ring.dropped,
-            max(0, self._lost() - self._base) if self.name != ANY else 0,
+            self._lost,
             self._gaps,
             gap,
             self._ring.used(),

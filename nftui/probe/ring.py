@@ -187,7 +187,11 @@ class PacketRing:
             following, kept = words[found // 4], words[found // 4 + 3]
             length = (kept + (mark & np.uint32(0xFFFF)) + np.uint32(7)) & ~np.uint32(7)
             found = found[(following == length) | (following == 0)]
-        if len(found) == count and bool((found[:-1] + words[found[:-1] // 4] == found[1:]).all()):
+        if (
+            len(found) == count
+            and int(found[0]) == first
+            and bool((found[:-1] + words[found[:-1] // 4] == found[1:]).all())
+        ):
             return found
         self.fallbacks += 1
         return self._walk_one_by_one(words, count, first)

@@ -186,6 +186,11 @@ def test_interfaces_go_down_vanish_and_come_back(space: str, tmp_path: Path) -> 
         probe.wait(lambda s: s["captures"][0]["state"] == "capturing")
         send(space, frames)
         assert probe.wait(lambda s: s["packets"] == 30)["captures"][0]["gaps"] == 2
+        inside(space, "ip link del left")
+        make_pair(space)  # between two looks of the probe
+        probe.wait(lambda s: s["captures"][0]["gaps"] == 3 and s["captures"][0]["state"] == "capturing")
+        send(space, frames)
+        probe.wait(lambda s: s["packets"] == 40)
 
 
 def cpu_seconds(pid: int) -> float:
