@@ -17,6 +17,8 @@ Examples:
   nftui dump -t -1h -s dstport:p/flows/bytes tcp     the last hour, two orders
   nftui dump -r /var/lib/nftui 'src net 10/8 and dst port 443'
   nftui dump -t 'today 14:00..15:00' -o ndjson 'flags S and not flags A'
+  nftui dump -s srcip --distinct dstip,dstport 'flags S and not flags A'     who scans
+  nftui dump --series 5m/proto -t yesterday
   nftui dump -R flows/2026-10-01.parquet -O bytes -n 20 -o long
 """
 
@@ -43,6 +45,9 @@ Examples:
 @click.option("-A", "elements", metavar="FIELDS", help="Sum up by these: srcip,dstport or srcip4/24,srcip6/64,proto.")
 @click.option("-b", "pairs", is_flag=True, help="Sum up both directions of a connection.")
 @click.option("-B", "guessed_pairs", is_flag=True, help="As -b, client first: guessed from the ports.")
+@click.option("--distinct", metavar="FIELD[,FIELD...]", help="With -s: how many different values each row has.")
+@click.option("--series", metavar="STEP[/FIELD]", help="What passed per 30s, 1m, 1h ..., as in 5m/proto.")
+@click.option("--summary", is_flag=True, help="Distributions of flow size, packet size and duration.")
 @click.option(
     "-O", "order", metavar="ORDER", help="Order of a list: flows packets bytes pps bps bpp tstart tend duration."
 )
@@ -72,6 +77,7 @@ def dump(
     read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,
     statistics: tuple[str, ...], by_tuple: bool, elements: str | None, pairs: bool, guessed_pairs: bool,
     order: str | None, top: int | None, most: int | None, form: str | None, target: str | None,
+    distinct: str | None, series: str | None, summary: bool,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
     utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -114,6 +120,9 @@ def dump(
         memory=memory,
         threads=threads,
         target=target,
+        distinct=distinct,
+        series=series,
+        summary=summary,
     )
     return explain_statistics(asked) if explain else answer(asked, began)
 

@@ -13,6 +13,7 @@ from nftui.cli.diagnostics import say
 from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
 from nftui.cli.progress import Progress
 from nftui.engine.query.aggregate import Aggregation
+from nftui.engine.query.distinct import count_distinct, parse_distinct
 from nftui.engine.query.orders import Order, parse_order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query
@@ -22,6 +23,7 @@ from nftui.engine.query.sources import find_sources
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
 from nftui.engine.query.time import Window
+from nftui.errors import UsageError
 
 DEFAULT_TOP = 10
 
@@ -48,6 +50,21 @@ class Answer:
     memory: str
     threads: int
     target: str | None
+    distinct: str | None
+    series: str | None
+    summary: bool
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that exclude each other."""
+        measured = "--series" if self.series else "--summary" if self.summary else ""
+        listed = [
+            ("-s", self.statistics), ("-a, -A, -b and -B", self.aggregation), ("-O", self.order), ("-w", self.target),
+        ]  # fmt: skip
+        for option, given in listed if measured else ():
+            if given:
+                raise UsageError(f"{measured} excludes {option}: it measures single flows")
+        if self.distinct and not self.statistics:
+            raise UsageError("--distinct counts for each row of a statistic: give one with -s")
 
 
 def answer(asked: Answer, began: float) -> int:
@@ -62,6 +79,10 @@ def answer(asked: Answer, began: float) -> int:
     """
     form = asked.form or (asked.aggregation.format if asked.aggregation else "line")
     check_format(form)
+    if asked.series or asked.summary:
+        from nftui.cli.measuring import check_measuring_format
+
+        form = check_measuring_format("--series" if asked.series else "--summary", asked.form)
     requests = [parse_statistic(text) for text in asked.statistics]
     order = parse_order(asked.order) if asked.order else None
     aggregation = asked.aggregation
@@ -72,7 +93,7 @@ def answer(asked: Answer, began: float) -> int:
         order = records[0].orders[0] if records else order
         requests = [request for request in requests if request.statistic is not None]
         aggregation = aggregation if records else None
-    default = DEFAULT_TOP if asked.statistics else 0
+    default = DEFAULT_TOP if asked.statistics or asked.series else 0
     limit = (asked.top if asked.top is not None else default) or None
     style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
     how = Presentation(form, style, asked.quiet, limit, aggregation)
@@ -85,7 +106,7 @@ def answer(asked: Answer, began: float) -> int:
             if asked.target is not None:
                 written = save_flows(query, session, asked.target, aggregation, asked.scaled)
                 say(f"nftui: {written} records written to {asked.target}")
-            interrupted = asked.target is None and _write(query, session, requests, order, how, began)
+            interrupted = asked.target is None and _write(asked, query, session, requests, order, how, began)
     finally:
         signal.signal(signal.SIGINT, previous)
         session.close()
@@ -97,6 +118,7 @@ def answer(asked: Answer, began: float) -> int:
 
 
 def _write(
+    asked: Answer,
     query: Query,
     session: Session,
     requests: list[StatisticRequest],
@@ -107,11 +129,17 @@ def _write(
     """Ask and write; whether it was interrupted in the middle of a list."""
     out = Output()
     listed, totals = None, None
+    distinct = parse_distinct(asked.distinct) if asked.distinct else []
     for request in requests:
         rankings = query.rank(request, how.limit)
-        write_statistic(request, rankings, how, out)
+        counted = [count_distinct(session, query, request, ranking, distinct) for ranking in rankings]
+        write_statistic(request, rankings, how, out, counted)
         totals = rankings[0].totals
-    if how.aggregation is not None or not requests:
+    if asked.series or asked.summary:
+        from nftui.cli.measuring import write_measures
+
+        totals = write_measures(query, session, asked.series, asked.summary, how, out)
+    if how.aggregation is not None or not (requests or asked.series or asked.summary):
         listed = write_flows(query, session, order, how, out)
         totals = listed.totals if listed.complete or listed.interrupted else None
     interrupted = listed is not None and listed.interrupted

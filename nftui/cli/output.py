@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from nftui.engine.query.aggregate import Aggregation
+from nftui.engine.query.distinct import DistinctCounts, with_distinct
 from nftui.engine.query.format_machine import (
     COLUMNS,
     CsvFlows,
@@ -144,31 +146,41 @@ def _list_writer(session: Session, how: Presentation) -> LineWriter:
     return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS.get(how.form, FORMATS["line"]), style)
 
 
-def write_statistic(request: StatisticRequest, rankings: list[Ranking], how: Presentation, out: Output) -> None:
-    """All tables of one `-s`."""
-    for ranking in rankings:
+def write_statistic(
+    request: StatisticRequest,
+    rankings: list[Ranking],
+    how: Presentation,
+    out: Output,
+    distinct: Sequence[Sequence[DistinctCounts]],
+) -> None:
+    """All tables of one `-s`; `distinct` has the further columns of each."""
+    for ranking, counts in zip(rankings, distinct, strict=True):
         if how.form in {"ndjson", "json", "csv"}:
-            _write_machine(request, ranking, how, out)
+            _write_machine(request, ranking, how, out, counts)
             continue
         lines: Iterable[str]
         if request.statistic is None:
             lines = record_lines(ranking, how.limit, how.style)
         else:
             lines = statistic_lines(request, ranking, how.limit, how.style)
-        for line in _without_header(lines) if how.quiet else lines:
+        lines = with_distinct(lines, counts)
+        for line in without_header(lines, 2) if how.quiet else lines:
             out.write(line)
         out.write("")
 
 
-def _without_header(lines: Iterable[str]) -> Iterator[str]:
-    iterator = iter(lines)
-    next(iterator, None)
-    next(iterator, None)
-    yield from iterator
+def without_header(lines: Iterable[str], header: int) -> Iterator[str]:
+    """The lines after the first `header` ones."""
+    return islice(lines, header, None)
 
 
-def _write_machine(request: StatisticRequest, ranking: Ranking, how: Presentation, out: Output) -> None:
+def _write_machine(
+    request: StatisticRequest, ranking: Ranking, how: Presentation, out: Output, distinct: Sequence[DistinctCounts]
+) -> None:
     rows = [statistic_record(request, ranking, rank, group) for rank, group in enumerate(ranking.groups, 1)]
+    for column in distinct:
+        for row, count in zip(rows, column.counts, strict=True):
+            row[column.name] = count
     if how.form == "csv":
         if rows and not how.quiet:
             out.write(csv_line(rows[0]))
