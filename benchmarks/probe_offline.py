@@ -16,8 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from probe_traffic import write_capture
-
+HERE = Path(__file__).parent
 NFTUI = [sys.executable, "-m", "nftui", "probe"]
 
 
@@ -59,7 +58,8 @@ def main() -> None:
         folder = Path(name)
         for kind in ("mixed", "syn"):
             capture = folder / f"{kind}.pcap"
-            write_capture(capture, kind, args.packets)
+            # In a process of its own: a child's peak memory starts with that of its parent.
+            subprocess.run([sys.executable, HERE / "probe_traffic.py", capture, kind, str(args.packets)], check=True)
             for max_flows in (8192, 65_536):
                 report(kind, capture, max_flows, args.packets, args.repeat, folder)
             capture.unlink()

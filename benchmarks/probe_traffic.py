@@ -1,11 +1,12 @@
 """Capture files for the probe's benchmarks, written a hundred thousand packets at a time.
 
 `mixed`: IMIX sizes 7:4:1, conversations of TCP and UDP that come and go, 8 % IPv6, 2 % VLAN. `syn`: every packet
-opens a new flow. The same seed gives the same file.
+opens a new flow. The same seed gives the same file. As a script: FILE KIND PACKETS.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +113,7 @@ def _join(head: np.ndarray, captured: np.ndarray) -> np.ndarray:
     places = (ends - lengths)[:, None] + np.arange(head.shape[1])
     out[places[inside]] = head[inside]
     return out
+
+
+if __name__ == "__main__":
+    write_capture(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -34,12 +34,12 @@ class PcapRecords:
         self._fraction_limit = fraction_limit
         self._near = int(self._words[first])
 
-    def length(self, positions: Positions) -> Positions:
-        """Header and captured bytes."""
-        return self._words[positions + 8].astype(np.int64) + 16
+    def following(self, positions: Positions) -> Positions:
+        """Behind header and captured bytes."""
+        return np.asarray(self._words[positions + 8] + (positions + 16))
 
     def step(self, position: int) -> int:
-        """The same for one position."""
+        """Header and captured bytes."""
         return int(self._captured(self._bytes, position + 8)[0]) + 16
 
     def plausible(self, positions: Positions, end: int) -> Mask:
@@ -63,12 +63,12 @@ class PcapngBlocks:
         self._length = struct.Struct(order + "I").unpack_from
         self._bytes = memoryview(data.data)
 
-    def length(self, positions: Positions) -> Positions:
-        """Total length, at least a header's: a shorter one is found to be damage by the reader."""
-        return np.maximum(self._words[positions + 4].astype(np.int64), 12)
+    def following(self, positions: Positions) -> Positions:
+        """Behind the block, at least its header: a shorter one is found to be damage by the reader."""
+        return np.asarray(np.maximum(self._words[positions + 4], 12) + positions)
 
     def step(self, position: int) -> int:
-        """The same for one position."""
+        """Total length, at least a header's."""
         return max(12, int(self._length(self._bytes, position + 4)[0]))
 
     def plausible(self, positions: Positions, end: int) -> Mask:

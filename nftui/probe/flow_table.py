@@ -25,6 +25,8 @@ _U = np.uint64
 _REHASH = _U(0x9FB21C651E98DF25)
 
 FIN, RST = 1, 4
+_ONLY_V6 = (0, 2, 3)
+"""Words of the key that are 0 in IPv4; the family in word 4 settles them there."""
 OVERBYTES = 1 << 31
 """A direction with more octets ends its flow, so that collectors with 32-bit counters see no overflow."""
 
@@ -376,10 +378,19 @@ def _mixed(packets: ParsedPackets, groups: _Groups) -> NDArray[np.bool_] | None:
     edge[groups.start[groups.head]] = True
     same = edge[1:].copy()
     equal = np.ones(len(same), np.bool_)
-    for word in packets.words:
+    ordered = np.empty(0, np.uint64)
+    for number in (1, 5, 6, 4):
+        word = packets.words[number]
         if word is not None:
             ordered = word[groups.order]
             equal &= ordered[1:] == ordered[:-1]
+    if packets.words[0] is not None:
+        v6 = np.flatnonzero(ordered[1:] >> _U(FAMILY_SHIFT) & _U(7) == 6)
+        here, before = groups.order[v6 + 1], groups.order[v6]
+        for number in _ONLY_V6:
+            word = packets.words[number]
+            if word is not None:
+                equal[v6] &= word[here] == word[before]
     same |= equal
     if same.all():
         return None
@@ -395,10 +406,17 @@ def _mixed(packets: ParsedPackets, groups: _Groups) -> NDArray[np.bool_] | None:
 def _differs(packets: ParsedPackets, first: Rows, flows: Flows) -> NDArray[np.bool_]:
     """Where a stored flow has another key than the packet whose hash led to it."""
     differs = np.zeros(len(first), np.bool_)
-    # A word that the batch lacks is settled by the family in word 4.
-    for number, word in enumerate(packets.words):
+    stored = flows["words"]
+    for number in (1, 4, 5, 6):
+        word = packets.words[number]
         if word is not None:
-            differs |= flows["words"][:, number] != word[first]
+            differs |= stored[:, number] != word[first]
+    if packets.words[0] is not None:
+        v6 = np.flatnonzero(is_v6(flows))
+        for number in _ONLY_V6:
+            word = packets.words[number]
+            if word is not None:
+                differs[v6] |= stored[v6, number] != word[first[v6]]
     return differs
 
 

@@ -30,12 +30,12 @@ class RecordFormat(Protocol):
     header: int
     """Bytes that must be present before the length can be read."""
 
-    def length(self, positions: Positions) -> Positions:
-        """Bytes to the next record, never below `header`; positions must have a whole header."""
+    def following(self, positions: Positions) -> Positions:
+        """Where the next records begin, `header` further on at least; positions must have a whole header."""
         ...
 
     def step(self, position: int) -> int:
-        """The same for one position."""
+        """Bytes from one position to the next record."""
         ...
 
     def plausible(self, positions: Positions, end: int) -> Mask:
@@ -89,7 +89,7 @@ def _guess_starts(records: RecordFormat, start: int, end: int) -> Positions:
         for _ in range(_PROOF):
             if not len(here):
                 break
-            following = here + records.length(here)
+            following = records.following(here)
             finished = following + records.header > end
             probe = np.where(finished, start, following)
             good = finished | records.plausible(probe, end)
@@ -111,7 +111,7 @@ def _walk_together(
         All positions, chain after chain, and where each chain landed at or behind its limit.
     """
     chains = np.arange(len(starts))
-    here, limit = starts.copy(), limits
+    here, limit = starts.copy(), np.minimum(limits, end - records.header + 1)
     landed = starts.copy()
     steps: list[Positions] = []
     owners: list[Positions] = []
@@ -120,8 +120,8 @@ def _walk_together(
         steps.append(here)
         owners.append(chains)
         counts[chains] += 1
-        following = here + records.length(here)
-        going = (following < limit) & (following + records.header <= end)
+        following = records.following(here)
+        going = following < limit
         if going.all():
             here = following
             continue
