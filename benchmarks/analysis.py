@@ -284,6 +284,7 @@ def main() -> None:
         for part in parts:
             for record in part:
                 print(json.dumps(record), flush=True)
+        print(json.dumps({"load of the machine (1 is this benchmark's own)": round(os.getloadavg()[0], 1)}))
 
 
 if __name__ == "__main__":
