@@ -101,7 +101,7 @@ Capturing needs CAP_NET_RAW; everything is given up once the sockets are open. `
 @click.option("--inside", multiple=True, type=click.Choice(["gre", "vxlan"]), help="Meter what a tunnel carries.")
 @click.option("-N", "--no-promiscuous", is_flag=True, help="Only packets for this host.")
 @click.option("-C", "--snaplen", type=int, help="Bytes kept of each packet. [128, with --inside 256]")
-@click.option("-B", "--ring", type=int, metavar="BYTES", help="Ring of each interface. [64 MiB]")
+@click.option("-B", "--ring", type=int, metavar="BYTES", help="Ring of each interface. [48 MiB]")
 @click.option("--engine", type=click.Choice(["auto", "ring", "scapy"]), default="auto", help="How to capture.")
 @click.option("--processes", is_flag=True, help="Name the local process of a flow in dump-flows.")
 @click.option("--seconds", type=float, metavar="N", help="Stop after this time.")
@@ -142,7 +142,7 @@ def probe(
     rate = parse_sampling(sampling)
     export = targets and ExportConfig(
         parse_targets(targets), int(version), balance, hop_limit, source, rate, refresh_datagrams, refresh_seconds,
-        domain,
+        domain, paced=bool(capture),
     )  # fmt: skip
     if biflow and version != "10" and targets:
         raise UsageError("-b needs IPFIX, -v 10: other versions have no reverse counters")

@@ -21,8 +21,8 @@ from nftui.probe.bpf import Program, attach
 from nftui.probe.packets import SPARE, Link, PacketBlock, load
 
 BLOCK_BYTES = 1 << 20
-RING_BYTES = 64 << 20
-"""A quarter of a second at 600 000 packets/s with 128 bytes kept of each."""
+RING_BYTES = 48 << 20
+"""A third of a second at 600 000 packets/s with 128 bytes kept of each."""
 RETIRE_MS = 40
 """A block with packets is handed over after this time even if it is not full: how late a quiet link is seen."""
 BLOCKS_AT_ONCE = 8
