@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +57,7 @@ def demo(rate: float, seed: int, headless: bool, seconds: float | None, store: s
         config = Config(CollectorConfig(listen=(f"127.0.0.1:{_free_port()}",)), StoreConfig(path=root))
         if headless or seconds is not None:
             return _headless(config, rate, seed, _HEADLESS_SECONDS if seconds is None else seconds)
-        return _screen(config, rate, seed, store)
+        return _screen(config, rate, seed, store, undo.close)
 
 
 def _free_port() -> int:
@@ -88,12 +88,12 @@ def _exporters(engine: Engine, rate: float, seed: int) -> Exporters:
     return exporters
 
 
-def _screen(config: Config, rate: float, seed: int, store: str | None) -> int:
+def _screen(config: Config, rate: float, seed: int, store: str | None, clean_up: Callable[[], None]) -> int:
     from nftui.app import AppOptions
     from nftui.cli.tui import run_screen
 
     started: list[Exporters] = []
-    code = run_screen(config, AppOptions(), lambda engine: started.append(_exporters(engine, rate, seed)))
+    code = run_screen(config, AppOptions(), lambda engine: started.append(_exporters(engine, rate, seed)), clean_up)
     for exporters in started:
         exporters.stop()
     if store:

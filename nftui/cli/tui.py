@@ -98,13 +98,19 @@ def require_terminal() -> None:
         raise NoTerminal(f"the screen needs a terminal that can place text, and TERM says there is none; {instead}")
 
 
-def run_screen(config: Config, options: AppOptions, on_start: Callable[[Engine], None] | None = None) -> int:
+def run_screen(
+    config: Config,
+    options: AppOptions,
+    on_start: Callable[[Engine], None] | None = None,
+    on_stop: Callable[[], None] | None = None,
+) -> int:
     """Show the live screen until the user leaves.
 
     Args:
         config: collector and store.
         options: how the screen looks.
         on_start: called in a worker thread once the engine runs, for those who feed it.
+        on_stop: called once the engine has stopped, however the screen ends; maybe in another thread.
 
     Returns:
         Exit code.
@@ -124,12 +130,19 @@ def run_screen(config: Config, options: AppOptions, on_start: Callable[[Engine],
     if options.theme and options.theme not in app.available_themes:
         raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")
     sys.setswitchinterval(_SWITCH_SECONDS)
-    app.lifeline = Lifeline(app.leave, source.stop)
+
+    def stop() -> bool:
+        ended = source.stop()
+        if on_stop is not None:
+            on_stop()
+        return ended
+
+    app.lifeline = Lifeline(app.leave, stop)
     app.lifeline.watch()
     try:
         app.run(mouse=options.mouse)
     finally:
-        ended = source.stop()
+        ended = stop()
         app.lifeline.release()
     if isinstance(app.failure, NftuiError):
         raise app.failure
