@@ -364,6 +364,10 @@ def default_control() -> Path:
     return Path(platformdirs.user_runtime_dir("nftui", appauthor=False, ensure_exists=True)) / "probe.ctl"
 
 
+def _trace(meter: Probe, on: bool) -> None:
+    meter.trace = (lambda line: say(f"nftui: {line}")) if on else None
+
+
 def _serve(meter: Probe, ending: _Ending, path: str | None) -> ControlServer | None:
     from nftui.engine.control import ControlServer, ask
     from nftui.errors import BackendError
@@ -378,7 +382,7 @@ def _serve(meter: Probe, ending: _Ending, path: str | None) -> ControlServer | N
         pass
     else:
         raise ListenError(f"a probe already answers at {place}; -c PATH for another control socket")
-    commands = Commands(meter, ending.leave, lambda on: say(f"nftui: debug {'on' if on else 'off'}"))
+    commands = Commands(meter, ending.leave, lambda on: _trace(meter, on))
     server = ControlServer(place, commands.answerers())
     server.open()
     threading.Thread(target=server.run, args=(ending.stopping,), name="control", daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from nftui.probe.outputs import Output, total
 from nftui.probe.packets import PacketBlock
 from nftui.probe.records import RecordMaker
 from nftui.probe.statistics import CaptureStatistics, ProbeStatistics
+from nftui.probe.timeouts import Reason
 from nftui.text import V4_PREFIX
 
 LOCALHOST = V4_PREFIX | 0x7F000001
@@ -77,6 +79,8 @@ class Probe:
         """Where the numbers of the interfaces come from."""
         self.owners: Callable[[CacheSnapshot], CacheSnapshot] | None = None
         """Names the local processes that own flows, if asked for."""
+        self.trace: Callable[[str], None] | None = None
+        """Gets a line for each group of flows that ends, while debugging is on."""
 
     def ignore(self, ends: Sequence[tuple[tuple[str, int], tuple[str, int]]]) -> None:
         """Leave out packets between these pairs of address and port."""
@@ -108,6 +112,11 @@ class Probe:
     def _write(self, flows: Flows) -> None:
         now = self._clock.now_ms() if self._live else self._meter.last_ns // 1_000_000
         batch = self._maker.make(flows, now)
+        if self.trace is not None:
+            reasons = ", ".join(
+                f"{Reason(why).name.lower()} {n}" for why, n in Counter(flows["reason"].tolist()).items()
+            )
+            self.trace(f"{len(flows)} flows ended ({reasons}), {len(batch)} records, {len(self._meter.table)} active")
         for output in self._outputs:
             output.write(batch, len(flows), now)
 

@@ -126,6 +126,13 @@ def test_every_word_is_answered_and_does_what_it_says(probe: Probe) -> None:
     assert answer["dump-flows"]()["data"] == []
 
 
+def test_debugging_tells_which_flows_end(probe: Probe) -> None:
+    lines: list[str] = []
+    probe.trace = lines.append
+    probe.expire_all()
+    assert lines == ["2 flows ended (flush 2), 2 records, 0 active"]
+
+
 def test_answers_pass_the_control_socket(probe: Probe, tmp_path: Path) -> None:
     server = ControlServer(tmp_path / "ctl", commands(probe).answerers())
     server.open()
