@@ -60,7 +60,9 @@ Examples:
     metavar="FORMAT",
     help="line (default) long extended biline bilong raw csv ndjson json pipe nsel nel null fmt:...",
 )
-@click.option("-w", "--write", "target", metavar="FILE", help="Write what passes, or its sums, as a Parquet file.")
+@click.option(
+    "-w", "--write", "target", metavar="PATH", help="Write what passes as a Parquet file; PATH/ makes a store."
+)
 @click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
 @click.option("-N", "plain", is_flag=True, help="Plain numbers.")
 @click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length.")

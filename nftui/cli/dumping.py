@@ -63,6 +63,8 @@ class Answer:
         for option, given in listed if measured else ():
             if given:
                 raise UsageError(f"{measured} excludes {option}: it measures single flows")
+        if self.target == "-":
+            raise UsageError("-w needs the name of a file or, with a slash at its end, of a store")
         if self.distinct and not self.statistics:
             raise UsageError("--distinct counts for each row of a statistic: give one with -s")
 

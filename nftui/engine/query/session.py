@@ -151,22 +151,24 @@ class Session:
 
         names = list(dict.fromkeys(fields))
 
-        def begin() -> pa.RecordBatchReader:
-            found = self._connection.execute(statement(self.relation(names, part))).to_arrow_reader(size)
-            assert found is not None
-            return found
+        def begin() -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
+            # Not `execute`: its Arrow batches come copied and, where no order of rows is kept, in any order even of
+            # an ordered statement (DuckDB 2.0).
+            relation = self._connection.sql(statement(self.relation(names, part)))
+            reader = relation.to_arrow_reader(size)
+            return reader, next(reader, None)
 
-        reader = self._retry(begin)
-        while True:
+        reader, batch = self._retry(begin)
+        while batch is not None:
+            yield batch
+            if self._cancelled:
+                raise Interrupted("interrupted")
             try:
-                batch = reader.read_next_batch()
-            except StopIteration:
-                return
+                batch = next(reader, None)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
-                if "INTERRUPT" in str(error).upper():
+                if self._cancelled:
                     raise Interrupted("interrupted") from None
                 raise NftuiError(f"query failed: {_first_line(error)}") from error
-            yield batch
 
     def add_columns(self, name: str, table: pa.Table) -> None:
         """Make a table that statements can read under a name of their own, see `next_table`."""
@@ -223,8 +225,11 @@ class Session:
         """
         columns = [column for name in fields for column in FIELDS[name].physical]
         optional = [column for column in columns if column not in _CORE_COLUMNS]
-        known = self._stored_columns() if optional and self.sources.files else _CORE_COLUMNS
         files = [path for path in self.sources.files if part is None or path in part.files]
+        known = _CORE_COLUMNS
+        if optional and files:
+            # A column that only other files have is unknown to those of a part.
+            known = self._stored_columns() if part is None else self._read_columns(files)
         parts = []
         if files:
             union = bool(set(optional) & known)
@@ -299,13 +304,14 @@ class Session:
     def _stored_columns(self) -> frozenset[str]:
         """Columns that any of the files has."""
         if self._stored is None:
-            self._stored = self._retry(self._read_columns)
+            self._stored = self._retry(lambda: self._read_columns(self.sources.files))
         return self._stored
 
-    def _read_columns(self) -> frozenset[str]:
-        if not self.sources.files:
+    def _read_columns(self, files: Sequence[str]) -> frozenset[str]:
+        """Columns that any of the files has."""
+        if not files:
             return frozenset()
-        self._connection.execute(f"SELECT * FROM {parquet_sql(self._places(self.sources.files), union=True)} LIMIT 0")  # noqa: S608
+        self._connection.execute(f"SELECT * FROM {parquet_sql(self._places(files), union=True)} LIMIT 0")  # noqa: S608
         names = (column[0] for column in self._connection.description or ())
         return frozenset(name for name in names if name in PHYSICAL)
 

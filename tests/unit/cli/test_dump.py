@@ -375,6 +375,49 @@ def test_what_passes_can_be_written_and_read_again(tmp_path: Path, capsys: pytes
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s", "sums.parquet", "w's.parquet"]
 
 
+def test_what_passes_can_be_written_as_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(
+        tmp_path / "s",
+        [{"src_port": 1, "src_vlan": 7}, {"src_port": 2}, {"src_port": 1, "start": 9, "received": 7_200_000}],
+        live=[{"src_port": 1, "username": "eve"}],
+    )
+    made, empty = tmp_path / "made", tmp_path / "empty"
+    empty.mkdir()
+    for target in (f"{made}/", str(empty)):
+        assert dump(store, capsys, "-w", target, "src port 1") == ""
+    assert rows(made, capsys) == rows(empty, capsys) == rows(store, capsys, "src port 1")
+    assert len(rows(made, capsys)) == 3
+    assert rows(made, capsys, "-t", "2026-01-01T10:05..2026-01-01T10:06") == rows(store, capsys, "user eve")
+    assert sorted(p.parent.name for p in made.glob("date=*/hour=*/*.parquet")) == ["hour=10", "hour=12"]
+    assert run(["compact", "-l", str(made)]) == 0
+    assert rows(made, capsys) == rows(store, capsys, "src port 1")
+    assert run(["dump", "-r", str(store), "-w", f"{made}/"]) == 73
+    assert run(["dump", "-r", str(store), "-w", str(tmp_path)]) == 73
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "made", "s"]
+
+
+def test_a_failed_write_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nftui.engine.query.session import Interrupted, Session
+
+    def interrupted(self: Session, *arguments: object, **named: object) -> object:
+        raise Interrupted("interrupted")
+
+    store = store_of(tmp_path / "s", [{}])
+    monkeypatch.setattr(Session, "batches", interrupted)
+    for target in ("file.parquet", "store/"):
+        assert run(["dump", "-r", str(store), "-w", f"{tmp_path}/{target}"]) == 130
+    assert [p.name for p in tmp_path.iterdir()] == ["s"]
+
+
+def test_a_column_that_only_later_slots_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = store_of(tmp_path / "s", *[[{"src_port": slot}] for slot in range(6)], [{"src_port": 6, "src_vlan": 7}])
+    assert [(r["src_port"], r.get("src_vlan")) for r in rows(store, capsys)] == [
+        *((port, None) for port in range(6)), (6, 7),
+    ]  # fmt: skip
+
+
 def test_an_interrupted_list_says_that_it_is_partial(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

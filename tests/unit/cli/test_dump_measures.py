@@ -115,6 +115,7 @@ def test_nothing_makes_no_bins(flows: Path, capsys: pytest.CaptureFixture[str]) 
         (["--series", "1m", "-o", "long"], "--series has no format 'long'"),
         (["--summary", "-O", "bytes"], "--summary excludes -O"),
         (["--summary", "-w", "file"], "--summary excludes -w"),
+        (["-w", "-"], "-w needs the name"),
         (["--distinct", "dstip"], "give one with -s"),
         (["-s", "ip", "--distinct", "nonsense"], "'nonsense' is not a field"),
     ],
