@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nftui.app import AppOptions
     from nftui.config import Config
     from nftui.engine.engine import Engine
+    from nftui.probe.embedded import EmbeddedProbe
 
 _SWITCH_SECONDS = 0.0005
 """How long another thread may hold Python before the screen's turn; the default of 5 ms is felt in the keys."""
@@ -27,6 +28,7 @@ Examples:
   nftui --listen :9995 --store flows  another port and another directory
   nftui --allow 198.51.100.0/24       believe exporters of this network too
   nftui --filter 'port 443'           start with a filter
+  nftui --probe eth0 --no-listen      meter this host's own traffic
   nftui --no-listen --store flows     only look at what another collector writes
 """
 
@@ -36,6 +38,7 @@ Examples:
 @click.option("--listen", multiple=True, metavar="[HOST]:PORT", help="Where to listen; repeatable. [[::]:2055]")
 @click.option("--no-listen", is_flag=True, help="Receive nothing.")
 @click.option("--allow", multiple=True, metavar="CIDR|private|any", help="Who may send; repeatable. [private]")
+@click.option("--probe", "interfaces", multiple=True, metavar="IFACE", help="Meter an interface, or any; repeatable.")
 @click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
 @click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, or a theme of Textual.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
@@ -47,6 +50,7 @@ def tui(
     listen: tuple[str, ...],
     no_listen: bool,
     allow: tuple[str, ...],
+    interfaces: tuple[str, ...],
     filter_text: str | None,
     theme: str | None,
     config: Path | None,
@@ -80,7 +84,18 @@ def tui(
         mouse=not no_mouse,
         ascii_only=ascii_only or not _speaks_unicode(),
     )
-    return run_screen(merged, options)
+    if not interfaces:
+        return run_screen(merged, options)
+    from nftui.probe.privileges import one_thread
+
+    one_thread()
+    from nftui.probe.embedded import open_probe
+
+    probe = open_probe(interfaces)
+    try:
+        return run_screen(merged, options, meter=probe)
+    finally:
+        probe.close()
 
 
 def require_terminal() -> None:
@@ -103,6 +118,7 @@ def run_screen(
     options: AppOptions,
     on_start: Callable[[Engine], None] | None = None,
     on_stop: Callable[[], None] | None = None,
+    meter: EmbeddedProbe | None = None,
 ) -> int:
     """Show the live screen until the user leaves.
 
@@ -111,6 +127,7 @@ def run_screen(
         options: how the screen looks.
         on_start: called in a worker thread once the engine runs, for those who feed it.
         on_stop: called once the engine has stopped, however the screen ends; maybe in another thread.
+        meter: a probe whose flows the engine takes.
 
     Returns:
         Exit code.
@@ -125,7 +142,7 @@ def run_screen(
 
     if options.filter:
         check_filter(options.filter)
-    source = LocalSource(config, on_start)
+    source = LocalSource(config, on_start, meter)
     app = NftuiApp(source, options)
     if options.theme and options.theme not in app.available_themes:
         raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")

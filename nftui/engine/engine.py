@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 from nftui.config import Config
 from nftui.engine.batch import FlowBatch
@@ -43,6 +43,14 @@ _PROGRESS_SECONDS = 0.5
 """A store that writes nothing for so long after the end of that time hangs, and is left alone."""
 
 
+class Meter(Protocol):
+    """Makes flows in this process: an embedded probe."""
+
+    def run(self, stopping: Event, take: Callable[[FlowBatch], None]) -> None:
+        """Hand batches to `take` until `stopping` is set, and then what is left. May be called again if it failed."""
+        ...
+
+
 class Engine:
     """Receives, decodes, stores and keeps the live window. Constructing it does nothing; `start` does.
 
@@ -52,6 +60,7 @@ class Engine:
         limits: bounds.
         live: keep the live window, for a screen.
         on_slot: called after each slot with its sums, in the store thread.
+        meter: makes flows beside the collector, in a thread of its own.
     """
 
     def __init__(
@@ -61,6 +70,7 @@ class Engine:
         limits: Limits = DEFAULT,
         live: bool = True,
         on_slot: Callable[[SlotReport], None] | None = None,
+        meter: Meter | None = None,
     ) -> None:
         self.store_root = config.store.root
         self.ledger = Ledger()
@@ -68,6 +78,7 @@ class Engine:
         self._clock: Clock = clock or SystemClock()
         self._limits = limits
         self._on_slot = on_slot
+        self._meter = meter
         sources = [parse_source(text) for text in config.collector.sources]
         self._allow = AllowList(() if sources and not _origin_of_allow(config) else config.collector.allow, sources)
         self._endpoints = [parse_endpoint(text) for text in config.collector.listen]
@@ -114,6 +125,9 @@ class Engine:
         self._history.add(self.ledger.snapshot(), 0)
         self._run("store", self._pipeline.store)
         self._run("receive", self._pipeline.receive)
+        if self._meter is not None:
+            meter, take = self._meter, self._pipeline.add
+            self._run("probe", lambda stopping: meter.run(stopping, take))
         self._run("watch", self._watch)
         self._run("control", self._control.run)
         if self._command is not None:
@@ -134,13 +148,16 @@ class Engine:
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
         others = [workers[name] for name in ("watch", "control", "compaction") if name in workers]
-        for worker in others:
+        sources = [workers[name] for name in ("receive", "probe") if name in workers]
+        for worker in (*others, *sources):
             worker.stopping.set()
         ended = workers["receive"].stop(deadline - time.monotonic())
         if self._receiver is not None:
             self._receiver.poll_drops()
             if ended:  # else its thread still reads them
                 self._receiver.close()
+        if "probe" in workers:
+            ended &= workers["probe"].stop(max(0.1, deadline - time.monotonic()))
         ended &= self._stop_store(workers["store"], deadline)
         if ended:
             self._pipeline.finish(max(0.3, deadline - time.monotonic()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nftui.probe.flow_table import Flows, is_v6, protocol_of
+from nftui.probe.timeouts import Reason
 from nftui.text import V4_PREFIX
 
 _U = np.uint64
@@ -27,6 +28,7 @@ class CacheEntry:
         vlan: VLAN id, 0 when not tracked.
         mac: Ethernet addresses, 0 when not tracked.
         process: name of the local process that owns it, empty when unknown or not asked for.
+        reason: why it will end when its time is over.
     """
 
     sequence: int
@@ -43,6 +45,7 @@ class CacheEntry:
     vlan: int = 0
     mac: tuple[int, int] = (0, 0)
     process: str = ""
+    reason: Reason = Reason.GENERAL
 
     def age_seconds(self, now_ms: int) -> float:
         """Since the first packet."""
@@ -96,6 +99,7 @@ def cache_entries(flows: Flows) -> tuple[CacheEntry, ...]:
                 int(flows["expires"][row]),
                 word[5] & 0xFFF,
                 (word[5] >> 16, word[6] >> 16),
+                reason=Reason(int(flows["reason"][row])),
             )
         )
     return tuple(entries)

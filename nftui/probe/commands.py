@@ -11,6 +11,7 @@ from nftui.probe.cache import CacheEntry
 from nftui.probe.probe import Probe
 from nftui.probe.report import flows_text, heading, started, statistics_text, timeouts_text
 from nftui.probe.statistics import ProbeStatistics
+from nftui.probe.timeouts import reason_name
 from nftui.text import address, mac
 
 WORDS = (
@@ -105,7 +106,7 @@ def _done(message: str, *numbers: int) -> Answer:
 def statistics_data(statistics: ProbeStatistics) -> dict[str, Any]:
     """All counters as JSON values; reasons by their name."""
     data = asdict(statistics)
-    data["reasons"] = {reason.name.lower().replace("_", "."): count for reason, count in statistics.reasons}
+    data["reasons"] = {reason_name(reason): count for reason, count in statistics.reasons}
     return data
 
 
@@ -114,4 +115,5 @@ def entry_data(entry: CacheEntry) -> dict[str, Any]:
     data = asdict(entry)
     data["address"] = [address(value) for value in entry.address]
     data["mac"] = [mac(value) for value in entry.mac]
+    data["reason"] = reason_name(entry.reason)
     return data

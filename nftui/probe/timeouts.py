@@ -24,6 +24,11 @@ class Reason(IntEnum):
     FLUSH = 9
 
 
+def reason_name(reason: Reason) -> str:
+    """The reason as settings name it, such as `tcp.rst`."""
+    return reason.name.lower().replace("_", ".")
+
+
 END_REASON = {
     Reason.TCP: 1,
     Reason.TCP_RST: 3,

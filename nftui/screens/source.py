@@ -18,6 +18,43 @@ if TYPE_CHECKING:
     from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.engine.viewer import Viewer
+    from nftui.probe.cache import CacheSnapshot
+    from nftui.probe.embedded import EmbeddedProbe
+    from nftui.probe.meter import MeterConfig
+    from nftui.probe.statistics import ProbeStatistics
+
+
+class ProbeControl(Protocol):
+    """A probe that can be looked at and controlled; `nftui.probe.probe.Probe` is one."""
+
+    @property
+    def config(self) -> MeterConfig:
+        """The metering in force, timeouts among it."""
+        ...
+
+    def statistics(self) -> ProbeStatistics:
+        """All counters at this moment."""
+        ...
+
+    def cache(self, most: int | None = None) -> CacheSnapshot:
+        """Flows in progress, next to expire first; at most so many of them."""
+        ...
+
+    def expire_all(self) -> int:
+        """End and hand on all flows; returns how many."""
+        ...
+
+    def delete_all(self) -> int:
+        """Forget all flows; returns how many."""
+        ...
+
+    def gather(self, on: bool) -> None:
+        """Go on or stop metering."""
+        ...
+
+    def set_timeout(self, text: str) -> None:
+        """Change a timeout by `name=time`. Raises UsageError."""
+        ...
 
 
 class Source(Protocol):
@@ -26,6 +63,11 @@ class Source(Protocol):
     @property
     def label(self) -> str:
         """`LIVE`, or what it is instead, such as `VIEWER`."""
+        ...
+
+    @property
+    def probe(self) -> ProbeControl | None:
+        """The probe in this process, None without one."""
         ...
 
     def start(self) -> None:
@@ -70,11 +112,18 @@ class LocalSource:
     Args:
         config: collector and store.
         on_start: called with the running engine, for those who feed it, such as the demo.
+        meter: a probe whose flows the engine takes; with one, a store that another process writes is an error.
     """
 
-    def __init__(self, config: Config, on_start: Callable[[Engine], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        on_start: Callable[[Engine], None] | None = None,
+        meter: EmbeddedProbe | None = None,
+    ) -> None:
         self._config = config
         self._on_start = on_start
+        self._meter = meter
         self._part: Engine | Viewer | None = None
         self._viewing = ""
         self._stopping = threading.Lock()
@@ -84,6 +133,11 @@ class LocalSource:
         """`LIVE`, or `VIEWER` with the process that writes the store."""
         return f"VIEWER of {self._viewing}" if self._viewing else "LIVE"
 
+    @property
+    def probe(self) -> ProbeControl | None:
+        """The probe in this process."""
+        return self._meter.probe if self._meter is not None else None
+
     def start(self) -> None:
         """Open the store to write it, or else to follow it."""
         from nftui.engine.engine import Engine
@@ -91,10 +145,12 @@ class LocalSource:
 
         gc.freeze()
         gc.enable()  # the command line had switched it off for the start
-        engine = Engine(self._config)
+        engine = Engine(self._config, meter=self._meter)
         try:
             engine.start()
         except StoreLocked as locked:
+            if self._meter is not None:
+                raise
             viewer = Viewer(self._config.store.root, self._config.collector.control)
             viewer.start()
             self._part = viewer

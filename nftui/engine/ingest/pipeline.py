@@ -119,6 +119,10 @@ class Pipeline:
             decoded = self._parts.decoder.decode(block)
         self._hand_on(decoded.batches, decoded.counts)
 
+    def add(self, batch: FlowBatch) -> None:
+        """Hand on flows that need no decoding, such as those of a probe in this process. From any thread."""
+        self._hand_on([batch], {"flows.metered": len(batch), "flows.in": len(batch)})
+
     def _take(self, arrivals: Arrivals | None) -> None:
         if arrivals is None:
             return
