@@ -171,8 +171,13 @@ class Session:
                 raise NftuiError(f"query failed: {_first_line(error)}") from error
 
     def add_columns(self, name: str, table: pa.Table) -> None:
-        """Make a table that statements can read under a name of their own, see `next_table`."""
-        self._connection.register(name, table)
+        """Make a table that statements can read under a name of their own, see `next_table`.
+
+        Copied, for the engine then knows its size when it plans a join.
+        """
+        self._connection.register(f"{name}_given", table)
+        self._connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_given")  # noqa: S608
+        self._connection.unregister(f"{name}_given")
 
     def present(self) -> frozenset[str]:
         """Columns that any of the files or segments has."""

@@ -238,7 +238,9 @@ class _Search:
         """Name of a table (id, high, low) with every address to look for."""
         name = f"{self._name}_addresses"
         keys = [(n, i.block[0]) for n, i in exact if i.block]
-        self._make(f"{name}_exact", _address_table([(n, signed(a >> 64), signed(a & _LOW)) for n, a in keys]))
+        self._session.add_columns(
+            f"{name}_exact", _address_table([(n, signed(a >> 64), signed(a & _LOW)) for n, a in keys])
+        )
         parts = [f"SELECT id, high, low FROM {name}_exact"]  # noqa: S608
         by_mask: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
         for number, indicator in networks:
@@ -248,7 +250,7 @@ class _Search:
                 masked += [(number, high, low) for high, low in group.keys]
         for place, ((high_mask, low_mask), rows) in enumerate(by_mask.items()):
             table = f"{name}_{place}"
-            self._make(table, _address_table(rows))
+            self._session.add_columns(table, _address_table(rows))
             parts.append(
                 f"SELECT id, seen.high, seen.low FROM seen JOIN {table} AS wanted "  # noqa: S608
                 f"ON (seen.high & {high_mask}) = wanted.high AND (seen.low & {low_mask}) = wanted.low"
@@ -272,7 +274,7 @@ class _Search:
     def _ports(self, name: str, wanted: Sequence[tuple[int, Indicator]]) -> str:
         """Name of a table (id, high, low, port, proto)."""
         blocks = [i.block[0] if i.block else None for _, i in wanted]
-        self._make(
+        self._session.add_columns(
             name,
             pa.table(
                 {
@@ -335,11 +337,6 @@ class _Search:
 
     def _rows(self, statement: str) -> list[tuple[Any, ...]]:
         return self._session.all_rows((), lambda _: statement)
-
-    def _make(self, name: str, table: pa.Table) -> None:
-        """A table of the engine's own, whose size it knows when it plans the join."""
-        self._session.add_columns(f"{name}_given", table)
-        self._rows(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM {name}_given")  # noqa: S608
 
 
 _LOW = (1 << 64) - 1
