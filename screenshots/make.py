@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "ui"))
 
 from demo_source import DemoSource  # noqa: E402
 from exact_svg import exact  # noqa: E402
+from fake_probe import FakeProbe  # noqa: E402
 from fake_source import FakeSource  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
@@ -47,6 +48,8 @@ SCENES: dict[str, tuple[Scene, bool]] = {
     "filter-error": (keys("slash", *"src net 10/8 and prot"), False),
     "help": (keys("question_mark"), False),
     "exporters": (keys("e"), False),
+    "probe": (keys("P"), False),
+    "probe-cache": (keys("P", "2"), False),
     "waiting": (keys(), True),
 }
 
@@ -54,7 +57,9 @@ SCENES: dict[str, tuple[Scene, bool]] = {
 @cache
 def traffic() -> DemoSource:
     """Minutes of traffic, made once: the clock stands still while pictures are taken."""
-    return DemoSource(seconds=280)
+    source = DemoSource(seconds=280)
+    source.probe = FakeProbe()
+    return source
 
 
 async def shoot(name: str, size: tuple[int, int]) -> Path:
@@ -64,7 +69,7 @@ async def shoot(name: str, size: tuple[int, int]) -> Path:
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.0)
         await play(pilot)
-        await pilot.pause(0.6)
+        await pilot.pause(1.6 if name == "probe" else 0.6)  # rates need a second look at the counters
         path = HERE / f"{name}-{size[0]}x{size[1]}.svg"
         path.write_text(app.export_screenshot(title="nftui"), encoding="utf-8")
     return path

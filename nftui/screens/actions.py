@@ -76,6 +76,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_view(-1)", ("shift+tab",), "previous view", "The previous view.", "Views"),
     Action("exporters", ("e",), "exporters", "Templates, sampling, losses and refused senders per exporter.", "Views",
            hint=9, states=_TABLES | {"waiting"}),
+    Action("probe", ("P",), "probe", "Statistics, flow cache and commands of the probe (--probe).", "Views"),
     Action("filter", ("slash",), "filter", "Type a filter; it is applied as soon as it is valid.", "Filter", hint=1),
     Action("filter_cell(False)", ("f",), "only this", "Only flows with the value under the cursor.", "Filter", hint=6,
            states=_ALL),

@@ -302,6 +302,15 @@ class LiveScreen(LiveBoard):
         """Who sends, and what was lost on the way."""
         self.app.push_screen(ExportersScreen(self.source, self.feed))
 
+    def action_probe(self) -> None:
+        """What the probe in this process counts."""
+        if self.source.probe is None:
+            self.notify("No probe runs here: `nftui --probe IFACE` starts one.", markup=False)
+            return
+        from nftui.screens.probe import ProbeScreen  # loads NumPy with the probe's parts
+
+        self.app.push_screen(ProbeScreen(self.source.probe, self.feed, self.display_options.ascii_only))
+
     def action_help(self) -> None:
         """All keys."""
         listed = [HelpGroup(title, [(a.key_text, a.doc) for a in actions]) for title, actions in groups()]
