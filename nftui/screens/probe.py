@@ -52,7 +52,7 @@ class ProbeScreen(Screen[None]):
     ProbeScreen { background: $background; }
     ProbeScreen VerticalScroll { height: 1fr; background: $background; padding: 0 1; scrollbar-size-vertical: 1;
         scrollbar-color: $primary 50%; scrollbar-background: $surface; }
-    ProbeScreen VerticalScroll Static { height: auto; width: 1fr; }
+    ProbeScreen VerticalScroll Static { height: auto; width: 1fr; text-wrap: nowrap; }
     ProbeScreen FlowTable { display: none; }
     ProbeScreen.-cache FlowTable { display: block; }
     ProbeScreen.-cache VerticalScroll { display: none; }

@@ -128,19 +128,18 @@ def _reasons(change: Change, ascii_only: bool) -> list[Line]:
 
 def _captures(change: Change) -> list[Line]:
     known = {c.name: c for c in change.before.captures}
-    heading = f"{'Interface':<16}{'state':<10}{'received':>14}{'rate':>10}{'dropped':>9}{'gaps':>6}{'ring':>7}"
+    heading = f"{'Interface':<16}{'state':<10}{'received':>13}{'rate':>9}{'dropped':>9}{'ring':>6}{'gaps':>6}{'away':>7}"
     lines: list[Line] = [[(heading, "heading")]]
     for c in change.now.captures:
         old: CaptureStatistics = known.get(c.name, c)
         rate = change.rate(old.received, c.received)
         dropped = c.dropped + c.interface_dropped
-        gaps = f"{c.gaps:>6}" + (f"  away {c.gap_seconds:.0f} s" if c.gaps else "")
-        ring = f"{c.ring_used:>7.0%}"
+        away = f"{c.gap_seconds:.0f}s" if c.gaps else ""
         lines.append([
             (f"{clean(c.name, 15):<16}", "plain"), (f"{c.state:<10}", _STATE_ROLES.get(c.state, "plain")),
-            (f"{c.received:>14,}{rate:>10}", "plain"), (f"{compact(dropped):>9}", "bad" if dropped else "plain"),
-            (gaps[:6], "warn" if c.gaps else "plain"), (ring, "warn" if c.ring_used > 0.5 else "plain"),
-            (gaps[6:], "warn"),
+            (f"{c.received:>13,}{rate:>9}", "plain"), (f"{compact(dropped):>9}", "bad" if dropped else "plain"),
+            (f"{c.ring_used:>6.0%}", "warn" if c.ring_used > 0.5 else "plain"),
+            (f"{c.gaps:>6}{away:>7}", "warn" if c.gaps else "plain"),
         ])  # fmt: skip
     return lines
 
@@ -148,7 +147,7 @@ def _captures(change: Change) -> list[Line]:
 def _spreads(s: ProbeStatistics, width: int, ascii_only: bool) -> list[Line]:
     heading = f"{'Expired flows':<14}{'minimum':>10}{'average':>10}{'maximum':>10}"
     room = max(8, width - len(heading) - 4)
-    lines: list[Line] = [[(heading, "heading"), ("  distribution, each step twice the last", "dim")]]
+    lines: list[Line] = [[(heading, "heading"), ("  distribution, powers of 2", "dim")]]
     for name, spread, unit in (("octets", s.sizes, ""), ("packets", s.lengths, ""), ("seconds", s.durations, "s")):
         numbers = (spread.minimum, spread.average, spread.maximum)
         shown = "".join(f"{f'{n:,.2f}' if unit else compact(n):>10}" for n in numbers)
