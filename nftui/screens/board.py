@@ -166,7 +166,9 @@ class LiveBoard(Screen[None]):
         if waiting and self.health is not None:
             refused = [f"{sender.address} ({compact(sender.datagrams)} datagrams)" for sender in self.health.refused]
             note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
-            empty.show(self.health.listen, note)
+            if self.source.probe is not None:
+                note = f"The probe hands on flows when they end, or after some seconds. Press P to see it. {note}"
+            empty.show(self.health.listen, note.rstrip())
         elif empty.has_class("-open"):
             empty.close()
             self.table.focus()

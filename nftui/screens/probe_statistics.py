@@ -128,7 +128,8 @@ def _reasons(change: Change, ascii_only: bool) -> list[Line]:
 
 def _captures(change: Change) -> list[Line]:
     known = {c.name: c for c in change.before.captures}
-    heading = f"{'Interface':<16}{'state':<10}{'received':>13}{'rate':>9}{'dropped':>9}{'ring':>6}{'gaps':>6}{'away':>7}"
+    titles = ("received", 13), ("rate", 9), ("dropped", 9), ("ring", 6), ("gaps", 6), ("away", 7)
+    heading = f"{'Interface':<16}{'state':<10}" + "".join(f"{title:>{cells}}" for title, cells in titles)
     lines: list[Line] = [[(heading, "heading")]]
     for c in change.now.captures:
         old: CaptureStatistics = known.get(c.name, c)

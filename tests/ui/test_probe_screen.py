@@ -138,6 +138,14 @@ async def test_without_a_probe_the_key_says_how_to_start_one():
         assert isinstance(pilot.app.screen, LiveScreen)
 
 
+async def test_empty_screen_names_the_key_of_the_probe():
+    waiting = FakeSource(empty=True)
+    waiting.probe = FakeProbe()
+    async with NftuiApp(waiting).run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await until(pilot, lambda: "Press P to see it." in text_of(pilot.app))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("page", ["statistics", "cache"])
 def test_picture(snap_compare, page: str, size: tuple[int, int]):
