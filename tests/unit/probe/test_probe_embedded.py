@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from probe_packets import block_of, udp
 
 from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine.clock import SystemClock
@@ -21,6 +23,8 @@ from nftui.engine.schema import FlowSource
 from nftui.errors import PermissionDenied
 from nftui.probe.embedded import EmbeddedProbe
 from nftui.probe.live import CaptureConfig, open_sources
+from nftui.probe.packets import PacketBlock
+from nftui.probe.statistics import CaptureStatistics
 
 PACKETS, PAYLOAD = 120, 100
 
@@ -30,6 +34,66 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+class Steps:
+    """A source that gives blocks of packets, or fails, one step for each read.
+
+    Args:
+        steps: blocks, and errors to raise in their place.
+    """
+
+    name = "steps"
+
+    def __init__(self, steps: list[PacketBlock | Exception]) -> None:
+        self._steps = steps
+        self._ends = os.pipe()
+
+    def fileno(self) -> int:
+        return self._ends[0]
+
+    def read(self) -> list[PacketBlock]:
+        step = self._steps.pop(0) if self._steps else None
+        if isinstance(step, Exception):
+            raise step
+        return [step] if step is not None else []
+
+    def release(self) -> None: ...
+
+    def check(self) -> None: ...
+
+    def statistics(self) -> CaptureStatistics:
+        return CaptureStatistics(self.name, "capturing")
+
+    def close(self) -> None:
+        for end in self._ends:
+            os.close(end)
+
+
+def block(port: int, count: int) -> PacketBlock:
+    """Packets of one flow, captured now."""
+    frames = [udp("192.0.2.1", "192.0.2.2", port, 53)] * count
+    return block_of(frames, [time.time()] * count)
+
+
+def test_a_failure_of_the_probe_is_shown_and_costs_none_of_its_flows(tmp_path: Path):
+    source = Steps([block(5001, 3), RuntimeError("ring is broken"), block(5001, 4), block(5002, 2)])
+    made = EmbeddedProbe([source])
+    engine = Engine(
+        Config(CollectorConfig(listen=()), StoreConfig(path=str(tmp_path / "s"), compact=False)), meter=made
+    )
+    engine.start()
+    try:
+        wait_for(lambda: made.probe.statistics().packets == 9)
+        wait_for(lambda: any("probe thread was restarted" in text for text in engine.health().warnings))
+    finally:
+        assert engine.stop()
+    made.close()
+    counts = engine.ledger.snapshot()
+    assert (counts["flows.in"], counts["flows.metered"], counts["flows.stored"]) == (2, 2, 2)
+    stored = [pq.ParquetFile(path).read() for path in (tmp_path / "s").glob("date=*/**/*.parquet")]
+    found = sorted((row["src_port"], row["packets"]) for table in stored for row in table.to_pylist())
+    assert found == [(5001, 7), (5002, 2)]
 
 
 @pytest.fixture
