@@ -148,6 +148,8 @@ def _tables(records: list[dict[str, Any]]) -> list[str]:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_number(part)}" for name, part in value.items())
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     if isinstance(value, bool) or not isinstance(value, int):
