@@ -1,9 +1,12 @@
-"""What commands that read flows share: which files, which window, which filter."""
+"""What commands that read flows share: which files, which window, which filter, and how to answer."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -13,6 +16,28 @@ if TYPE_CHECKING:
     from nftui.engine.query.time import Window
 
 _SHOWN_SKIPS = 20
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_ANSWER_OPTIONS = (
+    click.option("-N", "plain", is_flag=True, help="Plain numbers."),
+    click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length."),
+    click.option("-q", "quiet", is_flag=True, help="No header and no summary."),
+    click.option("--unscaled", is_flag=True, help="Counters as the wire had them, sampling not applied."),
+    click.option("--utc", is_flag=True, help="Times in UTC."),
+    click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich."),
+    click.option(
+        "--memory", default="", metavar="SIZE", help="Memory limit such as 2GB; beyond it, work goes to disk."
+    ),
+    click.option("--threads", type=click.IntRange(0), default=0, help="Worker threads; 0 for one per core."),
+)
+
+
+def answer_options(command: _Command) -> _Command:
+    """Options for how numbers, addresses and times are written and what the work may cost."""
+    for option in reversed(_ANSWER_OPTIONS):
+        command = option(command)
+    return command
 
 
 def asked_paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nftui.cli.asking import answer_options
+
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
 
@@ -64,16 +66,9 @@ Examples:
     "-w", "--write", "target", metavar="PATH", help="Write what passes as a Parquet file; PATH/ makes a store."
 )
 @click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
-@click.option("-N", "plain", is_flag=True, help="Plain numbers.")
-@click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length.")
-@click.option("-q", "quiet", is_flag=True, help="No header and no summary.")
 @click.option("-Z", "check", is_flag=True, help="Check the filter and exit.")
 @click.option("-X", "explain", is_flag=True, help="Say what the filter means, in words and SQL, and exit.")
-@click.option("--unscaled", is_flag=True, help="Counters as the wire had them, sampling not applied.")
-@click.option("--utc", is_flag=True, help="Times in UTC.")
-@click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich.")
-@click.option("--memory", default="", metavar="SIZE", help="Memory limit such as 2GB; beyond it, work goes to disk.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="Worker threads; 0 for one per core.")
+@answer_options
 @click.argument("filter_words", nargs=-1, metavar="[FILTER]...")
 def dump(
     read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from nftui.cli.asking import answer_options
 from nftui.cli.diagnostics import say
 from nftui.cli.progress import Progress
 from nftui.engine.limits import DEFAULT
@@ -57,14 +58,7 @@ _FORMS = ("table", "ndjson", "csv")
 @click.option("-o", "--output", "form", type=click.Choice(_FORMS), default="table", show_default=True, help="Format.")
 @click.option("-n", "--top", "top", type=click.IntRange(0), default=0, help="Rows; 0 for all, the default.")
 @click.option("--all", "unseen", is_flag=True, help="Show indicators that were not seen, too.")
-@click.option("-N", "plain", is_flag=True, help="Plain numbers.")
-@click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length.")
-@click.option("-q", "quiet", is_flag=True, help="No header and no summary.")
-@click.option("--unscaled", is_flag=True, help="Counters as the wire had them, sampling not applied.")
-@click.option("--utc", is_flag=True, help="Times in UTC.")
-@click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich.")
-@click.option("--memory", default="", metavar="SIZE", help="Memory limit such as 2GB; beyond it, work goes to disk.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="Worker threads; 0 for one per core.")
+@answer_options
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def ioc(
     read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str, filter_text: str,
