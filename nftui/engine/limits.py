@@ -16,8 +16,8 @@ class Limits:
     # Receiving
     datagram_bytes: int = 9216
     """Slot of one datagram: jumbo frames fit; larger ones arrive truncated and are counted as `oversize`."""
-    receive_slots: int = 1024
-    """Datagrams taken by one system call: 1.5 MB of NetFlow, a few ms at full speed."""
+    receive_slots: int = 4096
+    """Datagrams decoded at once: 100 ms of 40 000 datagrams/s. Pages of slots that are never filled cost nothing."""
     receive_buffer_bytes: int = 64 << 20
     """Kernel buffer asked for: 40 000 datagrams, or 3 s of 300 000 flows/s."""
 

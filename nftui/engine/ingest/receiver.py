@@ -1,8 +1,8 @@
 """From sockets to arrivals: waits, takes what came in one go, and keeps out who may not send.
 
-Few large rounds are cheap, many small ones are not: whatever follows costs 0.1 ms a round before it looks at the
-first flow. So the receiver lets datagrams gather in the kernel's buffer, long enough for a good round at the
-present rate, never longer than `LONGEST_SECONDS` or than the buffer can hold at line rate.
+Few large rounds are cheap, many small ones are not: decoding costs 1.5 ms a round before it looks at the first flow.
+So datagrams gather for a good round, never longer than `LONGEST_SECONDS`. Where the kernel's buffer cannot hold what a
+line brings in that time, it is emptied into the slots several times a round: taking datagrams is cheap in small steps.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from nftui.engine.limits import Limits
 
 SHORTEST_SECONDS = 0.005
 LONGEST_SECONDS = 0.1
+ROUND_BYTES = 2 << 20
+"""Payload that makes a good round; larger ones leave the processor's caches."""
 _LINE_BYTES_PER_SECOND = 200_000_000
 """Kernel buffer that a saturated 1 Gbit/s line fills in a second, with the kernel's own bookkeeping."""
 
@@ -51,23 +53,42 @@ class Arrivals:
     received_ms: int
 
 
-class Window:
-    """How long datagrams gather before they are taken.
+class Pace:
+    """How long datagrams gather before they are decoded, and how often the kernel's buffer is emptied meanwhile.
 
     Args:
         buffer_bytes: the smallest kernel buffer among the sockets.
         round_datagrams: datagrams that make a good round.
+        round_bytes: bytes that make a good round.
     """
 
-    def __init__(self, buffer_bytes: int, round_datagrams: int) -> None:
+    def __init__(self, buffer_bytes: int, round_datagrams: int, round_bytes: int = ROUND_BYTES) -> None:
         self._longest = min(LONGEST_SECONDS, max(SHORTEST_SECONDS, buffer_bytes / _LINE_BYTES_PER_SECOND))
-        self._round = round_datagrams
-        self.seconds = self._longest
+        self._datagrams = round_datagrams
+        self._bytes = round_bytes
+        self._rounds_per_second = 0.0
 
-    def learn(self, datagrams: int, elapsed: float) -> None:
-        """Set the window from a round that gathered for `elapsed` seconds."""
-        wanted = self._round * elapsed / datagrams if datagrams else self._longest
-        self.seconds = min(self._longest, max(SHORTEST_SECONDS, wanted))
+    def pause(self, datagrams: int, octets: int, elapsed: float) -> float:
+        """Seconds until the kernel's buffer should be emptied again; 0 when the round is large or old enough.
+
+        Args:
+            datagrams: taken so far in this round.
+            octets: their bytes.
+            elapsed: seconds since the round began.
+        """
+        missing = 1 - self._share(datagrams, octets)
+        left = LONGEST_SECONDS - elapsed
+        if missing <= 0 or left <= 0:
+            return 0.0
+        wanted = missing / self._rounds_per_second if self._rounds_per_second else self._longest
+        return min(self._longest, left, max(SHORTEST_SECONDS, wanted))
+
+    def learn(self, datagrams: int, octets: int, elapsed: float) -> None:
+        """Take the rate from a round that was taken `elapsed` seconds after the one before."""
+        self._rounds_per_second = self._share(datagrams, octets) / elapsed if elapsed > 0 else 0.0
+
+    def _share(self, datagrams: int, octets: int) -> float:
+        return max(datagrams / self._datagrams, octets / self._bytes)
 
 
 class Receiver:
@@ -82,32 +103,33 @@ class Receiver:
         self._clock = clock
         self._slots = make_slots(limits.receive_slots, limits.datagram_bytes)
         smallest = min((listener.buffer_bytes for listener in listeners), default=0)
-        self._window = Window(smallest, limits.receive_slots * 3 // 4)
+        self._pace = Pace(smallest, max(1, limits.receive_slots * 3 // 4))
         self._poll = select.poll()
         for listener in listeners:
             self._poll.register(listener.socket.fileno(), select.POLLIN)
         self._last = clock.monotonic()
+        self._handed_out = True
 
     def wait(self, seconds: float) -> bool:
         """Wait for the first datagram; whether there is one."""
         return bool(self._poll.poll(seconds * 1000))
 
     def gather(self) -> None:
-        """Let more datagrams come, unless the last round found all slots filled."""
-        if not self._slots.full:
-            time.sleep(self._window.seconds)
+        """Let datagrams come until they make a good round, and take them."""
+        began = self._clock.monotonic()
+        self._take()
+        slots = self._slots
+        while pause := self._pace.pause(slots.used, int(slots.length.sum()), self._clock.monotonic() - began):
+            time.sleep(pause)
+            self._take()
 
     def receive(self) -> Arrivals | None:
         """Take what has come; None when nothing of it may go on. Refused and oversize datagrams are counted."""
         slots = self._slots
-        slots.clear()
-        for listener in self._listeners:
-            slots.receive(listener.socket)
-            if slots.drops_seen is not None:
-                self._dropped(listener, slots.drops_seen)
-        self._listeners.append(self._listeners.pop(0))  # who filled all slots goes last in the next round
+        self._take()
+        self._handed_out = True
         now = self._clock.monotonic()
-        self._window.learn(slots.used, now - self._last)
+        self._pace.learn(slots.used, int(slots.length.sum()), now - self._last)
         self._last = now
         if not slots.used:
             return None
@@ -121,6 +143,18 @@ class Receiver:
         if not len(offset):
             return None
         return Arrivals(slots.data, offset, length, senders, sender, self._clock.now_ms())
+
+    def _take(self) -> None:
+        """Fill slots with what the sockets hold; the slots of the last round are free then."""
+        slots = self._slots
+        if self._handed_out:
+            slots.clear()
+            self._handed_out = False
+        for listener in self._listeners:
+            slots.receive(listener.socket)
+            if slots.drops_seen is not None:
+                self._dropped(listener, slots.drops_seen)
+        self._listeners.append(self._listeners.pop(0))  # who filled all slots goes last in the next round
 
     def poll_drops(self) -> None:
         """Ask the kernel what it dropped at each socket. For any thread."""

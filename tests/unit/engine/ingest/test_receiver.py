@@ -6,7 +6,8 @@ import pytest
 
 from nftui.engine.clock import SystemClock
 from nftui.engine.ingest.allow import AllowList
-from nftui.engine.ingest.receiver import LONGEST_SECONDS, SHORTEST_SECONDS, Receiver, Window
+from nftui.engine.ingest import receiver as receiver_module
+from nftui.engine.ingest.receiver import LONGEST_SECONDS, SHORTEST_SECONDS, Pace, Receiver
 from nftui.engine.ingest.udp import Endpoint, listen
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
@@ -56,22 +57,40 @@ def payloads(arrivals) -> list[bytes]:
     ]
 
 
-def test_window_is_long_when_idle_and_short_when_busy():
-    window = Window(BIG, 500)
-    assert window.seconds == LONGEST_SECONDS
-    window.learn(1, 0.1)
-    assert window.seconds == LONGEST_SECONDS
-    window.learn(1000, 0.02)
-    assert window.seconds == pytest.approx(0.01)
-    window.learn(1000, 0.001)
-    assert window.seconds == SHORTEST_SECONDS
-    window.learn(0, 5)
-    assert window.seconds == LONGEST_SECONDS
+def test_a_round_ends_when_it_is_large_or_old():
+    pace = Pace(BIG, 500, 1_000_000)
+    assert pace.pause(0, 0, 0.0) == LONGEST_SECONDS
+    assert pace.pause(499, 999_999, 0.04) > 0
+    assert pace.pause(500, 0, 0.0) == 0
+    assert pace.pause(1, 1_000_000, 0.0) == 0
+    assert pace.pause(0, 0, LONGEST_SECONDS) == 0
 
 
-def test_window_is_never_longer_than_the_kernel_can_hold():
-    assert Window(2 << 20, 500).seconds == pytest.approx(0.0105, abs=0.001)
-    assert Window(100_000, 500).seconds == SHORTEST_SECONDS
+def test_the_pause_follows_the_rate():
+    pace = Pace(BIG, 500, 1_000_000)
+    pace.learn(500, 0, 0.04)
+    assert pace.pause(0, 0, 0.0) == pytest.approx(0.04)
+    assert pace.pause(250, 0, 0.0) == pytest.approx(0.02)
+    assert pace.pause(0, 500_000, 0.09) == pytest.approx(0.01)  # what is left of the longest
+    assert pace.pause(499, 0, 0.0) == SHORTEST_SECONDS
+    pace.learn(0, 0, 1.0)
+    assert pace.pause(0, 0, 0.0) == LONGEST_SECONDS
+
+
+def test_the_kernels_buffer_is_emptied_before_a_line_fills_it():
+    assert Pace(2 << 20, 500).pause(0, 0, 0.0) == pytest.approx(0.0105, abs=0.001)
+    assert Pace(100_000, 500).pause(0, 0, 0.0) == SHORTEST_SECONDS
+
+
+def test_a_round_gathers_what_comes_meanwhile(receive, monkeypatch):
+    receiver, _ = receive(receive_slots=8)
+    later = [[b"third"], [b"fourth", b"fifth", b"sixth"], [b"next round"]]
+    monkeypatch.setattr(receiver_module.time, "sleep", lambda _: send(*later.pop(0)))
+    send(b"first", b"second")
+    receiver.gather()
+    assert payloads(receiver.receive()) == [b"first", b"second", b"third", b"fourth", b"fifth", b"sixth"]
+    send(*later.pop(0))
+    assert payloads(receiver.receive()) == [b"next round"]
 
 
 def test_a_round_takes_from_all_sockets(receive):
