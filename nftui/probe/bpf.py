@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nftui.engine.frames.views import Link, load
 from nftui.errors import BackendError, UsageError
-from nftui.probe.packets import Link, PacketBlock, load
+from nftui.probe.packets import PacketBlock
 
 Instruction = tuple[int, int, int, int]
 """Operation code, jump if true, jump if false, constant."""

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nftui.engine.frames.views import load
 from nftui.errors import UsageError
 from nftui.probe.capture_formats import MAX_BLOCK, MAX_PACKET, PcapngBlocks, PcapRecords
-from nftui.probe.packets import SPARE, SUPPORTED, PacketBlock, load
+from nftui.probe.packets import SPARE, SUPPORTED, PacketBlock
 from nftui.probe.record_index import index_records
 
 WINDOW = 16 << 20

@@ -10,7 +10,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from nftui.probe.packets import load
+from nftui.engine.frames.views import load
 from nftui.probe.record_index import Mask, Positions
 
 MAX_PACKET = 262_144

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nftui.probe.headers import MAX_LABELS
+from nftui.engine.frames.headers import MAX_LABELS
 
 MAX_STACKS = 65_535
 """Distinct stacks that can be told apart; further ones share the last number, their flows may merge."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nftui.engine.clock import Clock
+from nftui.engine.frames.views import Link
 from nftui.errors import ListenError, UsageError
 from nftui.probe.bpf import compile_filter
 from nftui.probe.interface import ANY, CaptureSource, RingSource
-from nftui.probe.packets import Link
 from nftui.probe.privileges import missing_right
 from nftui.probe.probe import Probe
 from nftui.probe.ring import RING_BYTES, PacketRing, exists, is_ethernet

@@ -6,31 +6,14 @@ Capture files and kernel rings both hand out such blocks, so that everything beh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nftui.engine.frames.views import Link
+
 SPARE = 256
 """Bytes that an arena has behind the end of its last packet, so that gathers never leave it."""
-
-
-class Link:
-    """Link types of capture files, https://www.tcpdump.org/linktypes.html."""
-
-    NULL = 0
-    ETHERNET = 1
-    PPP = 9
-    RAW_BSD = 12
-    RAW_OPENBSD = 14
-    RAW = 101
-    LOOP = 108
-    LINUX_SLL = 113
-    IPV4 = 228
-    IPV6 = 229
-    LINUX_SLL2 = 276
-    NETWORK = -1
-    """Packets start at their network header and `PacketBlock.ethertype` says which: AF_PACKET's cooked sockets."""
 
 
 SUPPORTED = frozenset(value for name, value in vars(Link).items() if name.isupper() and value >= 0)
@@ -86,9 +69,3 @@ class PacketBlock:
     def time_ns(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """UTC nanoseconds of some of the packets."""
         return self.seconds[rows].astype(np.int64) * 1_000_000_000 + self.nanoseconds[rows].astype(np.int64)
-
-
-def load(data: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
-    """The arena seen as values of `dtype` that start at every byte: element i lies at bytes i, i+1, ..."""
-    size = np.dtype(dtype).itemsize
-    return np.ndarray((len(data) - size + 1,), dtype, data, strides=(1,))

@@ -26,10 +26,20 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nftui.engine.frames.headers import (
+    MAX_LABELS,
+    TCP,
+    UDP,
+    VXLAN_PORTS,
+    Headers,
+    find_inner,
+    read_link,
+    read_network,
+)  # fmt: skip
+from nftui.engine.frames.views import Link, Views, load
 from nftui.probe.fragments import FragmentPorts
-from nftui.probe.headers import MAX_LABELS, TCP, UDP, VXLAN_PORTS, Headers, Views, find_inner, read_link, read_network
 from nftui.probe.labels import LabelStacks
-from nftui.probe.packets import Link, PacketBlock, load
+from nftui.probe.packets import PacketBlock
 
 Words = NDArray[np.uint64]
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.batch import Array, FlowBatch, Mask
+from nftui.engine.frames.headers import ICMP, ICMP6, MAX_LABELS
 from nftui.engine.schema import FlowSource
 from nftui.probe.flow_table import Flows, is_v6, protocol_of, take
-from nftui.probe.headers import ICMP, ICMP6, MAX_LABELS
 from nftui.probe.labels import LabelStacks
 from nftui.probe.parse import STACK_SHIFT, Level
 from nftui.probe.timeouts import END_REASON, Reason

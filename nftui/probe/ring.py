@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nftui.engine.frames.views import Link, load
 from nftui.probe.bpf import Program, attach
-from nftui.probe.packets import SPARE, Link, PacketBlock, load
+from nftui.probe.packets import SPARE, PacketBlock
 
 BLOCK_BYTES = 1 << 20
 RING_BYTES = 48 << 20

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from nftui.engine.frames.views import Link
 from nftui.errors import ListenError, PermissionDenied
-from nftui.probe.packets import SPARE, Link, PacketBlock
+from nftui.probe.packets import SPARE, PacketBlock
 from nftui.probe.ring import IGNORE_OUTGOING, SOL_PACKET
 from nftui.probe.statistics import CaptureStatistics
 

@@ -21,12 +21,13 @@ from probe_packets import (
 )
 from probe_peers import conversations, fragments, with_labels, with_tags
 
+from nftui.engine.frames.views import Link
 from nftui.errors import UsageError
 from nftui.probe.bpf import compile_filter, matches
 from nftui.probe.capture_file import CaptureFile
 from nftui.probe.flow_table import Flows
 from nftui.probe.meter import Meter, MeterConfig
-from nftui.probe.packets import SPARE, SUPPORTED, Link, PacketBlock
+from nftui.probe.packets import SPARE, SUPPORTED, PacketBlock
 from nftui.probe.parse import Level
 
 FRAMES = 500_000 if os.environ.get("NFTUI_FULL") == "1" else 50_000

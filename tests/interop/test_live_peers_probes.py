@@ -82,7 +82,8 @@ def without_icmp(rows: Iterable[Row], protocols: set[int]) -> list[Row]:
 
 
 def run_quietly(command: list[str]) -> None:
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert ended.returncode == 0, ended.stdout.decode(errors="replace")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nftui.probe.packets import SPARE, Link, PacketBlock
+from nftui.engine.frames.views import Link
+from nftui.probe.packets import SPARE, PacketBlock
 
 START = 1_700_000_000
 

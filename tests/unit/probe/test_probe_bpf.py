@@ -1,10 +1,10 @@
 import pytest
 from probe_packets import block_of, ethernet, icmp, ip, tcp, udp
 
+from nftui.engine.frames.views import Link
 from nftui.errors import BackendError, UsageError
 from nftui.probe import bpf
 from nftui.probe.bpf import compile_filter, matches
-from nftui.probe.packets import Link
 
 FRAMES = [
     udp("10.0.0.1", "10.0.0.2", 5353, 53),

@@ -17,10 +17,10 @@ from probe_packets import (
     write_pcap,
 )
 
+from nftui.engine.frames.views import Link
 from nftui.errors import UsageError
 from nftui.probe import capture_file, record_index
 from nftui.probe.capture_file import CaptureFile
-from nftui.probe.packets import Link
 
 FRAMES = [udp("10.0.0.1", "10.0.0.2", 1000 + i, 53, i % 300) for i in range(50)]
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from probe_packets import block_of, ethernet, icmp, ip, tcp, udp
 
+from nftui.engine.frames.headers import MAX_LABELS
+from nftui.engine.frames.views import Link
 from nftui.probe.cache import CacheEntry, cache_entries
-from nftui.probe.headers import MAX_LABELS
 from nftui.probe.meter import Meter, MeterConfig
-from nftui.probe.packets import Link, PacketBlock
+from nftui.probe.packets import PacketBlock
 from nftui.probe.parse import Level, Note, PacketParser
 from nftui.text import V4_PREFIX
 

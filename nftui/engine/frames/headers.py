@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nftui.probe.packets import Link, load
+from nftui.engine.frames.views import Ints, Link, Views, Words
 
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 
 MAX_VLAN_TAGS = 4
@@ -33,28 +31,6 @@ _MPLS = (0x8847, 0x8848)
 _PPPOE, _PPP_V4, _PPP_V6 = 0x8864, 0x21, 0x57
 _FAMILY_V6 = (10, 24, 28, 30)
 """AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS: loopback captures carry the number of their system."""
-
-
-class Views:
-    """One arena as integers of each width at every byte position, network byte order."""
-
-    def __init__(self, data: NDArray[np.uint8]) -> None:
-        self.u1 = data
-        self.u2: NDArray[np.uint16] = load(data, ">u2")
-        self.u4: NDArray[np.uint32] = load(data, ">u4")
-        self.u8: NDArray[np.uint64] = load(data, ">u8")
-
-    def byte(self, at: Ints) -> Ints:
-        """One byte at each position."""
-        return self.u1[at].astype(np.int64)
-
-    def short(self, at: Ints) -> Ints:
-        """Two bytes at each position."""
-        return self.u2[at].astype(np.int64)
-
-    def word(self, at: Ints) -> Ints:
-        """Four bytes at each position."""
-        return self.u4[at].astype(np.int64)
 
 
 @dataclass(slots=True)
