@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# Tests mostly wait, for sockets, timers and peers: more processes than cores.
+JOBS   ?= 4
 
 .PHONY: demo run test check lint types imports bench screenshots clean
 
@@ -15,7 +17,7 @@ run: $(STAMP)
 	$(BIN)/nftui $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: lint types imports test
 

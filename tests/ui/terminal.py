@@ -119,6 +119,8 @@ class Terminal:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.pid = 0
+                if self.master >= 0:
+                    self.pump(1)
                 return os.waitstatus_to_exitcode(status)
         return None
 
