@@ -1,7 +1,8 @@
 """Live segments: flows on disk before their slot is sealed, readable by every process at once.
 
 A segment is a file of chunks. A chunk is a header and one complete Arrow IPC stream (schema, one LZ4-compressed
-batch, end) with the columns that its flows have, written by one system call:
+batch, end) with the columns that its flows have, whole numbers as narrow as their range (`nftui.engine.store.narrow`),
+written by one system call:
 
     offset  size  content, little-endian
     0       4     "NFS1"
@@ -35,6 +36,7 @@ from nftui.engine.counters import Counts, add
 from nftui.engine.schema import SCHEMA_VERSION
 from nftui.engine.store.arrow import CORE_COLUMNS, nulls, schema_of, to_arrow
 from nftui.engine.store.layout import PartName
+from nftui.engine.store.narrow import narrow, restore
 
 _HEADER = struct.Struct("<4sIQI")
 _CHECK = struct.Struct("<I")
@@ -271,7 +273,7 @@ class SegmentReader:
         try:
             stream = pa.ipc.open_stream(pa.py_buffer(payload))
             about = json.loads(stream.schema.metadata[_METADATA_KEY])
-            batch = stream.read_next_batch()
+            batch = restore(stream.read_next_batch(), about.get("offsets", {}))
             self.origin = Origin(int(about["slot_ms"]), int(about["slot_seconds"]), str(about["ident"]))
             if batch.num_rows != rows:
                 raise ValueError("the header counts other rows")
@@ -290,14 +292,16 @@ def widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _encode(batch: FlowBatch, origin: Origin, notes: Mapping[str, int]) -> pa.Buffer:
+    record, offsets = narrow(to_arrow(batch))
     about = {
         "schema_version": SCHEMA_VERSION,
         "slot_ms": origin.slot_ms,
         "slot_seconds": origin.slot_seconds,
         "ident": origin.ident,
         "notes": dict(notes),
+        "offsets": offsets,
     }
-    record = to_arrow(batch).replace_schema_metadata({_METADATA_KEY: json.dumps(about).encode()})
+    record = record.replace_schema_metadata({_METADATA_KEY: json.dumps(about).encode()})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, record.schema, options=_OPTIONS) as stream:
         stream.write_batch(record)

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from nftui.engine.clock import SystemClock
-from nftui.engine.ingest.allow import AllowList
 from nftui.engine.ingest import receiver as receiver_module
+from nftui.engine.ingest.allow import AllowList
 from nftui.engine.ingest.receiver import LONGEST_SECONDS, SHORTEST_SECONDS, Pace, Receiver
 from nftui.engine.ingest.udp import Endpoint, listen
 from nftui.engine.ledger import Ledger
