@@ -16,15 +16,18 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import Counts, add
 from nftui.engine.decode import messages as message_formats
 from nftui.engine.decode import netflow5
-from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Session, Wire, distinct
+from nftui.engine.decode.clocks import Clocks
+from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire, distinct
+from nftui.engine.decode.describe import Describer
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.messages import MessageDecoder
+from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.rows import Messages
 from nftui.engine.decode.sequence import Sequences
 from nftui.engine.decode.sessions import Domains, Sessions
-from nftui.engine.decode.status import ExporterStatus, SamplingStatus, TemplateStatus
+from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.decode.tally import Tally
 from nftui.engine.decode.templates import TemplateStore
 from nftui.engine.decode.waiting import WaitingSets
@@ -71,6 +74,11 @@ class Decoder:
         self._sequences = Sequences(self._domains)
         self._header_rates: dict[int, int] = {}
         self._counts: dict[str, Counts] = {}
+        self._clocks = Clocks(self._domains)
+        self._describer = Describer(
+            self._sessions, self._domains, self._templates, self._waiting, self._options, self._clocks,
+            self._header_rates, self._counts,
+        )  # fmt: skip
 
     def session(self, address: int, port: int) -> int:
         """Index of a transport session for `DatagramBlock.session`, made if it is new.
@@ -167,28 +175,25 @@ class Decoder:
         messages = Messages(wire, version, ranks, slots, domains, received, export_ms, uptime)
         finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
         decoder = MessageDecoder(
-            self._layouts, self._templates, self._waiting, self._options, finisher, self._limits, tally
+            self._layouts, self._templates, self._waiting, self._options, finisher, self._clocks, self._limits, tally
         )
-        batches, units, known = decoder.decode(messages, offset + header, end)
+        batches, steps = decoder.decode(messages, offset + header, end)
         self._establish(batches, messages)
-        if version == 9:
-            units, known = np.ones_like(units), np.ones_like(known)
-        self._follow(messages, sequence, units, known, version == 9, tally)
+        self._follow(messages, sequence, steps, version == 9, tally)
         return batches
 
     def _establish(self, batches: list[FlowBatch], messages: Messages) -> None:
         if batches:
             self._sessions.blocks[distinct(messages.session)[0]] += 1
 
-    def _follow(
-        self, messages: Messages, sequence: Ints, units: Ints, known: Ints, has_uptime: bool, tally: Tally
-    ) -> None:
+    def _follow(self, messages: Messages, sequence: Ints, steps: Steps, has_uptime: bool, tally: Tally) -> None:
         uptime = messages.uptime if has_uptime else None
-        self._sequences.check(messages.slot, sequence, units, known, uptime, messages.received_ms, messages.rank, tally)
+        self._sequences.check(messages.slot, sequence, steps, uptime, messages.received_ms, messages.rank, tally)
+        self._clocks.follow(messages)
         self._domains.uptime[messages.slot] = messages.uptime
         self._domains.last_ms[messages.slot] = messages.received_ms
         self._domains.export_ms[messages.slot] = messages.export_ms
-        self._domains.flows[messages.slot] += units > 0
+        self._domains.flows[messages.slot] += steps.records > 0
 
     def _decode_fixed_format(
         self, wire: Wire, version: int, offset: Ints, length: Ints, received: Ints, slots: Ints, ranks: Ints,
@@ -214,12 +219,13 @@ class Decoder:
             tally.many("records.flows", ranks, headers.count)
             finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
             batches.append(finisher.finish(rows, headers.sampling if form.engine else None))
+            self._clocks.sample(messages, rows.message, batches[0])
             self._establish(batches, messages)
         sampled = headers.sampling > 0
         if sampled.any():
             self._header_rates.update(zip(domains[sampled].tolist(), headers.sampling[sampled].tolist(), strict=True))
         if form.sequenced:
-            self._follow(messages, headers.sequence, count, np.ones_like(count), True, tally)
+            self._follow(messages, headers.sequence, Steps.of_flows(count), True, tally)
         return batches
 
     # -- forgetting
@@ -254,9 +260,9 @@ class Decoder:
         gone = {
             "templates.evicted": self._templates.drop_domain(slot),
             "sets.waiting_evicted": len(self._waiting.drop_domain(slot)),
-            "sequence.lost": self._sequences.drop_domain(slot),
         }
         add(evicted.setdefault(label, {}), {name: amount for name, amount in gone.items() if amount})
+        add(evicted[label], self._sequences.drop_domain(slot))
         self._options.drop_domain(slot)
         self._header_rates.pop(slot, None)
         self._domains.forget(slot)
@@ -276,8 +282,8 @@ class Decoder:
             tally.one("sets.waiting_expired", rank_of[item.session])
         for template in self._templates.expire(now_ms):
             tally.one("templates.expired", rank_of[template.session])
-        for domain, lost in self._sequences.expire(now_ms):
-            tally.one("sequence.lost", rank_of[int(self._domains.session[domain])], lost)
+        self._sequences.expire(now_ms, lambda domain: rank_of[int(self._domains.session[domain])], tally)
+        self._clocks.turn(now_ms)
         self._layouts.reclaim()
         return self._decoded([], tally)
 
@@ -285,47 +291,5 @@ class Decoder:
 
     def exporters(self) -> list[ExporterStatus]:
         """What is known of each exporter, by address and port."""
-        found = [self._status(slot, session) for slot, session in self._sessions.items()]
+        found = [self._describer.describe(slot, session) for slot, session in self._sessions.items()]
         return sorted(found, key=lambda item: (text.parse_address(item.address), item.port))
-
-    def _status(self, slot: int, session: Session) -> ExporterStatus:
-        domains = self._domains.of_session(slot)
-        templates = []
-        for item in self._templates.of_session(slot):
-            domain = item.key >> 16
-            templates.append(
-                TemplateStatus(
-                    int(self._domains.version[domain]), int(self._domains.domain[domain]), item.key & 0xFFFF,
-                    item.fields, item.options, item.first_ms, item.refreshed_ms,
-                )
-            )  # fmt: skip
-        latest = max(domains, key=lambda domain: int(self._domains.last_ms[domain]), default=None)
-        skew = 0 if latest is None else int(self._domains.export_ms[latest]) - int(self._domains.last_ms[latest])
-        return ExporterStatus(
-            session.label,
-            session.port,
-            tuple(sorted({int(self._domains.version[domain]) for domain in domains})),
-            tuple(sorted((int(self._domains.version[d]), int(self._domains.domain[d])) for d in domains)),
-            tuple(templates),
-            self._waiting.count_of_session(slot),
-            tuple(self._sampling(session.address, domains)),
-            int(self._sessions.last_ms[slot]),
-            skew,
-            dict(self._counts.get(session.label, {})),
-        )
-
-    def _sampling(self, address: int, domains: list[int]) -> list[SamplingStatus]:
-        out = []
-        for domain in domains:
-            number = int(self._domains.domain[domain])
-            table = self._options.of_domain(domain)
-            if table is not None:
-                out += [SamplingStatus(number, key, rate, "options") for key, rate in list(table.rates.items())]
-                if table.general:
-                    out.append(SamplingStatus(number, None, table.general, "options"))
-            if domain in self._header_rates:
-                out.append(SamplingStatus(number, None, self._header_rates[domain], "header"))
-        static = self._options.static_rate(address)
-        if static:
-            out.append(SamplingStatus(0, None, abs(static), "configuration"))
-        return out

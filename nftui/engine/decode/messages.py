@@ -14,9 +14,11 @@ import numpy as np
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.decode import sets as wire_sets
+from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import SPARE_BYTES, Ints, Wire
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import IPFIX, LayoutTable
+from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.rows import DataSets, Messages, Reader, Rows
 from nftui.engine.decode.tally import Tally
@@ -50,25 +52,28 @@ class MessageDecoder:
     Args:
         layouts, templates, waiting, options: state of the exporters.
         finisher: makes flow batches of rows.
+        clocks: gets the export delay.
         limits: bounds.
         tally: gets the counts.
     """
 
     def __init__(
         self, layouts: LayoutTable, templates: TemplateStore, waiting: WaitingSets, options: Options,
-        finisher: Finisher, limits: Limits, tally: Tally,
+        finisher: Finisher, clocks: Clocks, limits: Limits, tally: Tally,
     ) -> None:  # fmt: skip
         self._layouts = layouts
         self._templates = templates
         self._waiting = waiting
         self._options = options
         self._finisher = finisher
+        self._clocks = clocks
         self._limits = limits
         self._tally = tally
         self._reader = Reader(layouts, limits, tally)
         self._batches: list[FlowBatch] = []
+        self._steps = Steps.of_flows(np.zeros(0, np.int64))
 
-    def decode(self, messages: Messages, begin: Ints, end: Ints) -> tuple[list[FlowBatch], Ints, Ints]:
+    def decode(self, messages: Messages, begin: Ints, end: Ints) -> tuple[list[FlowBatch], Steps]:
         """Decode the datagrams.
 
         Args:
@@ -77,23 +82,23 @@ class MessageDecoder:
             end: end of each message.
 
         Returns:
-            The flows; the data records of each datagram; and whether that number is known.
+            The flows, and what each datagram held.
         """
         self._batches = []
-        units = np.zeros(len(begin), np.int64)
-        known = np.ones(len(begin), np.int64)
+        none = np.zeros(len(begin), np.int64)
+        steps = self._steps = Steps(none, none.copy(), none.copy(), np.ones(len(begin), np.int64))
         found = wire_sets.walk(messages.wire, begin, end, messages.rank, self._tally)
         if not len(found):
-            return self._batches, units, known
+            return self._batches, steps
         layout, replays = self._bind(messages, found)
         data = np.flatnonzero(layout >= 0)
-        known[found.message[layout == _UNKNOWN]] = 0
+        steps.known[found.message[layout == _UNKNOWN]] = 0
         if len(data):
             bound = DataSets(found.message[data], found.start[data], found.end[data], layout[data], data)
-            units += self._decode_bound(messages, bound)
+            steps.records, steps.options = self._decode_bound(messages, bound)
         if replays:
             self._decode_late(messages, replays)
-        return self._batches, units, known
+        return self._batches, steps
 
     # -- templates
 
@@ -115,11 +120,12 @@ class MessageDecoder:
                 self._tally.one("sets.reserved", rank)
                 continue
             raw = messages.wire.data[int(found.start[place]) : int(found.end[place])].tobytes()
-            slot = int(messages.slot[message])
+            slot, received_ms = int(messages.slot[message]), int(messages.received_ms[message])
             if not self._templates.repeated(slot, options, raw):
                 self._look_up(messages, found, layout, done, place, is_data)
                 done = place
-            fresh = self._templates.learn(slot, options, raw, int(messages.received_ms[message]), rank, self._tally)
+            fresh, count = self._templates.learn(slot, options, raw, received_ms, rank, self._tally)
+            self._steps.templates[message] += count
             for key in fresh:
                 number = self._templates.layout_of.get(key, -1)
                 if number >= 0:
@@ -183,21 +189,22 @@ class MessageDecoder:
 
     # -- data
 
-    def _decode_bound(self, messages: Messages, bound: DataSets) -> Ints:
-        """Decode data sets that have a layout; returns the data records of each datagram."""
+    def _decode_bound(self, messages: Messages, bound: DataSets) -> tuple[Ints, Ints]:
+        """Decode data sets that have a layout; returns the data records of each datagram, and those of options."""
         units = np.zeros(len(messages.slot), np.int64)
         is_options = self._layouts.options[bound.layout]
         if not is_options.any():
             self._decode_flows(messages, bound, units)
-            return units
+            return units, np.zeros_like(units)
         flows = bound.take(~is_options)
         options = bound.take(is_options)
+        of_options = np.zeros_like(units)
         done = splits = 0
         for place in range(len(options.order)):
             slot = int(messages.slot[options.message[place]])
             number = int(options.layout[place])
             raw = messages.wire.data[int(options.start[place]) : int(options.end[place])].tobytes()
-            if not self._admit_options(messages, options, place, raw, units):
+            if not self._admit_options(messages, options, place, raw, units, of_options):
                 continue
             if self._options.repeated(slot, number, raw):
                 continue
@@ -209,14 +216,17 @@ class MessageDecoder:
             self._tally.one("options.refused", int(messages.rank[options.message[place]]), refused)
         if done < len(flows.order):
             self._decode_flows(messages, flows.take(np.arange(done, len(flows.order))), units)
-        return units
+        return units, of_options
 
-    def _admit_options(self, messages: Messages, options: DataSets, place: int, raw: bytes, units: Ints) -> bool:
+    def _admit_options(
+        self, messages: Messages, options: DataSets, place: int, raw: bytes, units: Ints, of_options: Ints
+    ) -> bool:
         """Count the records of an options set; False when they bring the datagram above its limit."""
         message, number = int(options.message[place]), int(options.layout[place])
         count = self._options.count(raw, self._layouts.shape(number))
         rank = int(messages.rank[message])
         units[message] += count
+        of_options[message] += count
         self._tally.one("records.seen", rank, count)
         if units[message] > self._limits.records_per_datagram:
             self._tally.one("records.skipped.too_many", rank, count)
@@ -320,7 +330,10 @@ class MessageDecoder:
 
     def _finish(self, rows: Rows) -> None:
         self._tally.many("records.flows", rows.messages.rank[rows.message])
-        self._batches.append(self._finisher.finish(rows))
+        batch = self._finisher.finish(rows)
+        if not rows.messages.late:
+            self._clocks.sample(rows.messages, rows.message, batch)
+        self._batches.append(batch)
 
 
 _NO_DATA = -2

@@ -1,18 +1,21 @@
 """Sequence numbers: what was lost between exporter and collector, exactly, and apart from what only changed places.
 
-Units differ: NetFlow v5 and v7 count flows, v9 counts datagrams (RFC 3954 section 5.1), IPFIX counts data
-records, options data included (RFC 7011 section 3.1). A gap is held open for `WINDOW` datagrams of its domain:
-what arrives late within it is reordered, not lost. Numbers are modulo 2^32.
+A gap is held open for `WINDOW` datagrams of its domain: what arrives late within it is reordered, not lost. Numbers
+are modulo 2^32. What they count is learnt (`nftui.engine.decode.numbering`): the first datagrams that do not fit are
+held back for `numbering.TRIAL` datagrams or a second, and only then judged, in the order of arrival.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nftui.engine.batch import Mask
+from nftui.engine.counters import Counts
 from nftui.engine.decode.datagrams import Ints
+from nftui.engine.decode.numbering import TRIAL, Evidence, Steps, Trial
 from nftui.engine.decode.sessions import Domains
 from nftui.engine.decode.tally import Tally
 
@@ -26,7 +29,11 @@ _RESTART_RUN = 3
 """Datagrams in a row that continue each other behind the expected number: the exporter began anew."""
 _UPTIME_SLACK_MS = 60_000
 """sysUptime may go back so far by reordering."""
+_RUN_MS = 300_000
+"""Time to wait for the next of such datagrams: exporters without traffic send one a minute."""
 _MODULUS = 1 << 32
+_ON_TRIAL = -2
+"""Expected number of a domain whose datagrams are held back: nothing equals it."""
 
 
 @dataclass(slots=True)
@@ -45,61 +52,80 @@ class _History:
         seen: datagrams since the history began.
         gaps: open gaps, oldest first.
         again: number that would continue a run behind the expected number.
-        run: length of that run.
+        run: datagrams of that run: a restart, or sent twice.
+        run_ms: reception of the latest of them.
+        restarts: times that the exporter began anew.
     """
 
     seen: int = 0
     gaps: list[_Gap] = field(default_factory=list)
     again: int = -1
     run: int = 0
+    run_ms: int = 0
+    restarts: int = 0
+
+
+@dataclass(slots=True)
+class _Part:
+    """Datagrams of one domain; `rows` is where they are in `steps`."""
+
+    numbers: Ints
+    following: Ints
+    uptime: Ints | None
+    received_ms: Ints
+    steps: Steps
+    rows: Ints | slice
 
 
 class Sequences:
-    """Sequence state of all domains. Counts `sequence.lost`, `reordered`, `duplicates`, `restarts`, `unknown`."""
+    """Sequence state of all domains. Counts `sequence.*`."""
 
     def __init__(self, domains: Domains) -> None:
         self._domains = domains
         self._histories: dict[int, _History] = {}
+        self._trials: dict[int, Trial] = {}
+        self._evidence: dict[int, Evidence] = {}
 
     def check(
-        self, slots: Ints, numbers: Ints, units: Ints, known: Ints, uptime: Ints | None, received_ms: Ints,
-        ranks: Ints, tally: Tally,
+        self, slots: Ints, numbers: Ints, steps: Steps, uptime: Ints | None, received_ms: Ints, ranks: Ints,
+        tally: Tally,
     ) -> None:  # fmt: skip
         """Follow the numbers of datagrams in the order of arrival.
 
         Args:
             slots: domain slot.
             numbers: sequence number of the header.
-            units: by how much the next number is higher.
-            known: 0 where `units` is unknown, because a set could not be decoded.
+            steps: what the datagrams hold.
             uptime: sysUptime of the header, None for IPFIX.
             received_ms: reception.
             ranks: exporter in the tally.
             tally: gets the counts.
         """
-        following = np.where(known > 0, (numbers + units) % _MODULUS, -1)
-        if (slots == slots[0]).all():
-            self._check_one(int(slots[0]), numbers, following, uptime, received_ms, int(ranks[0]), tally)
+        first = int(slots[0])
+        if len(slots) == 1 or (slots == first).all():
+            following = steps.following(numbers, self._domains.unit[slots[:1]])
+            part = _Part(numbers, following, uptime, received_ms, steps, slice(None))
+            self._check_one(first, part, int(ranks[0]), tally)
             return
+        following = steps.following(numbers, self._domains.unit[slots])
         order = np.argsort(slots, kind="stable")
         sorted_slots, seq, follow = slots[order], numbers[order], following[order]
         begins = np.flatnonzero(np.r_[True, sorted_slots[1:] != sorted_slots[:-1]])
         before = np.r_[np.int64(-1), follow[:-1]]
         before[begins] = self._domains.expected[sorted_slots[begins]]
-        fine = (seq == before) | (before < 0)
+        fine = (seq == before) | (before == -1)
         if uptime is not None:
             fine &= self._uptime_fine(uptime[order], sorted_slots, begins)
-        fine &= known[order] > 0
+        fine &= follow >= 0
         lasts = np.r_[begins[1:], len(order)] - 1
         in_order = np.logical_and.reduceat(fine, begins)
         good = np.flatnonzero(in_order)
         self._domains.expected[sorted_slots[lasts[good]]] = follow[lasts[good]]
         for place in np.flatnonzero(~in_order).tolist():
-            part = order[begins[place] : lasts[place] + 1]
-            self._check_one(
-                int(sorted_slots[begins[place]]), numbers[part], following[part],
-                None if uptime is None else uptime[part], received_ms[part], int(ranks[part[0]]), tally,
-            )  # fmt: skip
+            rows = order[begins[place] : lasts[place] + 1]
+            up = None if uptime is None else uptime[rows]
+            part = _Part(numbers[rows], following[rows], up, received_ms[rows], steps, rows)
+            self._check_one(int(sorted_slots[begins[place]]), part, int(ranks[rows[0]]), tally)
         if self._histories:
             counts = lasts - begins + 1
             for place in good.tolist():
@@ -113,29 +139,74 @@ class Sequences:
         fine: Mask = uptime >= before - _UPTIME_SLACK_MS
         return fine
 
-    def _check_one(
-        self, slot: int, numbers: Ints, following: Ints, uptime: Ints | None, received_ms: Ints, rank: int, tally: Tally
-    ) -> None:
+    def _check_one(self, slot: int, part: _Part, rank: int, tally: Tally) -> None:
+        numbers, following = part.numbers, part.following
         expected = int(self._domains.expected[slot])
         if (
-            (expected < 0 or expected == int(numbers[0]))
+            (expected == -1 or expected == int(numbers[0]))
             and (following >= 0).all()
             and (len(numbers) == 1 or bool((numbers[1:] == following[:-1]).all()))
-            and (uptime is None or self._steady(slot, uptime))
+            and (part.uptime is None or self._steady(slot, part.uptime))
         ):
             self._domains.expected[slot] = following[-1]
             self._advance(slot, len(numbers), rank, tally)
             return
+        trial = self._trials.get(slot)
+        before = np.r_[np.int64(expected), following[:-1]]
+        if trial is None and (self._domains.unit_certain[slot] or not ((before >= 0) & (before != numbers)).any()):
+            ups = [-1] * len(numbers) if part.uptime is None else part.uptime.tolist()
+            last_up = int(self._domains.uptime[slot])
+            self._walk(
+                slot, expected, last_up, numbers.tolist(), following.tolist(), ups, part.received_ms.tolist(), rank,
+                tally,
+            )  # fmt: skip
+            return
+        if trial is None:
+            trial = self._trials[slot] = Trial(expected, int(self._domains.uptime[slot]))
+            self._domains.expected[slot] = _ON_TRIAL
+        trial.numbers += numbers.tolist()
+        trial.uptimes += [-1] * len(numbers) if part.uptime is None else part.uptime.tolist()
+        trial.received_ms += part.received_ms.tolist()
+        trial.steps += part.steps.table(part.rows).tolist()
+        if len(trial.numbers) >= TRIAL:
+            self._conclude(slot, rank, tally)
+
+    def _conclude(self, slot: int, rank: int, tally: Tally) -> None:
+        """Decide what the numbers of a domain count, and judge the datagrams that were held back by it."""
+        trial = self._trials.pop(slot)
+        evidence = self._evidence.setdefault(slot, Evidence())
+        current, version = int(self._domains.unit[slot]), int(self._domains.version[slot])
+        unit, certain = evidence.judge(trial, current, version)
+        expected = trial.expected
+        if unit != current:
+            tally.one("sequence.learnt", rank)
+            self._domains.unit[slot] = unit
+            expected = -1  # it was counted in the wrong unit
+        if certain:
+            self._domains.unit_certain[slot] = 1
+            del self._evidence[slot]
+        self._walk(
+            slot, expected, trial.uptime, trial.numbers, trial.following(unit), trial.uptimes, trial.received_ms, rank,
+            tally,
+        )  # fmt: skip
+
+    def _walk(
+        self, slot: int, expected: int, last_up: int, numbers: Sequence[int], following: Sequence[int],
+        ups: Sequence[int], received_ms: Sequence[int], rank: int, tally: Tally,
+    ) -> None:  # fmt: skip
+        """Take the datagrams of a domain one by one."""
         history = self._histories.setdefault(slot, _History())
-        ups = [-1] * len(numbers) if uptime is None else uptime.tolist()
-        last_up = int(self._domains.uptime[slot])
-        for number, after, up, now in zip(numbers.tolist(), following.tolist(), ups, received_ms.tolist(), strict=True):
+        restarts = history.restarts
+        for number, after, up, now in zip(numbers, following, ups, received_ms, strict=True):
             wrapped = last_up - up > _MODULUS // 2
             restarted = 0 <= up < last_up - _UPTIME_SLACK_MS and not wrapped
             last_up = up if restarted or wrapped else max(up, last_up)
             expected = self._step(history, expected, number, after, now, restarted, rank, tally)
             self._settle(history, rank, tally)
         self._domains.expected[slot] = expected
+        if history.restarts > restarts:  # perhaps with other software
+            self._domains.unit_certain[slot] = 0
+            self._evidence.pop(slot, None)
         self._forget_if_calm(slot)
 
     def _steady(self, slot: int, uptime: Ints) -> bool:
@@ -163,22 +234,30 @@ class Sequences:
         if restarted or (_JUMP < ahead < _MODULUS - _JUMP):
             return self._restart(history, after, rank, tally)
         if ahead <= _JUMP:
-            history.run = 0
+            self._end_run(history, rank, tally)
             if ahead:
                 history.gaps.append(_Gap(expected, ahead, history.seen, now_ms))
             return after
         if after >= 0 and self._fill(history, number, (after - number) % _MODULUS):
             tally.one("sequence.reordered", rank)
             return expected
-        history.run = history.run + 1 if number == history.again else 1
-        history.again = after
+        if number != history.again:
+            self._end_run(history, rank, tally)
+        history.run += 1
+        history.again, history.run_ms = after, now_ms
         if history.run >= _RESTART_RUN:
             return self._restart(history, after, rank, tally)
-        tally.one("sequence.duplicates", rank)
         return expected
+
+    @staticmethod
+    def _end_run(history: _History, rank: int, tally: Tally) -> None:
+        """What was behind the expected number and did not go on was sent twice."""
+        tally.one("sequence.duplicates", rank, history.run)
+        history.run, history.again = 0, -1
 
     def _restart(self, history: _History, after: int, rank: int, tally: Tally) -> int:
         tally.one("sequence.restarts", rank)
+        history.restarts += 1
         for gap in history.gaps:
             tally.one("sequence.lost", rank, gap.length)
         history.gaps.clear()
@@ -211,7 +290,7 @@ class Sequences:
         history = self._histories.get(slot)
         if history is not None:
             history.seen += datagrams
-            history.run = 0
+            self._end_run(history, rank, tally)
             self._settle(history, rank, tally)
             self._forget_if_calm(slot)
 
@@ -220,18 +299,32 @@ class Sequences:
         if not history.gaps and not history.run:
             del self._histories[slot]
 
-    def expire(self, now_ms: int) -> list[tuple[int, int]]:
-        """Count old gaps as lost; returns (domain slot, lost) for each."""
-        lost = []
+    def expire(self, now_ms: int, rank_of: Callable[[int], int], tally: Tally) -> None:
+        """Judge what was held back, and count old gaps as lost.
+
+        Args:
+            now_ms: UTC milliseconds.
+            rank_of: exporter in the tally, by domain slot.
+            tally: gets the counts.
+        """
+        for slot in [slot for slot, trial in self._trials.items() if now_ms - trial.received_ms[0] >= _SETTLE_MS]:
+            self._conclude(slot, rank_of(slot), tally)
         for slot in list(self._histories):
             history = self._histories[slot]
             while history.gaps and now_ms - history.gaps[0].opened_ms >= _SETTLE_MS:
-                lost.append((slot, history.gaps.pop(0).length))
-            if not history.gaps:
-                del self._histories[slot]
-        return lost
+                tally.one("sequence.lost", rank_of(slot), history.gaps.pop(0).length)
+            if history.run and now_ms - history.run_ms >= _RUN_MS:
+                self._end_run(history, rank_of(slot), tally)
+            self._forget_if_calm(slot)
 
-    def drop_domain(self, slot: int) -> int:
-        """Forget a domain; returns what its open gaps hold."""
+    def drop_domain(self, slot: int) -> Counts:
+        """Forget a domain; returns what was still to be counted of it."""
+        tally = Tally([""])
+        if slot in self._trials:
+            self._conclude(slot, 0, tally)
+        self._evidence.pop(slot, None)
         history = self._histories.pop(slot, None)
-        return sum(gap.length for gap in history.gaps) if history is not None else 0
+        if history is not None:
+            tally.one("sequence.lost", 0, sum(gap.length for gap in history.gaps))
+            self._end_run(history, 0, tally)
+        return tally.counts()

@@ -11,12 +11,16 @@ from collections import deque
 import numpy as np
 
 from nftui.engine.decode.datagrams import Ints, Session
+from nftui.engine.decode.numbering import standard_unit
 from nftui.engine.limits import Limits
 
 _SLOT_BITS = 20
 _SLOT_MASK = (1 << _SLOT_BITS) - 1
 _RESERVE = 8192
 """Sessions that may be met before `evict` runs: more than the datagrams that can wait in the receive queue."""
+
+NEVER = -(1 << 62)
+"""Stands for a clock difference that was not yet seen."""
 
 UNKNOWN_SESSION = -1
 """Index given when every slot is taken; its datagrams are rejected."""
@@ -125,6 +129,9 @@ class Domains:
         generation: raised when a template of the domain is replaced or removed.
         uptime: sysUptime of the last datagram, -1 before the first.
         boot_ms: for IPFIX, when sysUptime was 0 by options data (element 160), -1 when unknown.
+        unit: what sequence numbers count, see `nftui.engine.decode.numbering.Unit`.
+        unit_certain: 1 once that is beyond doubt.
+        ahead_ms, ahead_before_ms, delay_ms: see `nftui.engine.decode.clocks`.
     """
 
     _ARRAYS = (
@@ -138,6 +145,11 @@ class Domains:
         "generation",
         "uptime",
         "boot_ms",
+        "unit",
+        "unit_certain",
+        "ahead_ms",
+        "ahead_before_ms",
+        "delay_ms",
     )
 
     def __init__(self, limits: Limits) -> None:
@@ -154,6 +166,11 @@ class Domains:
         self.generation = np.zeros(0, np.int64)
         self.uptime = np.zeros(0, np.int64)
         self.boot_ms = np.zeros(0, np.int64)
+        self.unit = np.zeros(0, np.int64)
+        self.unit_certain = np.zeros(0, np.int64)
+        self.ahead_ms = np.zeros(0, np.int64)
+        self.ahead_before_ms = np.zeros(0, np.int64)
+        self.delay_ms = np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -186,6 +203,9 @@ class Domains:
         self.last_ms[slot] = self.export_ms[slot] = self.flows[slot] = 0
         self.expected[slot] = -1
         self.uptime[slot] = self.boot_ms[slot] = -1
+        self.ahead_ms[slot] = self.ahead_before_ms[slot] = NEVER
+        self.delay_ms[slot] = -1
+        self.unit[slot], self.unit_certain[slot] = standard_unit(version), 0
         return slot
 
     def _grow(self) -> None:

@@ -39,6 +39,22 @@ class SamplingStatus:
     source: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class NumberingStatus:
+    """What the sequence numbers of a domain count.
+
+    Attributes:
+        version, domain: export version, and observation domain or source id.
+        unit: `datagrams`, `records`, `flows` (records without options data), `all` (records and templates), `nothing`.
+        standard: whether that is what the protocol says.
+    """
+
+    version: int
+    domain: int
+    unit: str
+    standard: bool
+
+
 @dataclass(frozen=True, slots=True)
 class ExporterStatus:
     """One transport session.
@@ -52,8 +68,10 @@ class ExporterStatus:
         waiting_sets: data sets kept until their template comes.
         sampling: rates in force.
         last_seen_ms: reception of the latest datagram, UTC milliseconds.
-        clock_skew_ms: export time minus reception of the latest datagram.
+        clock_skew_ms: how far the exporter's clock is ahead of ours.
         counts: counters of the session's address since it was first seen.
+        export_delay_ms: time from the end of a flow to its export, smoothed; -1 when unknown.
+        numbering: what sequence numbers count, by domain.
     """
 
     address: str
@@ -66,3 +84,5 @@ class ExporterStatus:
     last_seen_ms: int
     clock_skew_ms: int
     counts: dict[str, int] = field(default_factory=dict)
+    export_delay_ms: int = -1
+    numbering: tuple[NumberingStatus, ...] = ()

@@ -183,7 +183,9 @@ class TemplateStore:
         seen = self._seen.get((slot, options, raw))
         return seen is not None and seen[0] == int(self._domains.generation[slot])
 
-    def learn(self, slot: int, options: bool, raw: bytes, now_ms: int, rank: int, tally: Tally) -> list[int]:
+    def learn(
+        self, slot: int, options: bool, raw: bytes, now_ms: int, rank: int, tally: Tally
+    ) -> tuple[list[int], int]:
         """Take over a template set.
 
         Args:
@@ -195,7 +197,8 @@ class TemplateStore:
             tally: gets `templates.*`.
 
         Returns:
-            Keys of the templates that are new or changed: waiting data may be decoded now.
+            Keys of the templates that are new or changed: waiting data may be decoded now. And the number of
+            template records in the set, whatever they are worth.
         """
         generation = int(self._domains.generation[slot])
         seen = self._seen.get((slot, options, raw))
@@ -204,12 +207,14 @@ class TemplateStore:
                 template.refreshed_ms = now_ms
                 self._of_session[template.session].move_to_end(template.key)
             tally.one("templates.received", rank, len(seen[1]))
-            return []
+            return [], len(seen[1])
         fresh: list[int] = []
         learnt: list[Template] = []
         clean = True
+        count = 0
         version = int(self._domains.version[slot])
         for definition in parse_set(raw, version, options, self._limits):
+            count += 1
             if definition.shape is not None:
                 defined = self._define(slot, definition.template_id, definition.shape, now_ms, rank, tally, fresh)
                 if defined is not None:
@@ -223,7 +228,7 @@ class TemplateStore:
             clean = False
         if clean and learnt:
             self._remember(slot, options, raw, tuple(learnt))
-        return fresh
+        return fresh, count
 
     def _remember(self, slot: int, options: bool, raw: bytes, learnt: tuple[Template, ...]) -> None:
         if self._seen_bytes > _REFRESH_BYTES:

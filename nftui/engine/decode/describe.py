@@ -1,0 +1,101 @@
+"""What the decoder knows of an exporter, as the plain values of `nftui.engine.decode.status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nftui.engine.counters import Counts
+from nftui.engine.decode.clocks import Clocks
+from nftui.engine.decode.datagrams import Session
+from nftui.engine.decode.numbering import Unit, standard_unit
+from nftui.engine.decode.options import Options
+from nftui.engine.decode.sessions import Domains, Sessions
+from nftui.engine.decode.status import ExporterStatus, NumberingStatus, SamplingStatus, TemplateStatus
+from nftui.engine.decode.templates import TemplateStore
+from nftui.engine.decode.waiting import WaitingSets
+
+_UNIT_WORDS = {
+    Unit.DATAGRAMS: "datagrams",
+    Unit.RECORDS: "records",
+    Unit.FLOWS: "flows",
+    Unit.ALL_RECORDS: "all",
+    Unit.NOTHING: "nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Describer:
+    """Reads the decoder's state; changes nothing, and bears that another thread does.
+
+    Attributes:
+        sessions, domains, templates, waiting, options, clocks: the decoder's.
+        header_rates: sampling rate of the header by domain slot.
+        counts: counters by exporter address.
+    """
+
+    sessions: Sessions
+    domains: Domains
+    templates: TemplateStore
+    waiting: WaitingSets
+    options: Options
+    clocks: Clocks
+    header_rates: Mapping[int, int]
+    counts: Mapping[str, Counts]
+
+    def describe(self, slot: int, session: Session) -> ExporterStatus:
+        """One transport session."""
+        domains = self.domains.of_session(slot)
+        latest = max(domains, key=lambda domain: int(self.domains.last_ms[domain]), default=None)
+        return ExporterStatus(
+            session.label,
+            session.port,
+            tuple(sorted({int(self.domains.version[domain]) for domain in domains})),
+            tuple(sorted((int(self.domains.version[d]), int(self.domains.domain[d])) for d in domains)),
+            tuple(self._templates(slot)),
+            self.waiting.count_of_session(slot),
+            tuple(self._sampling(session.address, domains)),
+            int(self.sessions.last_ms[slot]),
+            0 if latest is None else self.clocks.skew_ms(latest),
+            dict(self.counts.get(session.label, {})),
+            max([int(self.domains.delay_ms[domain]) for domain in domains], default=-1),
+            tuple(sorted(self._numbering(domains))),
+        )
+
+    def _templates(self, slot: int) -> list[TemplateStatus]:
+        found = []
+        for item in self.templates.of_session(slot):
+            domain = item.key >> 16
+            found.append(
+                TemplateStatus(
+                    int(self.domains.version[domain]), int(self.domains.domain[domain]), item.key & 0xFFFF,
+                    item.fields, item.options, item.first_ms, item.refreshed_ms,
+                )
+            )  # fmt: skip
+        return found
+
+    def _numbering(self, domains: list[int]) -> list[NumberingStatus]:
+        found = []
+        for slot in domains:
+            version, unit = int(self.domains.version[slot]), int(self.domains.unit[slot])
+            if version not in {1, 8}:  # without sequence numbers
+                standard = unit == standard_unit(version)
+                number = int(self.domains.domain[slot])
+                found.append(NumberingStatus(version, number, _UNIT_WORDS[Unit(unit)], standard))
+        return found
+
+    def _sampling(self, address: int, domains: list[int]) -> list[SamplingStatus]:
+        out = []
+        for domain in domains:
+            number = int(self.domains.domain[domain])
+            table = self.options.of_domain(domain)
+            if table is not None:
+                out += [SamplingStatus(number, key, rate, "options") for key, rate in list(table.rates.items())]
+                if table.general:
+                    out.append(SamplingStatus(number, None, table.general, "options"))
+            if domain in self.header_rates:
+                out.append(SamplingStatus(number, None, self.header_rates[domain], "header"))
+        static = self.options.static_rate(address)
+        if static:
+            out.append(SamplingStatus(0, None, abs(static), "configuration"))
+        return out
