@@ -99,6 +99,11 @@ class Session:
         self._tables += 1
         return f"list_{self._tables}"
 
+    def drop(self, *tables: str) -> None:
+        """Forget tables, whether they were made or not."""
+        for table in tables:
+            self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+
     def add_table(self, table: KeyTable) -> None:
         """Make the table that a long address list is."""
         halves = [[key[side] for key in table.keys] for side in (0, 1)]
