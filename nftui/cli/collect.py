@@ -99,6 +99,9 @@ def collect(
 
 
 def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
+    from nftui.engine.memory import use_system_allocator
+
+    use_system_allocator()
     from nftui.engine.engine import Engine
     from nftui.engine.ingest.capture_file import ExportFile
 

@@ -11,6 +11,7 @@ fifth of the CPU of reception. So blocks of usual size stay in the heap, and the
 from __future__ import annotations
 
 import ctypes
+import os
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """mallopt(3) of glibc."""
@@ -18,6 +19,15 @@ _LARGEST_IN_HEAP = 4 << 20
 """Larger blocks are mapped one by one, so that they leave no holes."""
 _KEEP_BYTES = 64 << 20
 """Free memory at the end of the heap that stays with the process: half a second of columns at 1 M flows/s."""
+
+
+def use_system_allocator() -> None:
+    """Let Arrow allocate from the system's heap inside its own library too; to be called before Arrow is loaded.
+
+    What `share_one_heap` sets later reaches Arrow's Python objects only. Measured at 300 000 flows/s: 40 MB less, and
+    a fifth less CPU for writing and sealing, because Arrow's own allocator returns pages as soon as they are free.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 def share_one_heap() -> None:
