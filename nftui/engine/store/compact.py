@@ -31,10 +31,10 @@ from nftui.engine.limits import Limits
 from nftui.engine.query import rollup
 from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.schema import SCHEMA_VERSION
-from nftui.engine.store import disk
+from nftui.engine.store import checksum, disk
 from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
 from nftui.engine.store.catalog import Catalog, SlotFile, files_of, without_replaced
-from nftui.engine.store.footer import KEY, Summary, read_footer
+from nftui.engine.store.footer import Summary, read_footer
 from nftui.engine.store.layout import (
     HOUR_MS,
     LIVE,
@@ -51,7 +51,7 @@ from nftui.engine.store.layout import (
 )
 from nftui.engine.store.merge import Cancelled, merged
 from nftui.engine.store.quarantine import quarantine
-from nftui.engine.store.seal import check_written, open_writer
+from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin
 from nftui.errors import CorruptFile, StoreError
 
@@ -290,8 +290,7 @@ def _write(
             summary.add(table)
             writer.write_table(table, row_group_size=table.num_rows)
         stems = [part.file.name.stem for part in parts]
-        writer.add_key_value_metadata({KEY: summary.encode(name.stem, origin, notes, stems)})
-    check_written(temporary)
+        finish(writer, temporary, summary.encode(name.stem, origin, notes, stems))
     return summary
 
 
@@ -323,12 +322,17 @@ def _write_rollup(flows: Path, target: Path, limits: Limits, cancelled: Callable
                     if writer is None:
                         writer = _open_rollup(target, rows.schema)
                     writer.write_batch(batch)
+            if writer is not None:
+                writer.add_key_value_metadata({checksum.KEY: checksum.PLACE})
         except duckdb.ConversionException:
             return False
         finally:
             if writer is not None:
                 writer.close()
-    return writer is not None
+    if writer is None:
+        return False
+    checksum.stamp(target)
+    return True
 
 
 def _open_rollup(target: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from nftui.engine.limits import Limits
 from nftui.engine.store import disk
-from nftui.engine.store.footer import KEY, Summary
+from nftui.engine.store.footer import Summary
 from nftui.engine.store.layout import HOUR_MS, LIVE, PartName, new_writer, slot_start
 from nftui.engine.store.reach import extend_reach
-from nftui.engine.store.seal import check_written, open_writer
+from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin
 
 IDENT = "extract"
@@ -89,8 +89,7 @@ def _write(
             summary.add(table)
             writer.write_table(table, row_group_size=table.num_rows)
         origin = Origin(slot_ms, HOUR_MS // 1000, IDENT)
-        writer.add_key_value_metadata({KEY: summary.encode(segment, origin, {})})
-    check_written(path)
+        finish(writer, path, summary.encode(segment, origin, {}))
     disk.sync_file(path)
     return summary
 

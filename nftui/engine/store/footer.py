@@ -13,6 +13,7 @@ The value is JSON:
     exporters           {address: records}
     series              [[minute of reception (UTC ms), class, sampling rate or 0, flows, packets, bytes], ...]
     notes               amounts handed to the writer for this slot, such as "sequence.lost"
+    checksum            true: another key of the footer has a checksum over the file, see `checksum`
     replaces            of a compacted file: stems of the files whose flows it has
 
 All sums are exact, of any size. A series entry per sampling rate lets a reader scale exactly. `series` is null if
@@ -114,6 +115,7 @@ class Summary:
                 "exporters": None if exporters is None else {text.address(a): n for a, n in exporters.items()},
                 "series": None if self.series is None else [[*key, *self.series[key]] for key in sorted(self.series)],
                 "notes": dict(notes),
+                "checksum": True,
                 **({} if replaces is None else {"replaces": list(replaces)}),
             },
             separators=(",", ":"),

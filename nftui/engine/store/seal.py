@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from nftui.engine.counters import Counts
 from nftui.engine.limits import Limits
 from nftui.engine.schema import FIELDS, Kind, Show
-from nftui.engine.store import disk
+from nftui.engine.store import checksum, disk
 from nftui.engine.store.arrow import CORE_COLUMNS, nulls, schema_of
 from nftui.engine.store.footer import KEY, Summary, read_footer, totals
 from nftui.engine.store.layout import PartName
@@ -125,12 +125,19 @@ def sealed_slot(path: Path) -> SealedSlot:
     )
 
 
-def check_written(temporary: Path) -> None:
-    """Raise OSError for a file without a footer: a writer whose disk failed once may close without an error."""
+def finish(writer: pq.ParquetWriter, path: Path, about: str) -> None:
+    """End a file with what its footer says and a checksum over all of it.
+
+    Raises:
+        OSError: the file is not what was written: a writer whose disk failed once may close without an error.
+    """
+    writer.add_key_value_metadata({KEY: about, checksum.KEY: checksum.PLACE})
+    writer.close()
     try:
-        read_footer(temporary)
+        read_footer(path)
     except CorruptFile as error:
-        raise OSError(errno.EIO, str(error), str(temporary)) from error
+        raise OSError(errno.EIO, str(error), str(path)) from error
+    checksum.stamp(path)
 
 
 def _check_same(final: Path, name: PartName) -> None:
@@ -156,9 +163,7 @@ def _write(
             writer.write_table(table, row_group_size=table.num_rows)
             del table  # the next group is read into the memory that this one had
         if writer is not None and reader.origin is not None:
-            writer.add_key_value_metadata({KEY: summary.encode(name.stem, reader.origin, reader.notes)})
-            writer.close()
-            check_written(temporary)
+            finish(writer, temporary, summary.encode(name.stem, reader.origin, reader.notes))
     except BaseException:
         if writer is not None:
             with contextlib.suppress(Exception):
