@@ -23,6 +23,7 @@ from nftui.engine.ingest.allow import AllowList, Refused, parse_source
 from nftui.engine.ingest.pipeline import Parts, Pipeline
 from nftui.engine.ingest.receiver import Receiver
 from nftui.engine.ingest.slot_totals import SlotReport
+from nftui.engine.ingest.template_file import TemplateFile
 from nftui.engine.ingest.udp import Listener, listen, parse_endpoint
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
@@ -37,6 +38,7 @@ from nftui.engine.supervisor import Worker
 from nftui.text import parse_address
 
 _SAMPLE_SECONDS = 1.0
+_TEMPLATE_SECONDS = 60.0
 _STOP_SECONDS = 2.0
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
 _PROGRESS_SECONDS = 0.5
@@ -95,6 +97,8 @@ class Engine:
         self._pipeline: Pipeline | None = None
         self._control: ControlServer | None = None
         self._decoder = Decoder(limits, static_sampling(config.collector.sampling))
+        self._template_file = TemplateFile(self.store_root, limits.template_file_bytes)
+        self._saved_templates = time.monotonic()
         self._listeners: list[Listener] = []
         self._workers: list[Worker] = []
         self._running = False
@@ -120,6 +124,7 @@ class Engine:
             undo.pop_all()
         if self._listeners:
             self._receiver = Receiver(self._listeners, self._allow, self.ledger, self._clock, self._limits)
+        self._restore_templates()
         parts = Parts(self._receiver, self._decoder, self._writer, self._live, self._on_slot)
         self._pipeline = Pipeline(parts, self.ledger, self._clock, self._limits, self._config.store.rotate)
         self._history.add(self.ledger.snapshot(), 0)
@@ -160,6 +165,7 @@ class Engine:
             ended &= workers["probe"].stop(max(0.1, deadline - time.monotonic()))
         ended &= self._stop_store(workers["store"], deadline)
         if ended:
+            self._save_templates()
             self._pipeline.finish(max(0.3, deadline - time.monotonic()))
         if "command" in workers:
             others.append(workers["command"])  # last: the store has just sealed files for it
@@ -287,6 +293,18 @@ class Engine:
                 self._receiver.poll_drops()
             status: StoreStatus | None = self._writer.status() if self._writer is not None else None
             self._history.add(self.ledger.snapshot(), store_bytes(status))
+            if time.monotonic() - self._saved_templates > _TEMPLATE_SECONDS:
+                self._save_templates()
+
+    def _restore_templates(self) -> None:
+        document = self._template_file.read()
+        if document is not None:
+            self.ledger.commit(self._decoder.restore(document, self._clock.now_ms()))
+
+    def _save_templates(self) -> None:
+        self._saved_templates = time.monotonic()
+        if self._pipeline is not None and not self._template_file.write(self._pipeline.templates()):
+            self.ledger.commit({"templates.save_failed": 1})
 
     def _answerers(self) -> dict[str, Callable[[], Any]]:
         return {

@@ -38,6 +38,8 @@ class Limits:
     """Distinct compiled templates shared by all exporters."""
     template_idle_seconds: int = 1800
     """A template that was not refreshed for so long is forgotten (RFC 7011 section 8.4 for UDP)."""
+    template_file_bytes: int = 32 << 20
+    """File that keeps templates over a restart: 100 000 templates of usual size."""
 
     # Data that waits for its template
     waiting_bytes_per_exporter: int = 256 << 10

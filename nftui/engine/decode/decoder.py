@@ -25,6 +25,7 @@ from nftui.engine.decode.messages import MessageDecoder
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.rows import Messages
+from nftui.engine.decode.saved import Document, SavedTemplates
 from nftui.engine.decode.sequence import Sequences
 from nftui.engine.decode.sessions import Domains, Sessions
 from nftui.engine.decode.status import ExporterStatus
@@ -75,6 +76,7 @@ class Decoder:
         self._header_rates: dict[int, int] = {}
         self._counts: dict[str, Counts] = {}
         self._clocks = Clocks(self._domains)
+        self._saved = SavedTemplates(limits, self._sessions, self._domains, self._templates, self._layouts)
         self._describer = Describer(
             self._sessions, self._domains, self._templates, self._waiting, self._options, self._clocks,
             self._header_rates, self._counts,
@@ -88,6 +90,22 @@ class Decoder:
             port: UDP port.
         """
         return self._sessions.find(address, port)
+
+    def saved(self) -> Document:
+        """The templates of all exporters, to be given to `restore` of another decoder."""
+        return self._saved.document()
+
+    def restore(self, document: object, now_ms: int) -> Counts:
+        """Take over templates from `saved`, checked like templates from the network.
+
+        Args:
+            document: as read from a file; anything at all.
+            now_ms: UTC milliseconds; templates that were not in use lately are left out.
+
+        Returns:
+            `templates.restored` and `templates.restore_failed`.
+        """
+        return self._saved.restore(document, now_ms)
 
     def decode(self, block: DatagramBlock) -> Decoded:
         """Decode a block. Never raises for any content of the datagrams."""

@@ -44,6 +44,14 @@ class Shape:
         """What makes two lists of fields the same layout."""
         return self.raw, self.version, self.scope if self.options else -1
 
+    def wire(self, template_id: int) -> bytes:
+        """The template record that announces the fields under an id (RFC 3954 sections 5.2, 6.1; RFC 7011 3.4)."""
+        if not self.options:
+            return _PAIR.pack(template_id, self.fields) + self.raw
+        if self.version == IPFIX:
+            return struct.pack(">HHH", template_id, self.fields, self.scope) + self.raw
+        return struct.pack(">HHH", template_id, 4 * self.scope, 4 * (self.fields - self.scope)) + self.raw
+
     def specs(self) -> list[FieldSpec]:
         """The fields."""
         specs = []

@@ -18,6 +18,7 @@ from nftui.engine.clock import Clock
 from nftui.engine.counters import Counts
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
+from nftui.engine.decode.saved import Document
 from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.ingest.flow_queue import FlowQueue
 from nftui.engine.ingest.receiver import Arrivals, Receiver
@@ -74,6 +75,11 @@ class Pipeline:
         """Exporters as the decoder knows them. Waits for the round that is being decoded."""
         with self._decoding:
             return self._parts.decoder.exporters()
+
+    def templates(self) -> Document:
+        """Templates of all exporters, for a later process. Waits for the round that is being decoded."""
+        with self._decoding:
+            return self._parts.decoder.saved()
 
     def receive(self, stopping: threading.Event) -> None:
         """Body of the receive thread. When asked to stop it takes what the kernel still holds."""
