@@ -6,6 +6,7 @@
     STORE/_tmp/.<stem>.tmp                           Parquet files being written
     STORE/_tmp/<stem>.replaced                       parts that were compacted, kept a while for queries that run
     STORE/_quarantine/                               damaged files
+    STORE/_state/templates.json                      templates of exporters, a cache of the collector
     STORE/date=YYYY-MM-DD/hour=H/<stem>.parquet      sealed parts, by time of reception, UTC
     STORE/date=YYYY-MM-DD/hour=H/_<stem>.<span>.rollup    roll-up of the compacted file with that stem
 
@@ -20,8 +21,8 @@ they do not match; both hold for everything here that is not a sealed part.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -142,7 +143,7 @@ def slot_start(time_ms: int, slot_seconds: int) -> int:
 
 def new_writer() -> str:
     """A writer's word: random, because neither clock nor process number is unique over restarts and containers."""
-    return secrets.token_hex(4)
+    return os.urandom(4).hex()
 
 
 def parse_stem(stem: str) -> PartName | None:
