@@ -1,0 +1,211 @@
+"""Verification: every byte of a store's files is checked, damage is named, and what reads is saved on request.
+
+A sealed file is as it was written if its checksum holds. Files without one, of version 0.1, are read in full: the
+checksums of their pages and the sums in their footer must hold. Where a file is damaged, its row groups are tried
+one by one, which says what is left of it and where the damage lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nftui.engine.limits import Limits
+from nftui.engine.store import checksum, disk
+from nftui.engine.store.arrow import schema_of
+from nftui.engine.store.catalog import Catalog, SlotFile
+from nftui.engine.store.footer import Summary, read_footer
+from nftui.engine.store.layout import QUARANTINE, SEALED_SUFFIX, PartName, new_writer, parse_file
+from nftui.engine.store.quarantine import quarantine
+from nftui.engine.store.seal import finish, open_writer
+from nftui.engine.store.segment import Origin, SegmentReader
+from nftui.errors import CorruptFile
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a check found in one file.
+
+    Attributes:
+        path: the file.
+        bytes: its size.
+        rows: flow records that it should have; 0 if that cannot be told.
+        readable: flow records that can be read.
+        problems: what is wrong, with the place; empty for a sound file.
+    """
+
+    path: Path
+    bytes: int
+    rows: int = 0
+    readable: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def verify_store(root: Path) -> Iterator[Verdict]:
+    """Check all files of a store, one by one; takes no lock. Files that vanish meanwhile are left out."""
+    for file in Catalog(root).slots():
+        with contextlib.suppress(FileNotFoundError):
+            yield verify_sealed(file)
+        if file.rollup_file is not None:
+            with contextlib.suppress(FileNotFoundError):
+                yield _verify_rollup(Path(file.rollup_file))
+    for path in Catalog(root).live():
+        with contextlib.suppress(FileNotFoundError):
+            yield _verify_segment(path)
+
+
+def set_aside(root: Path) -> list[str]:
+    """Names of the files in quarantine: damage found earlier."""
+    with contextlib.suppress(FileNotFoundError):
+        return sorted(os.listdir(root / QUARANTINE))
+    return []
+
+
+def verify_sealed(file: SlotFile) -> Verdict:
+    """Check a sealed file. Raises FileNotFoundError."""
+    verdict = Verdict(file.path, file.path.stat().st_size)
+    try:
+        about = read_footer(file.path)
+    except CorruptFile as error:
+        verdict.problems.append(str(error).removeprefix(f"{file.path}: "))
+        return verdict
+    verdict.rows = verdict.readable = about["rows"]
+    holds = checksum.check(file.path)
+    if holds is None and about.get("checksum"):
+        verdict.problems.append("its checksum is gone")
+    elif holds is False:
+        verdict.problems.append("its checksum does not hold")
+    if about["segment"] != file.name.stem:
+        verdict.problems.append(f"has the name of another file: it was {about['segment']}")
+    if holds is not True:
+        _try_groups(file.path, about, verdict)
+    return verdict
+
+
+def salvage(root: Path, file: SlotFile, limits: Limits) -> int:
+    """Put a damaged file into quarantine and what can be read of it into a new one; for who may compact.
+
+    Returns:
+        Flow records saved.
+
+    Raises:
+        OSError: the disk failed; the file is where it was.
+    """
+    name = PartName(file.name.slot_ms, new_writer(), 1, file.name.hour)
+    saved = 0
+    with contextlib.suppress(CorruptFile):
+        saved = _copy_sound_groups(root, file.path, name, limits)
+    if file.rollup_file is not None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file.rollup_file)
+    quarantine(root, file.path)
+    if saved:
+        disk.publish(name.temporary(root), name.sealed(root))
+    return saved
+
+
+def _copy_sound_groups(root: Path, path: Path, name: PartName, limits: Limits) -> int:
+    about = read_footer(path)
+    temporary = name.temporary(root)
+    disk.make_directory(temporary.parent, root)
+    summary = Summary()
+    writer: pq.ParquetWriter | None = None
+    with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+        schema = schema_of(set(parquet.schema_arrow.names))
+        for group in range(parquet.num_row_groups):
+            table = _read_group(parquet, group)
+            if table is None:
+                continue
+            if writer is None:
+                writer = open_writer(temporary, schema, limits.row_group_rows)
+            summary.add(table)
+            writer.write_table(table.select(schema.names).cast(schema), row_group_size=table.num_rows)
+    if writer is not None:
+        origin = Origin(about["slot_ms"], about["slot_seconds"], about["ident"])
+        finish(writer, temporary, summary.encode(name.stem, origin, about["notes"], about.get("replaces")))
+        disk.sync_file(temporary)
+    return summary.rows
+
+
+def _try_groups(path: Path, about: dict[str, Any], verdict: Verdict) -> None:
+    """Read everything, and say which row groups and columns cannot be read and where they lie."""
+    summary = Summary()
+    verdict.readable = 0
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            for group in range(parquet.num_row_groups):
+                table = _read_group(parquet, group)
+                if table is None:
+                    verdict.problems += _damaged_columns(parquet, group)
+                else:
+                    summary.add(table)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        verdict.problems.append(_first_line(error))
+    verdict.readable = summary.rows
+    said = (about["rows"], about["flows"], about["packets"], about["bytes"])
+    if not verdict.problems and (summary.rows, *summary.sums) != said:
+        verdict.problems.append(f"its flows, packets and bytes are {summary.sums}, its footer says {said[1:]}")
+
+
+def _read_group(parquet: pq.ParquetFile, group: int) -> pa.Table | None:
+    """A row group, or None if it cannot be read whole."""
+    try:
+        return parquet.read_row_group(group)
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+
+
+def _damaged_columns(parquet: pq.ParquetFile, group: int) -> Iterator[str]:
+    described = parquet.metadata.row_group(group)
+    for column in range(described.num_columns):
+        chunk = described.column(column)
+        try:
+            parquet.read_row_group(group, columns=[chunk.path_in_schema])
+        except (pa.ArrowException, OSError, ValueError):
+            pages = [place for place in (chunk.dictionary_page_offset, chunk.data_page_offset) if place is not None]
+            start = min(pages)
+            yield (
+                f"row group {group}, {chunk.path_in_schema}: damaged in bytes {start} to "
+                f"{start + chunk.total_compressed_size - 1}"
+            )
+
+
+def _verify_rollup(path: Path) -> Verdict:
+    """Check a roll-up. It has no flow of its own: a query does without one that is damaged."""
+    verdict = Verdict(path, path.stat().st_size)
+    holds = checksum.check(path)
+    if holds is False:
+        verdict.problems.append("its checksum does not hold")
+    elif holds is None:
+        try:
+            pq.read_table(path, page_checksum_verification=True)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            verdict.problems.append(_first_line(error))
+    return verdict
+
+
+def _verify_segment(path: Path) -> Verdict:
+    """Check the complete chunks of a live segment; its end may be in the middle of being written."""
+    verdict = Verdict(path, path.stat().st_size)
+    with SegmentReader(path) as reader:
+        verdict.rows = verdict.readable = reader.skip()
+        if reader.damaged_bytes:
+            verdict.problems.append(f"{reader.damaged_bytes} bytes in the midst of it do not check")
+    return verdict
+
+
+def file_of(path: Path) -> SlotFile | None:
+    """A path as a sealed file of a store, or None if its name is not one of ours."""
+    name = parse_file(path.name, SEALED_SUFFIX)
+    return None if name is None else SlotFile(name, str(path))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
