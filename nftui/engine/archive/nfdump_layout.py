@@ -6,7 +6,7 @@ flow record (type 11) is a header and elements, each with id and length of its o
 steps over. All numbers are in the byte order of the machine that wrote the file, addresses too.
 
 Source: nfdump 1.7.1 and 1.7.8, the headers nffileV2.h, nfxV3.h, id.h and exporter.h. Types here are little endian;
-`swapped` gives those of files from big-endian machines.
+`in_order` gives those of files from big-endian machines.
 """
 
 from __future__ import annotations
@@ -257,6 +257,11 @@ EXTENSIONS: dict[int, Extension] = {
 """What the flow records of nfdump 1.7.0 to 1.7.8 are made of, by id."""
 
 
-def swapped(layout: np.dtype[Any]) -> np.dtype[Any]:
-    """The same layout in files from big-endian machines."""
-    return layout.newbyteorder(">")
+def in_order(layout: np.dtype[Any], order: str) -> np.dtype[Any]:
+    """A layout in the byte order of a file.
+
+    Args:
+        layout: one of the types above.
+        order: `<` or `>`.
+    """
+    return layout.newbyteorder("<" if order == "<" else ">")

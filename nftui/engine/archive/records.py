@@ -103,11 +103,11 @@ class Walker:
         over, lost = count, count + 1  # where a chain ends well, and where it breaks
         step = np.searchsorted(places, following)
         step = np.where(following == end, over, np.where(np.append(places, -1)[step] == following, step, lost))
-        step = np.append(step, (over, lost)).astype(np.int32)
+        leads: Steps = np.append(step, (over, lost)).astype(np.int32)
         for _ in range(_MOST_UNKNOWN):
             start = int(np.searchsorted(places, at))
             if start < count and places[start] == at:
-                chain = _chain(step, start)
+                chain = _chain(leads, start)
                 parts.append(places[chain])
                 at = int(following[chain[-1]])
             if at == end:
@@ -117,7 +117,7 @@ class Walker:
                 at += size  # of a type that is not known
                 continue
             start = int(np.searchsorted(places, at, "right"))
-            good = np.flatnonzero(_last(step)[start:count] == over)
+            good = np.flatnonzero(_last(leads)[start:count] == over)
             again = int(places[start + good[0]]) if len(good) else end
             breaks.append((at, again))
             at = again

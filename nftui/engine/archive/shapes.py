@@ -18,6 +18,11 @@ Rows = NDArray[np.int64] | None
 """Rows of a batch; None for all of them."""
 
 
+_TIMES = ("time_flow_start_ms", "time_flow_end_ms", "time_received_ms")
+_EVENT_TIME = (0, 323)
+"""observationTimeMilliseconds."""
+
+
 class Value(NamedTuple):
     """One value of a record.
 
@@ -42,11 +47,22 @@ class Shape:
 
     Attributes:
         size: bytes of a record.
-        values: what a record holds; of two for one field, the later counts.
+        values: what a record holds; of two for one field, see `Builder`.
+        quality: what is doubtful in every one of them.
     """
 
     size: int
     values: list[Value] = field(default_factory=list)
+    quality: Quality = field(default_factory=lambda: Quality(0))
+
+    def time_events(self) -> None:
+        """Let the time of the event stand for times that the records do not have: firewalls log events, not flows."""
+        if any(value.field == _TIMES[1] for value in self.values):
+            return
+        times = [value for value in self.values if value.element == _EVENT_TIME]
+        if times:
+            self.quality |= Quality.TIME_MISSING
+            self.values += [times[0]._replace(field=name, element=None) for name in _TIMES[:2]]
 
     def image(self, data: Array, positions: NDArray[np.int64]) -> Array:
         """The records as an array of `size` bytes each; a view if they follow each other without gaps.
@@ -86,6 +102,7 @@ class Builder:
     def __init__(self, length: int, fields: Collection[str] | None) -> None:
         self._wanted = fields
         self._batch = FlowBatch(length)
+        self._full: set[str] = set()
         self._codes: dict[str, dict[str, int]] = {}
         self._kept: list[tuple[NDArray[np.int64], bytes, Array]] = []
 
@@ -101,15 +118,27 @@ class Builder:
             image: (n, size) bytes.
             rows: which rows they are.
         """
+        if shape.quality:
+            self.flag(shape.quality, np.ones(len(image), np.bool_), rows)
+        done: set[str] = set()
         for value in shape.values:
             if value.field:
                 if self.wants(value.field):
-                    self._add_field(value.field, value_of(image, value), rows)
+                    self._add_field(value.field, value_of(image, value), rows, value.field in done)
+                    done.add(value.field)
             elif value.element is not None and self.wants("extra"):
                 self._keep(value, value_of(image, value), rows)
 
-    def _add_field(self, name: str, values: Array, rows: Rows) -> None:
+    def _add_field(self, name: str, values: Array, rows: Rows, again: bool) -> None:
+        """Take a field; `again` if the records have it twice: then what is not zero counts, of two such the later.
+
+        Exporters whose templates have both address families leave one of them zero.
+        """
         item = FIELDS[name]
+        if again:
+            present = values.any(axis=1) if values.ndim == 2 else values != 0
+            rows = np.flatnonzero(present) if rows is None else rows[present]
+            values = values[present]
         if item.kind is Kind.ADDRESS:
             if values.ndim == 2:
                 self.put_address(name, values[:, 0].astype(np.uint64), values[:, 1].astype(np.uint64), rows)
@@ -174,10 +203,15 @@ class Builder:
     def _mark(self, name: str, rows: Rows, valid: Mask | None) -> None:
         if rows is None and valid is None:
             self._batch.valid.pop(name, None)
+            self._full.add(name)
             return
-        mask = self._batch.valid.setdefault(name, np.zeros(self._batch.length, np.bool_))
-        index = slice(None) if rows is None else rows
-        mask[index] = True if valid is None else valid
+        if name in self._full:
+            if valid is None:
+                return
+            self._full.remove(name)
+            self._batch.valid[name] = np.ones(self._batch.length, np.bool_)
+        mask: Any = self._batch.valid.setdefault(name, np.zeros(self._batch.length, np.bool_))
+        mask[slice(None) if rows is None else rows] = True if valid is None else valid
 
     def _put_text(self, name: str, values: Array, rows: Rows) -> None:
         found, inverse = np.unique(values, return_inverse=True)
@@ -213,6 +247,33 @@ class Builder:
             header = element[0].to_bytes(4, "big") + element[1].to_bytes(2, "big") + image.shape[1].to_bytes(2, "big")
             index = np.arange(self._batch.length) if rows is None else rows
             self._kept.append((index[present], header, image[present]))
+
+    def complete(self, fallback_ms: int) -> None:
+        """Give every record what none may lack: times, and a number of flows.
+
+        Args:
+            fallback_ms: time of records that tell none, UTC ms.
+        """
+        start, end, received = _TIMES
+        if self.wants(end) or self.wants(received):
+            timeless = ~self.has(end)
+            if timeless.any() and self.wants(end):
+                rows = np.flatnonzero(timeless)
+                for name in (start, end):
+                    if self.wants(name):
+                        self.put(name, np.full(len(rows), fallback_ms, np.int64), rows)
+                self.flag(Quality.TIME_MISSING, timeless)
+            if self.wants(received):
+                rows = np.flatnonzero(self.column(received) == 0)
+                if len(rows):
+                    times = self.column(end)[rows] if self.wants(end) else np.full(len(rows), fallback_ms, np.int64)
+                    self.put(received, times, rows)
+        if self.wants("flows"):
+            rows = np.flatnonzero(self.column("flows") == 0)
+            if len(rows) == self._batch.length:
+                self.put("flows", np.ones(len(rows), np.int64))
+            elif len(rows):
+                self.put("flows", np.ones(len(rows), np.int64), rows)
 
     def finish(self) -> FlowBatch:
         """The batch."""
