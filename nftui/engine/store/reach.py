@@ -41,6 +41,11 @@ def parse_reach(names: list[str]) -> Reach:
     return Reach(*(None if found[side] < 0 else found[side] for side in ("before", "after")))
 
 
+def is_marker(name: str) -> bool:
+    """Whether a name in a day's directory is that of a marker."""
+    return _MARKER.fullmatch(name) is not None
+
+
 def extend_reach(day: Path, slot_ms: int, first_ms: int, last_ms: int) -> None:
     """Make a day's markers cover flows from `first_ms` to `last_ms` in a slot, before they are published.
 
