@@ -15,7 +15,7 @@ from nftui import text
 from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import Counts, add
 from nftui.engine.decode import messages as message_formats
-from nftui.engine.decode import netflow5
+from nftui.engine.decode import netflow5, sflow
 from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire, distinct
 from nftui.engine.decode.describe import Describer
@@ -34,7 +34,7 @@ from nftui.engine.decode.templates import TemplateStore
 from nftui.engine.decode.waiting import WaitingSets
 from nftui.engine.limits import DEFAULT, Limits
 
-_HEADERS = {1: 16, 5: 24, 7: 24, 9: 20, 10: 16}
+_HEADERS = {1: 16, 5: 24, 7: 24, 9: 20, 10: 16, sflow.VERSION: 24}
 """Bytes of the header by version."""
 
 
@@ -54,7 +54,7 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes NetFlow v1, v5, v7, v9 and IPFIX, and remembers what exporters announced.
+    """Decodes NetFlow v1, v5, v7, v9, IPFIX and sFlow, and remembers what exporters announced.
 
     Not thread-safe, except that `session` may be called from one other thread and `exporters` from any.
 
@@ -73,8 +73,10 @@ class Decoder:
         self._waiting = WaitingSets(limits)
         self._options = Options(limits, self._domains, self._sessions, static_sampling)
         self._sequences = Sequences(self._domains)
+        self._sflow = sflow.SflowDecoder(limits, self._sessions, self._domains, self._options)
         self._header_rates: dict[int, int] = {}
         self._counts: dict[str, Counts] = {}
+        self._gone: list[str] = []
         self._clocks = Clocks(self._domains)
         self._saved = SavedTemplates(limits, self._sessions, self._domains, self._templates, self._layouts)
         self._describer = Describer(
@@ -82,14 +84,24 @@ class Decoder:
             self._header_rates, self._counts,
         )  # fmt: skip
 
-    def session(self, address: int, port: int) -> int:
+    def session(self, address: int, port: int, stream: bool = False) -> int:
         """Index of a transport session for `DatagramBlock.session`, made if it is new.
 
         Args:
             address: 128 bits, IPv4 mapped.
-            port: UDP port.
+            port: UDP or TCP port.
+            stream: whether it is a TCP connection, whose templates last until `close`.
         """
-        return self._sessions.find(address, port)
+        return self._sessions.find(address, port, stream)
+
+    def close(self, index: int) -> Decoded:
+        """Forget a session that has ended, with its templates; a new one of the same exporter begins anew."""
+        slot = int(self._sessions.slots(np.array([index], np.int64))[0])
+        if slot < 0:
+            return Decoded()
+        gone: dict[str, Counts] = {}
+        self._forget_session(slot, gone, ended=True)
+        return self._decoded([], Tally([]), gone)
 
     def saved(self) -> Document:
         """The templates of all exporters, to be given to `restore` of another decoder."""
@@ -137,6 +149,9 @@ class Decoder:
             add(decoded.by_exporter.setdefault(label, {}), counts)
         for label, counts in decoded.by_exporter.items():
             add(self._counts.setdefault(label, {}), counts)
+        for label in self._gone:
+            self._counts.pop(label, None)
+        self._gone.clear()
         return decoded
 
     def _decode(self, block: DatagramBlock, slots: Ints, ranks: Ints, tally: Tally) -> list[FlowBatch]:
@@ -151,6 +166,7 @@ class Decoder:
         empty = here & (block.length == 0)
         tally.many("datagrams.rejected.empty", ranks[empty])
         version = wire.u2[block.offset].astype(np.int64)
+        version[sflow.recognise(wire, block.offset, block.length)] = sflow.VERSION
         short = here & ~empty & (block.length < 2)
         usable = here & (block.length >= 2)
         self._sessions.last_ms[slots[here]] = block.received_ms[here]
@@ -173,6 +189,8 @@ class Decoder:
         self, wire: Wire, version: int, block: DatagramBlock, chosen: Ints, slots: Ints, ranks: Ints, tally: Tally
     ) -> list[FlowBatch]:
         offset, length, received = block.offset[chosen], block.length[chosen], block.received_ms[chosen]
+        if version == sflow.VERSION:
+            return self._sflow.decode(wire, offset, length, received, slots, ranks, tally)
         if version in netflow5.FORMATS:
             return self._decode_fixed_format(wire, version, offset, length, received, slots, ranks, tally)
         domain, sequence, export_ms, uptime, end = message_formats.read_headers(wire, version, offset, length)
@@ -265,18 +283,19 @@ class Decoder:
             self._forget_domain(slot, evicted)
         return evicted
 
-    def _forget_session(self, slot: int, evicted: dict[str, Counts]) -> None:
+    def _forget_session(self, slot: int, evicted: dict[str, Counts], ended: bool = False) -> None:
         for domain in self._domains.of_session(slot):
-            self._forget_domain(domain, evicted)
+            self._forget_domain(domain, evicted, ended)
         label = self._sessions.session(slot).label
-        add(evicted.setdefault(label, {}), {"sessions.evicted": 1})
+        add(evicted.setdefault(label, {}), {"sessions.ended" if ended else "sessions.evicted": 1})
+        add(evicted[label], self._sflow.forget_session(slot))
         if not self._sessions.forget(slot):
-            self._counts.pop(label, None)
+            self._gone.append(label)
 
-    def _forget_domain(self, slot: int, evicted: dict[str, Counts]) -> None:
+    def _forget_domain(self, slot: int, evicted: dict[str, Counts], ended: bool = False) -> None:
         label = self._sessions.session(int(self._domains.session[slot])).label
         gone = {
-            "templates.evicted": self._templates.drop_domain(slot),
+            "templates.ended" if ended else "templates.evicted": self._templates.drop_domain(slot),
             "sets.waiting_evicted": len(self._waiting.drop_domain(slot)),
         }
         add(evicted.setdefault(label, {}), {name: amount for name, amount in gone.items() if amount})
@@ -298,9 +317,11 @@ class Decoder:
         tally = Tally([session.label for _, session in in_use])
         for item in self._waiting.expire(now_ms):
             tally.one("sets.waiting_expired", rank_of[item.session])
-        for template in self._templates.expire(now_ms):
+        for template in self._templates.expire(now_ms, self._sessions.stream):
             tally.one("templates.expired", rank_of[template.session])
         self._sequences.expire(now_ms, lambda domain: rank_of[int(self._domains.session[domain])], tally)
+        for session, name, amount in self._sflow.expire():
+            tally.one(name, rank_of[session], amount)
         self._clocks.turn(now_ms)
         self._layouts.reclaim()
         return self._decoded([], tally)
@@ -309,5 +330,8 @@ class Decoder:
 
     def exporters(self) -> list[ExporterStatus]:
         """What is known of each exporter, by address and port."""
-        found = [self._describer.describe(slot, session) for slot, session in self._sessions.items()]
+        found = [
+            self._sflow.describe(slot, self._describer.describe(slot, session))
+            for slot, session in self._sessions.items()
+        ]
         return sorted(found, key=lambda item: (text.parse_address(item.address), item.port))

@@ -49,9 +49,11 @@ class SavedTemplates:
     def document(self) -> Document:
         """Templates of the exporters that delivered flows, the established and lately heard ones first.
 
-        Up to `limits.template_file_bytes`. Invented senders of templates do not come in.
+        Up to `limits.template_file_bytes`. Invented senders of templates do not come in, nor do connections, which
+        end with us.
         """
-        sessions = [(slot, session) for slot, session in self._sessions.items() if self._sessions.blocks[slot] > 0]
+        known, stream = self._sessions.blocks > 0, self._sessions.stream
+        sessions = [(slot, session) for slot, session in self._sessions.items() if known[slot] and not stream[slot]]
         slots = [slot for slot, _ in sessions]
         ranks = {slot: (self._sessions.blocks[slot] > 1, int(self._sessions.last_ms[slot])) for slot in slots}
         left = self._limits.template_file_bytes // 2  # the rest is for punctuation and names

@@ -40,12 +40,13 @@ class Sessions:
         address_hi, address_lo: halves of the 128-bit address by slot.
         last_ms: reception of the last datagram by slot.
         blocks: blocks with flows by slot.
+        stream: whether the session is a connection (RFC 7011 section 10.4), by slot.
     """
 
     def __init__(self, limits: Limits) -> None:
         capacity = min(limits.exporters + _RESERVE, _SLOT_MASK)
         self._limit = limits.exporters
-        self._index: dict[tuple[int, int], int] = {}
+        self._index: dict[tuple[int, int, bool], int] = {}
         self._sessions: dict[int, Session] = {}
         self._ports: dict[int, int] = {}
         self._free: deque[int] = deque(range(capacity))
@@ -55,10 +56,11 @@ class Sessions:
         self.address_lo = np.zeros(capacity, np.int64)
         self.last_ms = np.zeros(capacity, np.int64)
         self.blocks = np.zeros(capacity, np.int64)
+        self.stream = np.zeros(capacity, np.bool_)
 
-    def find(self, address: int, port: int) -> int:
+    def find(self, address: int, port: int, stream: bool = False) -> int:
         """Index of the session, made if it is new; `UNKNOWN_SESSION` when no slot is free."""
-        index = self._index.get((address, port))
+        index = self._index.get((address, port, stream))
         if index is not None:
             return index
         if not self._free:
@@ -71,7 +73,8 @@ class Sessions:
         self._sessions[slot] = Session(index, address, port)
         self._ports[address] = self._ports.get(address, 0) + 1
         self._alive[slot] = True
-        self._index[address, port] = index
+        self.stream[slot] = stream
+        self._index[address, port, stream] = index
         return index
 
     def slots(self, indexes: Ints) -> Ints:
@@ -92,11 +95,15 @@ class Sessions:
         return list(self._sessions.items())
 
     def surplus(self) -> list[int]:
-        """Slots to forget: the longest silent ones above the limit, established ones last."""
+        """Slots to forget: the longest silent ones above the limit, established ones last, connections never.
+
+        A connection sends its templates once, and its number is bounded where it is accepted.
+        """
         count = len(self._sessions) - self._limit
         if count <= 0:
             return []
         slots = np.array(list(self._sessions), np.int64)
+        slots = slots[~self.stream[slots]]
         order = np.lexsort((self.last_ms[slots], self.blocks[slots] > 1))
         return slots[order[:count]].tolist()  # type: ignore[no-any-return]
 
@@ -108,7 +115,7 @@ class Sessions:
             self._ports[session.address] = others
         else:
             del self._ports[session.address]
-        del self._index[session.address, session.port]
+        del self._index[session.address, session.port, bool(self.stream[slot])]
         self._generation[slot] += 1
         self._alive[slot] = False
         self._free.append(slot)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nftui.engine.batch import Mask
 from nftui.engine.decode.datagrams import Ints
 from nftui.engine.decode.layout import VARIABLE
 from nftui.engine.decode.layouts import IPFIX, LayoutTable, Shape
@@ -312,17 +313,23 @@ class TemplateStore:
             self._remove(key)
         return len(keys)
 
-    def expire(self, now_ms: int) -> list[Template]:
+    def expire(self, now_ms: int, stream: Mask | None = None) -> list[Template]:
         """Remove templates neither refreshed nor, as far as their domain goes, used for the limit's time.
 
         RFC 7011 section 8.4 lets a collector forget templates that are not refreshed; exporters that repeat them
         rarely but send data all the time keep theirs.
+
+        Args:
+            now_ms: UTC milliseconds.
+            stream: True for session slots that are connections: theirs last as long (RFC 7011 section 10.4.2).
         """
         oldest = now_ms - 1000 * self._limits.template_idle_seconds
         idle = [
             template
             for template in self._templates.values()
-            if template.refreshed_ms < oldest and self._domains.last_ms[template.key >> 16] < oldest
+            if template.refreshed_ms < oldest
+            and self._domains.last_ms[template.key >> 16] < oldest
+            and (stream is None or not stream[template.session])
         ]
         for template in idle:
             self._remove(template.key)
