@@ -20,6 +20,8 @@ _CAPTURE_MAGIC = {
     b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x0a\x0d\x0d\x0a",
 }  # fmt: skip
 _VERSIONS = {1, 5, 7, 9, 10}
+_SFLOW_VERSIONS = {2, 4, 5}
+"""Of sFlow, in the first 32 bits."""
 _LOOPBACK = V4_PREFIX | 0x7F000001
 """Sender of datagrams from files that name none."""
 
@@ -65,6 +67,7 @@ class ExportFile:
 
     Attributes:
         counts: `capture.packets`, `capture.datagrams`, `capture.skipped.<kind>`.
+        position: of a capture, bytes of the file that were read.
 
     Raises:
         UsageError: the file cannot be read or is none of these.
@@ -73,6 +76,7 @@ class ExportFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.counts: Counts = {}
+        self.position = 0
         self._fragments: dict[tuple[int, int, int, int], dict[int, tuple[bytes, bool]]] = {}
         try:
             with path.open("rb") as file:
@@ -86,7 +90,7 @@ class ExportFile:
             yield from self._from_capture()
         elif self.path.suffix == ".ipfix":
             yield from self._from_messages()
-        elif len(self._head) >= 2 and int.from_bytes(self._head[:2], "big") in _VERSIONS:
+        elif _is_export(self._head):
             with self.path.open("rb") as file:
                 payload = file.read(_LARGEST_DATAGRAM + 1)
             if len(payload) > _LARGEST_DATAGRAM:
@@ -115,8 +119,11 @@ class ExportFile:
 
     def _of_file(self, payload: bytes) -> ExportDatagram:
         """A datagram without a capture's time has the export time of its header."""
-        at = 4 if payload[:2] == b"\x00\x0a" else 8
-        seconds = int.from_bytes(payload[at : at + 4], "big")
+        if payload[:2] == b"\0\0":
+            seconds = int(self.path.stat().st_mtime)  # sFlow has none
+        else:
+            at = 4 if payload[:2] == b"\x00\x0a" else 8
+            seconds = int.from_bytes(payload[at : at + 4], "big")
         self._count("capture.datagrams")
         return ExportDatagram(_LOOPBACK, 0, seconds * 1000, payload)
 
@@ -169,6 +176,7 @@ class ExportFile:
                         frame, about = next(reader)
                     except StopIteration:
                         return
+                    self.position = reader.f.tell()
                     yield _link_and_time(reader, about, frame)
         except (Scapy_Exception, EOFError, struct.error, OSError, ValueError, TypeError, KeyError) as error:
             if self.counts:
@@ -279,6 +287,12 @@ def _network(link: int, frame: bytes) -> tuple[int, int] | None:
 
 def _ether(frame: bytes, at: int) -> int:
     return frame[at] << 8 | frame[at + 1]
+
+
+def _is_export(head: bytes) -> bool:
+    """Whether bytes begin as a datagram of NetFlow, IPFIX or sFlow does."""
+    short, long = int.from_bytes(head[:2], "big"), int.from_bytes(head[:4], "big")
+    return len(head) >= 4 and (short in _VERSIONS or long in _SFLOW_VERSIONS)
 
 
 def _by_version(frame: bytes, at: int) -> int:
