@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import duckdb
-
+from nftui.engine.query.duck import connect, duckdb, with_arrow
 from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
 from nftui.engine.store.layout import HOUR_MS, SEALED_SUFFIX, SEGMENT_SUFFIX, PartName, parse_file, replaced_path
-from nftui.errors import NftuiError, UsageError
+from nftui.errors import NftuiError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,20 +58,8 @@ class Session:
 
     def __init__(self, sources: Sources, memory: str = "", threads: int = 0) -> None:
         self.sources = sources
-        self._connection = duckdb.connect()
-        settings = {
-            "preserve_insertion_order": "false",
-            "enable_progress_bar_print": "false",
-            "memory_limit": memory or f"{_default_memory()}MB",
-            "temp_directory": os.path.join(tempfile.gettempdir(), f"nftui-query-{os.getpid()}"),
-        }
-        if threads:
-            settings["threads"] = str(threads)
-        for name, value in settings.items():
-            try:
-                self._connection.execute(f"SET {name} = '{value}'")
-            except duckdb.Error as error:
-                raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
+        self._connection = connect(memory, threads)
+        self._connection.execute("SET enable_progress_bar_print = false")
         self._live_columns: frozenset[str] | None = None
         self._moved: dict[str, str] = {}
         self._tables = 0
@@ -89,6 +75,10 @@ class Session:
         """Give up, soon: the running query and the next portion of rows raise Interrupted. From any thread."""
         self._cancelled = True
         self._connection.interrupt()
+
+    def resume(self) -> None:
+        """Take questions again after `interrupt`."""
+        self._cancelled = False
 
     def progress(self) -> float:
         """Percent of the running query, negative where unknown. From any thread."""
@@ -154,6 +144,7 @@ class Session:
         """Result rows as Arrow batches of up to `size` rows; arguments and errors as for `rows`."""
         import pyarrow as pa
 
+        with_arrow()
         names = list(dict.fromkeys(fields))
 
         def begin() -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
@@ -180,6 +171,7 @@ class Session:
 
         Copied, for the engine then knows its size when it plans a join.
         """
+        with_arrow()
         self._connection.register(f"{name}_given", table)
         self._connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_given")  # noqa: S608
         self._connection.unregister(f"{name}_given")
@@ -333,6 +325,7 @@ class Session:
             from nftui.engine.store.arrow import schema_of
             from nftui.engine.store.segment import widen
 
+            with_arrow()
             batches = [batch for reader in self.sources.segments for batch in reader.batches()]
             names = _CORE_COLUMNS.union(*(batch.schema.names for batch in batches))
             schema = schema_of(names)
@@ -358,12 +351,6 @@ def _sql_type(column: str) -> str:
     if field.kind is Kind.TEXT:
         return "VARCHAR"
     return "BLOB" if field.kind is Kind.EXTRA else _SQL_TYPES[field.dtype]
-
-
-def _default_memory() -> int:
-    """Megabytes: half of the machine's memory, at most 4 GB."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1_000_000
-    return max(256, min(4000, pages // 2))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,83 @@
+"""What is spilled lies where only its user can read it, and memory is bounded as asked."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from plain_flows import flow_file
+
+from nftui.engine.query.aggregate import BY_TUPLE
+from nftui.engine.query.duck import connect
+from nftui.engine.query.orders import parse_order
+from nftui.engine.query.parser import parse_filter
+from nftui.engine.query.query import Query
+from nftui.engine.query.session import Session
+from nftui.engine.query.sources import find_sources
+from nftui.engine.query.spill import spill_directory
+from nftui.errors import UsageError
+
+
+def test_the_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    place = Path(spill_directory())
+    assert place.parent == tmp_path / f"nftui-{os.getuid()}"
+    assert place.parent.stat().st_mode & 0o777 == 0o700
+    assert not place.exists()
+    assert Path(spill_directory()) != place
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770])
+def test_a_directory_that_others_can_enter_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    known = tmp_path / f"nftui-{os.getuid()}"
+    known.mkdir()
+    known.chmod(mode)
+    parent = Path(spill_directory()).parent
+    assert parent != known
+    assert parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / f"nftui-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    assert Path(spill_directory()).parent.parent == tmp_path
+    assert "elsewhere" not in os.path.realpath(spill_directory())
+
+
+def test_the_limit_of_memory_is_the_engine_s() -> None:
+    with closing(connect("123MB", 0)) as connection:
+        [(limit,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    assert limit == "117.3 MiB"
+
+
+def test_the_usual_limit_is_below_a_quarter_of_what_nfdump_takes_for_ten_million_flows() -> None:
+    with closing(connect("", 0)) as connection:
+        [(limit,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    assert float(limit.removesuffix(" MiB")) <= 2700 / 4
+
+
+def test_a_limit_that_cannot_be_is_told() -> None:
+    with pytest.raises(UsageError, match="memory limit 'much'"):
+        connect("much", 0)
+
+
+def test_groups_beyond_the_limit_go_to_disk_and_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    flow_file(tmp_path / "seed.parquet", [{}])
+    flows = tmp_path / "flows.parquet"
+    with closing(connect("", 0)) as connection:
+        connection.execute(
+            "COPY (SELECT * REPLACE (CAST(i % 60000 AS USMALLINT) AS src_port, i // 60000 AS dst_addr_lo, i AS bytes) "
+            f"FROM '{tmp_path}/seed.parquet', range(600000) AS numbers(i)) TO '{flows}' (FORMAT parquet)"
+        )
+    with closing(Session(find_sources([str(flows)]), memory="40MB", threads=2)) as session:
+        query = Query(session, parse_filter("any"), aggregation=BY_TUPLE)
+        found = [row[-1] for rows in query.flows((), (), parse_order("bytes:a"), 100_000) for row in rows]
+    assert found == list(range(100_000))
+    assert list((tmp_path / f"nftui-{os.getuid()}").iterdir()), "nothing was spilled: the test is too small"
