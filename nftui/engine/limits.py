@@ -21,6 +21,16 @@ class Limits:
     receive_buffer_bytes: int = 64 << 20
     """Kernel buffer asked for: 40 000 datagrams, or 3 s of 300 000 flows/s."""
 
+    # Connections of IPFIX over TCP
+    connections: int = 256
+    """Open at a time; more are refused. Fewer than `exporters`, so that datagrams keep their room."""
+    connections_per_exporter: int = 16
+    """Of one address: exporters open one for each process."""
+    message_seconds: float = 30.0
+    """A message that began, and the first of a connection, must be complete by then."""
+    connection_idle_seconds: float = 3600.0
+    """A connection without any message for so long is closed; exporters open a new one."""
+
     # Templates (RFC 7011 section 8.4: a collector must bound its state)
     exporters: int = 1024
     """Transport sessions (address, port) remembered; the longest silent one goes first."""
@@ -51,6 +61,16 @@ class Limits:
     """Samplers, interface and application names of one observation domain."""
     option_entries: int = 262_144
     """The same over all domains."""
+
+    # sFlow
+    sflow_agents: int = 4096
+    """Agents (session, agent address, sub-agent) whose numbering is followed; the longest silent ones go first."""
+    sflow_sources: int = 65_536
+    """Data sources of all agents whose samples are followed; a large switch has a few hundred."""
+    interfaces: int = 65_536
+    """Interfaces of all exporters whose counters are kept."""
+    interfaces_per_exporter: int = 4096
+    """The same of one agent: a chassis with every port split."""
 
     # Records
     records_per_datagram: int = 8192

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.control import ask, socket_path
-from nftui.engine.decode.status import ExporterStatus, NumberingStatus, SamplingStatus, TemplateStatus
+from nftui.engine.decode.status import ExporterStatus, InterfaceStatus, NumberingStatus, SamplingStatus, TemplateStatus
 from nftui.engine.health import Health, Rates
 from nftui.engine.ingest.allow import Refused
 from nftui.engine.limits import DEFAULT, Limits
@@ -168,4 +168,5 @@ def exporter_of(answer: dict[str, Any]) -> ExporterStatus:
         templates=tuple(_made(TemplateStatus, template) for template in answer["templates"]),
         sampling=tuple(_made(SamplingStatus, rate) for rate in answer["sampling"]),
         numbering=tuple(_made(NumberingStatus, item) for item in answer.get("numbering", ())),
+        interfaces=tuple(_made(InterfaceStatus, interface) for interface in answer.get("interfaces", ())),
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nftui.engine.decode.status import ExporterStatus
     from nftui.engine.ingest.allow import Refused
 
-_VERSIONS = {10: "IPFIX"}
+_VERSIONS = {10: "IPFIX", 20: "sFlow"}
 _REFRESH_SECONDS = 1.0
 
 

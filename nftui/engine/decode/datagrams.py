@@ -14,7 +14,7 @@ from nftui import text
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
-SPARE_BYTES = 64
+SPARE_BYTES = 256
 """Bytes behind the last datagram that may be read (never used), so that no gather needs a bounds check of its own."""
 
 

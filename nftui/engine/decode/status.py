@@ -17,6 +17,7 @@ class TemplateStatus:
         options: whether it describes options data.
         first_ms, refreshed_ms: first and latest announcement, UTC milliseconds.
         waiting: data sets that wait for it (only where the template is unknown).
+        contested: times that it got its former fields back: two exporters seem to use its id.
     """
 
     version: int
@@ -27,6 +28,7 @@ class TemplateStatus:
     first_ms: int
     refreshed_ms: int
     waiting: int = 0
+    contested: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,50 @@ class NumberingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class InterfaceStatus:
+    """One interface by its latest counter sample (sFlow structure `if_counters`, RFC 2863); None for unknown counters.
+
+    Attributes:
+        index: ifIndex.
+        name: its name, empty when the exporter sent none.
+        type: ifType.
+        speed: bits per second.
+        direction: 0 unknown, 1 full duplex, 2 half duplex, 3 in, 4 out.
+        admin_up, oper_up: its status.
+        uptime_ms: the agent's clock when the counters were read.
+        updated_ms: reception, UTC milliseconds.
+        in_octets, out_octets: octets so far.
+        in_unicast, in_multicast, in_broadcast, out_unicast, out_multicast, out_broadcast: packets so far.
+        in_discards, in_errors, out_discards, out_errors: packets lost so far.
+        in_bits_per_second, out_bits_per_second: between the latest two samples.
+    """
+
+    index: int
+    name: str
+    type: int
+    speed: int
+    direction: int
+    admin_up: bool
+    oper_up: bool
+    uptime_ms: int
+    updated_ms: int
+    in_octets: int | None = None
+    out_octets: int | None = None
+    in_unicast: int | None = None
+    in_multicast: int | None = None
+    in_broadcast: int | None = None
+    in_discards: int | None = None
+    in_errors: int | None = None
+    out_unicast: int | None = None
+    out_multicast: int | None = None
+    out_broadcast: int | None = None
+    out_discards: int | None = None
+    out_errors: int | None = None
+    in_bits_per_second: int | None = None
+    out_bits_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExporterStatus:
     """One transport session.
 
@@ -72,6 +118,7 @@ class ExporterStatus:
         counts: counters of the session's address since it was first seen.
         export_delay_ms: time from the end of a flow to its export, smoothed; -1 when unknown.
         numbering: what sequence numbers count, by domain.
+        interfaces: what counter samples say of the exporter's interfaces.
     """
 
     address: str
@@ -86,3 +133,4 @@ class ExporterStatus:
     counts: dict[str, int] = field(default_factory=dict)
     export_delay_ms: int = -1
     numbering: tuple[NumberingStatus, ...] = ()
+    interfaces: tuple[InterfaceStatus, ...] = ()
