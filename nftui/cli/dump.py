@@ -12,6 +12,7 @@ from nftui.cli.asking import answer_options
 
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
+    from nftui.engine.query.stages import Stage
 
 _EPILOG = """\b
 Examples:
@@ -47,6 +48,10 @@ Examples:
 @click.option("-A", "elements", metavar="FIELDS", help="Sum up by these: srcip,dstport or srcip4/24,srcip6/64,proto.")
 @click.option("-b", "pairs", is_flag=True, help="Sum up both directions of a connection.")
 @click.option("-B", "guessed_pairs", is_flag=True, help="As -b, client first: guessed from the ports.")
+@click.option("--stitch", is_flag=True, help="Join the slices that an active timeout made of a flow.")
+@click.option("--dedup", is_flag=True, help="Count a flow that several exporters saw once.")
+@click.option("--gap", metavar="TIME", help="Longest pause for --stitch (60s) and --dedup (5s).")
+@click.option("--bin", "bin_length", metavar="TIME", help="With -a, -A and -s: sums per 5m, 1h ...")
 @click.option("--distinct", metavar="FIELD[,FIELD...]", help="With -s: how many different values each row has.")
 @click.option("--series", metavar="STEP[/FIELD]", help="What passed per 30s, 1m, 1h ..., as in 5m/proto.")
 @click.option("--summary", is_flag=True, help="Distributions of flow size, packet size and duration.")
@@ -75,6 +80,7 @@ def dump(
     statistics: tuple[str, ...], by_tuple: bool, elements: str | None, pairs: bool, guessed_pairs: bool,
     order: str | None, top: int | None, most: int | None, form: str | None, target: str | None,
     distinct: str | None, series: str | None, summary: bool,
+    stitch: bool, dedup: bool, gap: str | None, bin_length: str | None,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
     utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -97,6 +103,7 @@ def dump(
         if not statistics:
             return 0
     from nftui.cli.dumping import Answer, answer, explain_statistics
+    from nftui.engine.query.bins import parse_bin
 
     asked = Answer(
         paths=asked_paths(read, ranges, many),
@@ -120,6 +127,8 @@ def dump(
         distinct=distinct,
         series=series,
         summary=summary,
+        stages=_stages(stitch, dedup, gap),
+        bin_ms=parse_bin(bin_length) if bin_length else None,
     )
     return explain_statistics(asked) if explain else answer(asked, began)
 
@@ -135,3 +144,22 @@ def _aggregation(by_tuple: bool, elements: str | None, pairs: bool, guessed: boo
     if pairs or guessed:
         return Bidirectional(guess=guessed)
     return parse_aggregation(elements) if elements else BY_TUPLE
+
+
+def _stages(stitch: bool, dedup: bool, gap: str | None) -> tuple[Stage, ...]:
+    """Copies go first: slices of different observers must not be joined."""
+    from nftui.engine.query.numbers import duration
+    from nftui.engine.query.slices import DEDUP_GAP_MS, STITCH_GAP_MS, Deduplicated, Stitched
+    from nftui.errors import UsageError
+
+    if gap is not None and not (stitch or dedup):
+        raise UsageError("--gap says what --stitch and --dedup take together: give one of them")
+    longest = None if gap is None else duration(gap + "s" if gap.isdecimal() else gap)
+    if gap is not None and (longest is None or longest < 0 or longest.denominator != 1):
+        raise UsageError(f"--gap {gap}: use a time such as 500ms, 30s or 2m")
+    stages: list[Stage] = []
+    if dedup:
+        stages.append(Deduplicated(DEDUP_GAP_MS if longest is None else int(longest)))
+    if stitch:
+        stages.append(Stitched(STITCH_GAP_MS if longest is None else int(longest)))
+    return tuple(stages)

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import tzinfo
+from typing import TYPE_CHECKING
 
 from nftui.cli.asking import report_skipped
 from nftui.cli.diagnostics import say
-from nftui.cli.output import MACHINE, Output, Presentation, check_format, write_flows, write_statistic, write_summary
+from nftui.cli.interruption import Interruption
+from nftui.cli.output import (
+    MACHINE,
+    Listed,
+    Output,
+    Presentation,
+    Table,
+    check_format,
+    partial_text,
+    write_flows,
+    write_partial,
+    write_statistic,
+    write_summary,
+)
 from nftui.cli.progress import Progress
-from nftui.engine.query.aggregate import Aggregation
+from nftui.engine.query.aggregate import Aggregation, Bidirectional, ByKeys
+from nftui.engine.query.bins import Binned, check_bins, per_bin, rank_bins
 from nftui.engine.query.distinct import count_distinct, parse_distinct
 from nftui.engine.query.orders import Order, parse_order
 from nftui.engine.query.parser import Filter
-from nftui.engine.query.query import Query
+from nftui.engine.query.query import Query, Totals
 from nftui.engine.query.save import save_flows
 from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import find_sources
+from nftui.engine.query.stages import Stage
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
 from nftui.engine.query.time import Window
+from nftui.engine.query.together import rank_together
 from nftui.errors import UsageError
+
+if TYPE_CHECKING:
+    from nftui.cli.measuring import Measures
 
 DEFAULT_TOP = 10
 
@@ -53,6 +72,8 @@ class Answer:
     distinct: str | None
     series: str | None
     summary: bool
+    stages: tuple[Stage, ...] = ()
+    bin_ms: int | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that exclude each other."""
@@ -67,6 +88,12 @@ class Answer:
             raise UsageError("-w needs the name of a file or, with a slash at its end, of a store")
         if self.distinct and not self.statistics:
             raise UsageError("--distinct counts for each row of a statistic: give one with -s")
+        if self.bin_ms is None:
+            return
+        if measured or self.distinct or isinstance(self.aggregation, Bidirectional):
+            raise UsageError("--bin goes with -a, -A and -s, without --distinct; --series has bins of its own")
+        if self.aggregation is None and not self.statistics:
+            raise UsageError("--bin says over which times to sum up: give -a, -A or -s")
 
 
 def answer(asked: Answer, began: float) -> int:
@@ -77,7 +104,7 @@ def answer(asked: Answer, began: float) -> int:
         began: `time.perf_counter()` when the command began.
 
     Returns:
-        Exit code: 0, or 3 if files had to be skipped.
+        Exit code: 0, 3 if files had to be skipped, 130 if the answer is partial because of Ctrl-C.
     """
     form = asked.form or (asked.aggregation.format if asked.aggregation else "line")
     check_format(form)
@@ -85,6 +112,49 @@ def answer(asked: Answer, began: float) -> int:
         from nftui.cli.measuring import check_measuring_format
 
         form = check_measuring_format("--series" if asked.series else "--summary", asked.form)
+    questions = _questions(asked)
+    style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
+    default = DEFAULT_TOP if asked.statistics or asked.series else 0
+    limit = (asked.top if asked.top is not None else default) or None
+    how = Presentation(form, style, asked.quiet, limit, questions.aggregation)
+    sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges)
+    session = Session(sources, asked.memory, asked.threads)
+    with closing(session), Interruption(session) as interruption, Progress(session) as progress:
+        query = Query(
+            session, asked.filter, asked.window, asked.scaled, asked.most, questions.aggregation, asked.stages
+        )
+        if asked.target is not None:
+            written = save_flows(query, session, asked.target, questions.aggregation, asked.scaled)
+            say(f"nftui: {written} records written to {asked.target}")
+            return report_skipped(sources)
+        out = Output(progress.end)
+        answers = interruption.answer(lambda: _ask(asked, questions, query, session, how, out, interruption))
+        _write(answers, query, session, how, out, began, interruption)
+    skipped = report_skipped(sources)
+    if interruption.reach or (answers.listed and answers.listed.interrupted):
+        say("nftui: interrupted: the answer is partial")
+        return Interrupted.exit_code
+    return skipped
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """What is asked of the flows that pass.
+
+    Attributes:
+        requests: statistics.
+        aggregation: how flows are summed up before they are listed, if they are.
+        order: order of the list.
+        listing: whether there is a list at all.
+    """
+
+    requests: list[StatisticRequest]
+    aggregation: Aggregation | None
+    order: Order | None
+    listing: bool
+
+
+def _questions(asked: Answer) -> _Questions:
     requests = [parse_statistic(text) for text in asked.statistics]
     order = parse_order(asked.order) if asked.order else None
     aggregation = asked.aggregation
@@ -95,60 +165,102 @@ def answer(asked: Answer, began: float) -> int:
         order = records[0].orders[0] if records else order
         requests = [request for request in requests if request.statistic is not None]
         aggregation = aggregation if records else None
-    default = DEFAULT_TOP if asked.statistics or asked.series else 0
-    limit = (asked.top if asked.top is not None else default) or None
-    style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
-    how = Presentation(form, style, asked.quiet, limit, aggregation)
-    sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges)
-    session = Session(sources, asked.memory, asked.threads)
-    previous = signal.signal(signal.SIGINT, lambda *_: session.interrupt())
-    try:
-        with Progress(session) if not sys.stdout.isatty() else nullcontext():
-            query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, aggregation)
-            if asked.target is not None:
-                written = save_flows(query, session, asked.target, aggregation, asked.scaled)
-                say(f"nftui: {written} records written to {asked.target}")
-            interrupted = asked.target is None and _write(asked, query, session, requests, order, how, began)
-    finally:
-        signal.signal(signal.SIGINT, previous)
-        session.close()
-    skipped = report_skipped(sources)
-    if interrupted:
-        say("nftui: interrupted: the answer is partial")
-        return Interrupted.exit_code
-    return skipped
+    if asked.bin_ms is not None and isinstance(aggregation, ByKeys):
+        aggregation = per_bin(aggregation)
+    listing = aggregation is not None or not (requests or asked.series or asked.summary)
+    return _Questions(requests, aggregation, order, listing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What was found.
+
+    Attributes:
+        tables: requests with their rankings and the distinct counts beside them.
+        measures: what `--series` or `--summary` found.
+        listed: what a list had in it; it is written already.
+        totals: sums over all flows that passed, as far as they are known.
+    """
+
+    tables: list[Table]
+    measures: Measures | None
+    listed: Listed | None
+    totals: Totals | None
+
+
+def _ask(
+    asked: Answer,
+    questions: _Questions,
+    query: Query,
+    session: Session,
+    how: Presentation,
+    out: Output,
+    interruption: Interruption,
+) -> _Answers:
+    """Ask for everything; only lists are written as they come."""
+    totals, measures, listed = None, None, None
+    asking = query
+    if asked.bin_ms is not None:
+        check_bins(query, asked.bin_ms)
+        totals = query.totals()
+        stages = (*asked.stages, Binned(asked.bin_ms, query.window, asked.scaled))
+        asking = Query(session, asked.filter, query.window, asked.scaled, asked.most, questions.aggregation, stages)
+    tables = _rank(asked, questions.requests, asking, session, how.limit)
+    if tables and totals is None:
+        totals = tables[0].rankings[0].totals
+    if asked.series or asked.summary:
+        from nftui.cli.measuring import find_measures
+
+        measures = find_measures(asking, session, asked.series, asked.summary, how)
+        totals = measures.totals
+    if questions.listing:
+        for table in tables:
+            write_statistic(table, how, out)
+        tables = []
+        listed = write_flows(asking, session, questions.order, how, out, interruption.reach)
+        if totals is None and (listed.complete or listed.interrupted):
+            totals = listed.totals
+    return _Answers(tables, measures, listed, totals)
+
+
+def _rank(
+    asked: Answer, requests: list[StatisticRequest], query: Query, session: Session, limit: int | None
+) -> list[Table]:
+    if asked.bin_ms is not None:
+        found = [rank_bins(session, query, request, limit, asked.scaled) for request in requests]
+        return [Table(r, [one], [[]]) for r, some in zip(requests, found, strict=True) for b in some for one in b]
+    distinct = parse_distinct(asked.distinct) if asked.distinct else []
+    out = []
+    rankings = rank_together(session, query, requests, limit, asked.scaled)
+    for request, some in zip(requests, rankings, strict=True):
+        counted = [count_distinct(session, query, request, ranking, distinct) for ranking in some]
+        out.append(Table(request, some, counted))
+    return out
 
 
 def _write(
-    asked: Answer,
+    answers: _Answers,
     query: Query,
     session: Session,
-    requests: list[StatisticRequest],
-    order: Order | None,
     how: Presentation,
+    out: Output,
     began: float,
-) -> bool:
-    """Ask and write; whether it was interrupted in the middle of a list."""
-    out = Output()
-    listed, totals = None, None
-    distinct = parse_distinct(asked.distinct) if asked.distinct else []
-    for request in requests:
-        rankings = query.rank(request, how.limit)
-        counted = [count_distinct(session, query, request, ranking, distinct) for ranking in rankings]
-        write_statistic(request, rankings, how, out, counted)
-        totals = rankings[0].totals
-    if asked.series or asked.summary:
+    interruption: Interruption,
+) -> None:
+    for table in answers.tables:
+        write_statistic(table, how, out)
+    if answers.measures is not None:
         from nftui.cli.measuring import write_measures
 
-        totals = write_measures(query, session, asked.series, asked.summary, how, out)
-    if how.aggregation is not None or not (requests or asked.series or asked.summary):
-        listed = write_flows(query, session, order, how, out)
-        totals = listed.totals if listed.complete or listed.interrupted else None
-    interrupted = listed is not None and listed.interrupted
-    if not how.quiet and how.form not in MACHINE:
-        write_summary(query, session, totals or query.totals(), how, out, began, interrupted)
+        write_measures(answers.measures, how, out)
+    cut = answers.listed is not None and answers.listed.interrupted
+    if how.form in MACHINE:
+        if (interruption.reach or cut) and not (how.form == "json" and answers.listed):
+            write_partial(how, out, interruption.reach)
+    elif not how.quiet:
+        totals = answers.totals or query.totals()
+        write_summary(query, session, totals, how, out, began, partial_text(interruption.reach, cut))
     out.flush()
-    return interrupted
 
 
 def explain_statistics(asked: Answer) -> int:

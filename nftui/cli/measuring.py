@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from nftui.cli.output import MACHINE, Output, Presentation, without_header
-from nftui.engine.query.distributions import find_distributions
+from nftui.engine.query.distributions import Distributions, find_distributions
 from nftui.engine.query.format_distributions import distribution_lines, distribution_records
 from nftui.engine.query.format_machine import Value, csv_line, json_text
 from nftui.engine.query.format_series import series_lines, series_records, series_summary, summary_records
 from nftui.engine.query.query import Query, Totals
-from nftui.engine.query.series import SeriesRequest, find_series, parse_series
+from nftui.engine.query.series import Series, find_series, parse_series
 from nftui.engine.query.session import Session
 from nftui.errors import UsageError
 
@@ -24,29 +25,41 @@ def check_measuring_format(option: str, form: str | None) -> str:
     return form
 
 
-def write_measures(
-    query: Query, session: Session, series: str | None, summary: bool, how: Presentation, out: Output
-) -> Totals | None:
-    """Write what `--series` and `--summary` ask for.
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What `--series` and `--summary` found.
 
-    Args:
-        query: which flows.
-        session: where they are.
-        series: value of `--series`, or None.
-        summary: whether distributions are asked for.
-        how: format.
-        out: where to.
-
-    Returns:
-        Sums over all flows that passed, or None if nothing was asked for.
+    Attributes:
+        series: bins and series, if they were asked for.
+        distributions: distributions, if they were asked for.
+        totals: sums over all flows that passed.
     """
-    totals = _write_series(query, session, parse_series(series), how, out) if series else None
-    return _write_distributions(query, session, how, out) if summary else totals
+
+    series: Series | None
+    distributions: Distributions | None
+    totals: Totals
 
 
-def _write_series(query: Query, session: Session, request: SeriesRequest, how: Presentation, out: Output) -> Totals:
+def find_measures(query: Query, session: Session, series: str | None, summary: bool, how: Presentation) -> Measures:
+    """Ask for what `--series` (its value, or None) and `--summary` want; one of them is there."""
+    scaled = how.style.scaled
+    found = find_series(session, query, parse_series(series), scaled, how.limit) if series else None
+    distributions = find_distributions(session, query, scaled) if summary else None
+    known = distributions or found
+    assert known is not None
+    return Measures(found, distributions, known.totals)
+
+
+def write_measures(measures: Measures, how: Presentation, out: Output) -> None:
+    """Write what was found."""
+    if measures.series is not None:
+        _write_series(measures.series, how, out)
+    if measures.distributions is not None:
+        _write_distributions(measures.distributions, how, out)
+
+
+def _write_series(series: Series, how: Presentation, out: Output) -> None:
     """The bins, then the distribution of each series over them."""
-    series = find_series(session, query, request, how.style.scaled, how.limit)
     if how.form in MACHINE:
         _write_records(series_records(series), how, out)
         if how.form != "csv" and not how.quiet:
@@ -60,12 +73,10 @@ def _write_series(query: Query, session: Session, request: SeriesRequest, how: P
         if not how.quiet:
             for line in series_summary(series, how.style):
                 out.write(line)
-    return series.totals
 
 
-def _write_distributions(query: Query, session: Session, how: Presentation, out: Output) -> Totals:
+def _write_distributions(found: Distributions, how: Presentation, out: Output) -> None:
     """A table for each distribution."""
-    found = find_distributions(session, query, how.style.scaled)
     if how.form in MACHINE:
         _write_records(distribution_records(found), how, out)
     elif not found.buckets:
@@ -73,7 +84,6 @@ def _write_distributions(query: Query, session: Session, how: Presentation, out:
     else:
         for line in distribution_lines(found, how.style):
             out.write(line)
-    return found.totals
 
 
 def _write_records(records: Iterable[Mapping[str, Value]], how: Presentation, out: Output) -> None:

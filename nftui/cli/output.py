@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from nftui.cli.interruption import Reach
 from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.distinct import DistinctCounts, with_distinct
 from nftui.engine.query.format_machine import (
@@ -68,9 +69,14 @@ def check_format(form: str) -> None:
 
 
 class Output:
-    """Text to standard output, handed over in large portions and at once to a terminal."""
+    """Text to standard output, handed over in large portions and at once to a terminal.
 
-    def __init__(self) -> None:
+    Args:
+        before: called before text is handed over.
+    """
+
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
+        self._before = before
         self._parts: list[str] = []
         self._size = 0
         self._at_once = sys.stdout.isatty()
@@ -85,6 +91,7 @@ class Output:
     def flush(self) -> None:
         """Hand everything to the system."""
         if self._parts:
+            self._before()
             sys.stdout.write("\n".join(self._parts) + "\n")
             self._parts.clear()
             self._size = 0
@@ -106,14 +113,22 @@ class Listed:
     interrupted: bool
 
 
-def write_flows(query: Query, session: Session, order: Order | None, how: Presentation, out: Output) -> Listed:
-    """List flows, single or summed up."""
+def write_flows(
+    query: Query, session: Session, order: Order | None, how: Presentation, out: Output, reach: Reach | None = None
+) -> Listed:
+    """List flows, single or summed up.
+
+    Raises:
+        Interrupted: before the first flow of a list that must be complete before it can be ordered.
+    """
     writer = _list_writer(session, how)
-    if writer.header and not how.quiet and how.form != "null":
-        out.write(writer.header)
+    header = [writer.header] if writer.header and not how.quiet and how.form != "null" else []
     sums, interrupted = Sums(), False
     try:
         for rows in query.flows(writer.columns, writer.fields, order, how.limit):
+            for line in header:
+                out.write(line)
+            header = []
             lines = writer.lines(rows)
             if how.form == "json":
                 out.write(("," if sums.totals.records else "[\n") + "\n,".join(lines))
@@ -121,9 +136,15 @@ def write_flows(query: Query, session: Session, order: Order | None, how: Presen
                 out.write("\n".join(lines))
             sums.add(rows)
     except Interrupted:
+        if not sums.totals.records and (order or how.aggregation or query.staged):
+            raise
         interrupted = True
+    for line in header:
+        out.write(line)
     if how.form == "json":
-        out.write("]" if sums.totals.records else "[]")
+        if interrupted or reach:
+            out.write(("," if sums.totals.records else "[") + json_text(partial_record(reach)))
+        out.write("]" if sums.totals.records or interrupted or reach else "[]")
     elif not sums.totals.records and not how.quiet and how.form not in MACHINE:
         out.write("No matching flows")
     at_limit = how.limit is not None and sums.totals.records >= how.limit
@@ -146,27 +167,59 @@ def _list_writer(session: Session, how: Presentation) -> LineWriter:
     return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS.get(how.form, FORMATS["line"]), style)
 
 
-def write_statistic(
-    request: StatisticRequest,
-    rankings: list[Ranking],
-    how: Presentation,
-    out: Output,
-    distinct: Sequence[Sequence[DistinctCounts]],
-) -> None:
-    """All tables of one `-s`; `distinct` has the further columns of each."""
-    for ranking, counts in zip(rankings, distinct, strict=True):
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The answer to one `-s`.
+
+    Attributes:
+        request: what was asked for.
+        rankings: a ranking for each order, or for each bin.
+        distinct: further columns of each.
+    """
+
+    request: StatisticRequest
+    rankings: list[Ranking]
+    distinct: Sequence[Sequence[DistinctCounts]]
+
+
+def write_statistic(table: Table, how: Presentation, out: Output) -> None:
+    """All rankings of one `-s`."""
+    for ranking, counts in zip(table.rankings, table.distinct, strict=True):
         if how.form in {"ndjson", "json", "csv"}:
-            _write_machine(request, ranking, how, out, counts)
+            _write_machine(table.request, ranking, how, out, counts)
             continue
         lines: Iterable[str]
-        if request.statistic is None:
+        if table.request.statistic is None:
             lines = record_lines(ranking, how.limit, how.style)
         else:
-            lines = statistic_lines(request, ranking, how.limit, how.style)
+            lines = statistic_lines(table.request, ranking, how.limit, how.style)
         lines = with_distinct(lines, counts)
         for line in without_header(lines, 2) if how.quiet else lines:
             out.write(line)
         out.write("")
+
+
+def write_partial(how: Presentation, out: Output, reach: Reach | None) -> None:
+    """Mark an answer for programs as partial, in its last line."""
+    record = partial_record(reach)
+    if how.form == "csv":
+        out.write(csv_line(["#partial", *record["partial"].values()]))
+    elif how.form in {"ndjson", "json"}:
+        out.write(json_text(record))
+    elif how.form == "pipe":
+        out.write("#partial")
+
+
+def partial_record(reach: Reach | None) -> dict[str, dict[str, int]]:
+    """What marks an answer as partial in JSON: how many files were read, of how many, unless a list was cut off."""
+    return {"partial": {"files": reach.files, "of": reach.of} if reach else {}}
+
+
+def partial_text(reach: Reach | None, cut: bool) -> str:
+    """What the summary says about an interrupted answer; empty if it was not."""
+    if reach:
+        return f"interrupted: from the oldest {reach.files} of {reach.of} files"
+    return "interrupted before the end" if cut else ""
 
 
 def without_header(lines: Iterable[str], header: int) -> Iterator[str]:
@@ -192,7 +245,7 @@ def _write_machine(
 
 
 def write_summary(
-    query: Query, session: Session, totals: Totals, how: Presentation, out: Output, began: float, partial: bool = False
+    query: Query, session: Session, totals: Totals, how: Presentation, out: Output, began: float, partial: str = ""
 ) -> None:
     """Nfdump's closing lines, and the rate over the window that was asked for."""
     style = how.style
@@ -216,7 +269,7 @@ def write_summary(
             )
         out.write(f"Window asked: {asked} ({window.mode.value}){rate}")
     if partial:
-        out.write("Partial: interrupted before the end")
+        out.write(f"Partial: {partial}")
         return
     records, wall = session.records(), time.perf_counter() - began
     files = len(session.sources.files) + len(session.sources.segments)

@@ -36,9 +36,14 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take the bar away, for good."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()
+            self._thread = None
 
     def _watch(self) -> None:
         shown = False

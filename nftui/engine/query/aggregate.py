@@ -115,12 +115,12 @@ class ByKeys:
             columns += [f"{text} AS {name}" for text, name in zip(key.columns, names, strict=True)]
         for name in fields:
             if name not in self.key_fields:
-                columns += _summed(name, scaled)
+                columns += summed_sql(name, scaled)
         by = ", ".join(column for key in self.keys for column in key.columns)
         return f"(SELECT {', '.join(columns)} FROM {source} GROUP BY {by}) AS flows_aggregated"  # noqa: S608
 
 
-def _summed(name: str, scaled: bool) -> list[str]:
+def summed_sql(name: str, scaled: bool) -> list[str]:
     """How a field that is no key is summed up."""
     if name in _TIMES:
         return [f"{_TIMES[name]}({name}) AS {name}"]
@@ -282,7 +282,7 @@ class Bidirectional:
             for side in (0, 1)
         )
         others = [
-            column for name in fields if name not in RECORD and name not in COUNTERS for column in _summed(name, scaled)
+            column for name in fields if name not in RECORD and name not in COUNTERS for column in summed_sql(name, scaled)
         ]
         grouped = (
             f"SELECT {', '.join([keys, sums, first, *others])} FROM (SELECT *, {ends} FROM "  # noqa: S608

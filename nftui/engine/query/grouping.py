@@ -18,10 +18,11 @@ SUMS = ("first", "last", "flows", "packets", "bytes", "records")
 
 _PLAIN_SUMS = ("flows", "packets", "bytes")
 
-_MERGE = (
+MERGED = (
     "MIN(first) AS first, MAX(last) AS last, SUM(flows) AS flows, SUM(packets) AS packets, SUM(bytes) AS bytes, "
     "SUM(records) AS records"
 )
+"""Select list that makes one group of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,14 @@ class Grouped:
         ties = ", ".join(f"k{i} NULLS LAST" for i in range(self.columns))
         cut = f" LIMIT {limit}" if limit else ""
         return (
-            f"WITH {self._with()} "  # noqa: S608 - our own text; values in it are number literals
+            f"WITH {self.with_sql()} "  # noqa: S608 - our own text; values in it are number literals
             f"(SELECT 0 AS total, {names}, {', '.join(SUMS)} FROM {self.groups} "
             f"ORDER BY {order.group_sql()}, {ties}{cut}) "
-            f"UNION ALL SELECT 1, {nulls}, {_MERGE} FROM {self.whole}"
+            f"UNION ALL SELECT 1, {nulls}, {MERGED} FROM {self.whole}"
         )
 
-    def _with(self) -> str:
+    def with_sql(self) -> str:
+        """The steps, for a WITH clause."""
         return ", ".join(f"{name} AS MATERIALIZED ({text})" for name, text in self.steps)
 
 
@@ -106,13 +108,13 @@ def by_either(source: str, where: str, ends: Sequence[str], more: Sequence[str],
     steps = []
     count = 0
     for index, end in enumerate(ends):
-        distinct = [f"NOT ({_same(end, earlier)})" for earlier in ends[:index]]
+        distinct = [f"NOT ({same_sql(end, earlier)})" for earlier in ends[:index]]
         condition = " AND ".join([f"({where})", *distinct])
         text, count = _group(source, condition, [field_key(end), *map(field_key, more)], scaled)
         steps.append((f"end{index}", text))
     keys = ", ".join(f"k{i}" for i in range(count))
     ends_sql = " UNION ALL ".join(f"SELECT * FROM {name}" for name, _ in steps)  # noqa: S608
-    steps.append(("groups", f"SELECT {keys}, {_MERGE} FROM ({ends_sql}) AS ends GROUP BY {keys}"))  # noqa: S608
+    steps.append(("groups", f"SELECT {keys}, {MERGED} FROM ({ends_sql}) AS ends GROUP BY {keys}"))  # noqa: S608
     return Grouped(tuple(steps), count, "groups", "end0")
 
 
@@ -149,7 +151,7 @@ def with_rollups(
         steps.append(("first_keys", first))
         same = " AND ".join(f"parts.{name} IS NOT DISTINCT FROM first_keys.{name}" for name in names)
         chosen = f" SEMI JOIN first_keys ON {same}"
-    steps.append(("all_groups", f"SELECT {keys}, {_MERGE} FROM ({sums}) AS parts{chosen} GROUP BY {keys}"))  # noqa: S608
+    steps.append(("all_groups", f"SELECT {keys}, {MERGED} FROM ({sums}) AS parts{chosen} GROUP BY {keys}"))  # noqa: S608
     steps.append(("all_flows", wholes))
     return Grouped(tuple(steps), columns, "all_groups", "all_flows")
 
@@ -161,7 +163,7 @@ def _group(source: str, where: str, keys: Sequence[Key], scaled: bool) -> tuple[
     return f"SELECT {names}, {sums_sql(scaled)} FROM {source} WHERE {where} GROUP BY {by}", len(columns)  # noqa: S608
 
 
-def _same(one: str, other: str) -> str:
+def same_sql(one: str, other: str) -> str:
     """Condition, never unknown, that two fields have equal values or are both absent."""
     pairs = list(zip(FIELDS[one].physical, FIELDS[other].physical, strict=True))
     equal = " AND ".join(f"{a} = {b}" for a, b in pairs)

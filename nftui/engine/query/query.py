@@ -16,6 +16,7 @@ from nftui.engine.query.planner import Plan, make_plan
 from nftui.engine.query.rollup import ANSWERS, MINUTE, read_sql
 from nftui.engine.query.session import Part, Session
 from nftui.engine.query.sql import MANY, compile_where, value_sql
+from nftui.engine.query.stages import Stage, read_by
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Mode, Window
 from nftui.engine.schema import FIELDS
@@ -110,6 +111,7 @@ class Query:
         scaled: apply sampling rates to bytes and packets, in conditions and in results.
         most: look at no more than that many flows that pass, the first ones by time of reception (nfdump's -c).
         aggregation: sum flows up before they are listed.
+        stages: steps between the flows that pass and everything else.
     """
 
     def __init__(
@@ -120,20 +122,29 @@ class Query:
         scaled: bool = True,
         most: int | None = None,
         aggregation: Aggregation | None = None,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self._session = session
         self._scaled = scaled
         self._most = most
         self._aggregation = aggregation
+        self._stages = tuple(stages)
         self.window = self._absolute(window)
         self._demand = "the filter looks at single flows" if filter.tree != tree.Always(True) else ""
         if most is not None:
             self._demand = "so many flows and no more are asked for"
+        for stage in stages:
+            self._demand = stage.reason
         parts = [Filter(filter.text, part) for part in _alternatives(filter.tree)]
         self._branches = [compile_where(part, scaled, session.next_table()) for part in parts]
         for where in self._branches:
             for table in where.tables:
                 session.add_table(table)
+
+    @property
+    def staged(self) -> bool:
+        """Whether flows are worked on before they are listed, so that none can be given before all are known."""
+        return bool(self._stages)
 
     def totals(self) -> Totals:
         """Sums over all flows that pass."""
@@ -199,7 +210,7 @@ class Query:
         sums = [_START, _END, "flows", value_sql("packets", self._scaled), value_sql("bytes", self._scaled)]
         by = order.flow_sql(self._scaled) if order else "time_received_ms"
         text = f"SELECT {', '.join([*columns, *sums])} FROM {{}} ORDER BY {by}, time_received_ms, {_START}, src_port"  # noqa: S608
-        if order:
+        if order or self._stages:
             yield from self._portions(text, needed, limit, None)
             return
         left = self._most if limit is None else limit if self._most is None else min(limit, self._most)
@@ -303,8 +314,8 @@ class Query:
                 return with_rollups(flows, sums, whole, columns, order, limit).top(order, limit)
 
             rows = self._session.all_rows(self._fields(needed), statement)
-            groups = [Group(_key(fields, row[1:]), _totals(row[-6:])) for row in rows if row[0] == 0]
-            whole = next((_totals(row[-6:]) for row in rows if row[0] == 1), EMPTY)
+            groups = [Group(key_values(fields, row[1:]), totals_of(row[-6:])) for row in rows if row[0] == 0]
+            whole = next((totals_of(row[-6:]) for row in rows if row[0] == 1), EMPTY)
             rankings.append(Ranking(fields, order, groups, whole))
         return rankings
 
@@ -316,14 +327,16 @@ class Query:
 
     def _fields(self, needed: Iterable[str]) -> list[str]:
         """Fields that a statement reads, its condition's included, in the registry's order."""
-        wanted = {*needed, *(name for where in self._branches for name in where.fields), _START, _END}
+        read = read_by(self._stages, needed)[0]
+        wanted = {*read, *(name for where in self._branches for name in where.fields), _START, _END}
         if self._most is not None:
             wanted.add("time_received_ms")
         return [name for name in FIELDS if name in wanted]
 
     def _source(self, relation: str, needed: Iterable[str], part: Part | None = None) -> str:
         """Relation of the flows that pass, with the columns of the needed fields."""
-        wanted = set(needed)
+        behind = read_by(self._stages, needed)
+        wanted = set(behind[0])
         if self._most is not None:
             wanted.add("time_received_ms")
         columns = ", ".join(c for name, field in FIELDS.items() if name in wanted for c in field.physical)
@@ -335,6 +348,8 @@ class Query:
         text = " UNION ALL ".join(parts)
         if self._most is not None and part is None:
             text = f"SELECT * FROM ({text}) ORDER BY time_received_ms, time_flow_start_ms LIMIT {self._most}"  # noqa: S608
+        for stage, given in zip(self._stages, behind[1:], strict=True):
+            text = stage.sql(f"({text}) AS flows_given", [name for name in FIELDS if name in given])
         return f"({text}) AS flows_passed"
 
     def _absolute(self, window: Window) -> Window:
@@ -394,7 +409,8 @@ def _answered_by(request: StatisticRequest) -> tuple[str, ...]:
     return request.statistic.fields if request.statistic and not request.per_protocol else ()
 
 
-def _totals(row: Sequence[object]) -> Totals:
+def totals_of(row: Sequence[object]) -> Totals:
+    """Sums from the columns `grouping.SUMS`."""
     first, last, *sums = row
     assert first is None or isinstance(first, int)
     assert last is None or isinstance(last, int)
@@ -402,7 +418,8 @@ def _totals(row: Sequence[object]) -> Totals:
     return Totals(first, last, flows, packets, octets, records)
 
 
-def _key(fields: Sequence[str], row: Sequence[object]) -> tuple[int | str | None, ...]:
+def key_values(fields: Sequence[str], row: Sequence[object]) -> tuple[int | str | None, ...]:
+    """Values of a key's fields from its columns, addresses as 128-bit integers."""
     out: list[int | str | None] = []
     place = 0
     for name in fields:

@@ -211,7 +211,7 @@ class _Statement:
         start = f"GREATEST({self.start_ms} + i * {self.step_ms}, {first})"
         end = f"LEAST({self.start_ms} + (i + 1) * {self.step_ms}, {last})"
         begun = f"SELECT *, {start} AS t0, {end} AS t1 FROM (SELECT *, UNNEST(RANGE(b0, b1 + 1)) AS i FROM split)"  # noqa: S608
-        shares = ", ".join(f"{_passed(name, 't1')} - {_passed(name, 't0')} AS {name}" for name in ("packets", "bytes"))
+        shares = ", ".join(f"{passed_sql(n, 't1')} - {passed_sql(n, 't0')} AS {n}" for n in ("packets", "bytes"))
         sums = ", ".join(f"SUM({name}) AS {name}" for name in MEASURES)
         return (
             f"WITH placed AS NOT MATERIALIZED ({placed}), "  # noqa: S608
@@ -225,7 +225,7 @@ class _Statement:
         return f"({moment} - {self.start_ms}) // {self.step_ms}"
 
 
-def _passed(name: str, moment: str) -> str:
+def passed_sql(name: str, moment: str) -> str:
     """How much of a counter has passed at a moment. 128 bits: bytes times milliseconds need more than 64."""
     part = f"CAST({name} AS HUGEINT) * ({moment} - s) // (e - s)"
     return f"CASE WHEN {moment} <= s THEN 0 WHEN {moment} >= e THEN {name} ELSE {part} END"

@@ -34,6 +34,25 @@ class Sources:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     rollups: dict[str, SlotFile] = field(default_factory=dict)
 
+    def keep_oldest(self, share: float) -> bool:
+        """Keep the first files that hold about this share of all bytes, at least one, and no segments.
+
+        Returns:
+            Whether fewer are left, and at least one.
+        """
+        sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in self.files]
+        if not sizes or len(sizes) + len(self.segments) < 2:
+            return False
+        room = share * sum(sizes)
+        count = 0
+        while count < len(sizes) and sum(sizes[: count + 1]) <= room:
+            count += 1
+        count = max(1, min(count, len(sizes) - (not self.segments)))
+        self.rollups = {path: slot for path, slot in self.rollups.items() if path in self.files[:count]}
+        self.files = self.files[:count]
+        self.close()
+        return True
+
     def close(self) -> None:
         """Give the segments back."""
         for reader in self.segments:
