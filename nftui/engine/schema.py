@@ -128,7 +128,7 @@ def _int(name: str, dtype: str, title: str, doc: str, *elements: int | tuple[int
     return Field(name, Kind.INT, dtype, title, doc, elements, **more)  # type: ignore[arg-type]
 
 
-def _address(name: str, title: str, doc: str, *elements: int) -> Field:
+def _address(name: str, title: str, doc: str, *elements: int | tuple[int, int]) -> Field:
     return Field(name, Kind.ADDRESS, "i8", title, doc, elements, show=Show.ADDRESS, groupable=True)
 
 
@@ -144,6 +144,14 @@ _FORWARDING = (
     (142, "DropBadOutput"), (143, "DropHardware"), (192, "Consumed"), (193, "TermPuntAdjacency"),
     (194, "TermIncompleteAdj"), (195, "TermForUs"),
 )  # fmt: skip
+
+_NAT_EVENTS = (
+    (1, "create"), (2, "delete"), (3, "pool exhausted"), (4, "create session"), (5, "delete session"),
+    (6, "create session64"), (7, "delete session64"), (8, "create bib"), (9, "delete bib"), (10, "create bib64"),
+    (11, "delete bib64"), (12, "ports exhausted"), (13, "quota exceeded"), (14, "create binding"),
+    (15, "delete binding"), (16, "allocate block"), (17, "release block"), (18, "threshold reached"),
+)  # fmt: skip
+"""IANA's registry of NAT event types, RFC 8158 section 4.3."""
 
 _FIELDS: tuple[Field, ...] = (
     # Times
@@ -161,12 +169,14 @@ _FIELDS: tuple[Field, ...] = (
     # Who talked
     _int("ip_version", "u1", "IP version", "IP version, as exported.", 60, groupable=True),
     _int("etype", "u2", "Ethertype", "Ethernet type of the packets.", 256, show=Show.HEX, groupable=True),
-    _address("src_addr", "Src IP Addr", "Source address.", 8, 27),
-    _address("dst_addr", "Dst IP Addr", "Destination address.", 12, 28),
+    _address("src_addr", "Src IP Addr", "Source address, or its network where the exporter sends no more.",
+             8, 27, 44, 170),
+    _address("dst_addr", "Dst IP Addr", "Destination address, or its network where the exporter sends no more.",
+             12, 28, 45, 169),
     _int("src_port", "u2", "Src Pt", "Source port.", 7, 180, 182, show=Show.PORT, groupable=True),
     _int("dst_port", "u2", "Dst Pt", "Destination port; for ICMP without its own fields, type*256+code.",
          11, 181, 183, show=Show.PORT, groupable=True),
-    _int("proto", "u1", "Proto", "IP protocol.", 4, show=Show.PROTOCOL, groupable=True),
+    _int("proto", "u1", "Proto", "IP protocol.", 4, 193, show=Show.PROTOCOL, groupable=True),
     _int("tcp_flags", "u2", "Flags", "TCP control bits seen, ORed.", 6, show=Show.TCP_FLAGS, groupable=True),
     _int("ip_tos", "u1", "Tos", "Type of service or traffic class.", 5, groupable=True, words=("tos", "src tos")),
     _int("dst_tos", "u1", "DTos", "Type of service after the observation point.", 55, groupable=True),
@@ -174,7 +184,7 @@ _FIELDS: tuple[Field, ...] = (
     _int("icmp_code", "u1", "ICMP code", "ICMP or ICMPv6 code.", 177, 179, groupable=True),
     # How much
     _int("bytes", "i8", "Bytes", "Octets as the exporter counted them, before sampling is applied.",
-         1, 85, 231, unit="B", show=Show.COUNT, summable=True),
+         1, 85, 231, 352, 353, unit="B", show=Show.COUNT, summable=True),
     _int("packets", "i8", "Packets", "Packets as the exporter counted them, before sampling is applied.",
          2, 86, 298, unit="packets", show=Show.COUNT, summable=True),
     _int("flows", "i8", "Flows", "Flows in the record; above 1 for aggregated records.",
@@ -207,6 +217,10 @@ _FIELDS: tuple[Field, ...] = (
     _int("src_vlan", "u2", "SVlan", "VLAN before the observation point.", 58, 243, groupable=True),
     _int("dst_vlan", "u2", "DVlan", "VLAN after the observation point.", 59, 254, groupable=True),
     _int("customer_vlan", "u2", "CVlan", "Inner VLAN of 802.1ad.", 245, groupable=True),
+    _int("dst_customer_vlan", "u2", "DCVlan", "Inner VLAN of 802.1ad after the observation point.", 255,
+         groupable=True),
+    _int("layer2_segment_id", "i8", "VNI", "Network of a VXLAN or NVGRE segment, its kind in the top byte (RFC 8038).",
+         351, groupable=True),
     _int("in_src_mac", "i8", "In src MAC", "Source MAC before the observation point.", 56,
          show=Show.MAC, groupable=True),
     _int("in_dst_mac", "i8", "In dst MAC", "Destination MAC before the observation point.", 80,
@@ -227,26 +241,46 @@ _FIELDS: tuple[Field, ...] = (
     # Routing and firewall contexts
     _int("ingress_vrf", "u4", "I-VRF", "VRF of the inbound interface.", 234, groupable=True),
     _int("egress_vrf", "u4", "E-VRF", "VRF of the outbound interface.", 235, groupable=True),
+    _text("ingress_vrf_name", "I-VRF name", "Name of the VRF of the inbound interface.", 236),
+    _text("egress_vrf_name", "E-VRF name", "Name of the VRF of the outbound interface, from options data."),
     _int("observation_point_id", "i8", "Obs point", "Observation point.", 138, groupable=True),
     _int("sampler_id", "u4", "Sampler id", "Sampler or selector that chose the packets.", 48, 302, groupable=True),
     # NAT and NSEL
-    _address("post_nat_src_addr", "X-Src IP Addr", "Source address after translation.", 225, 281),
-    _address("post_nat_dst_addr", "X-Dst IP Addr", "Destination address after translation.", 226, 282),
-    _int("post_nat_src_port", "u2", "X-Src Pt", "Source port after translation.", 227, show=Show.PORT, groupable=True),
-    _int("post_nat_dst_port", "u2", "X-Dst Pt", "Destination port after translation.", 228,
+    _address("post_nat_src_addr", "X-Src IP Addr", "Source address after translation.", 225, 281, 40001),
+    _address("post_nat_dst_addr", "X-Dst IP Addr", "Destination address after translation.", 226, 282, 40002),
+    _int("post_nat_src_port", "u2", "X-Src Pt", "Source port after translation.", 227, 40003,
          show=Show.PORT, groupable=True),
+    _int("post_nat_dst_port", "u2", "X-Dst Pt", "Destination port after translation.", 228, 40004,
+         show=Show.PORT, groupable=True),
+    _int("port_block_start", "u2", "Pb-Start", "First port of the block given to a subscriber, RFC 8158.", 361,
+         show=Show.PORT, groupable=True),
+    _int("port_block_end", "u2", "Pb-End", "Last port of the block.", 362, show=Show.PORT, groupable=True),
+    _int("port_block_step", "u2", "Pb-Step", "Distance between ports of the block.", 363, groupable=True),
+    _int("port_block_size", "u2", "Pb-Size", "Ports in the block.", 364, groupable=True),
     _int("nat_event", "u1", "NAT event", "What happened to the translation, RFC 8158.", 230, show=Show.ENUM,
-         groupable=True, names=((1, "create"), (2, "delete"), (3, "pool exhausted"), (4, "create session"),
-                                (5, "delete session"), (13, "quota exceeded"))),
+         groupable=True, names=_NAT_EVENTS),
     _int("firewall_event", "u1", "Event", "What the firewall did.", 233, 40005, show=Show.ENUM, groupable=True,
          names=((0, "ignore"), (1, "create"), (2, "delete"), (3, "deny"), (4, "alert"), (5, "update"))),
     _int("firewall_ext_event", "u2", "X-Event", "Extended event code of the firewall.", 33002, groupable=True),
+    *(_int(f"{side}_{part}_id", "u4", f"{title} {word}", f"{text} {side} access list of a firewall.",
+           show=Show.HEX, groupable=True)
+      for side, title in (("ingress", "I"), ("egress", "E"))
+      for part, word, text in (("acl", "ACL", "Hash of the name of the"), ("ace", "ACE", "Hash of the entry in the"),
+                               ("xace", "XACE", "Hash of the object-group entry in the"))),
+    _int("biflow_direction", "u1", "Biflow", "How the exporter chose the source of a biflow, RFC 5103.", 239,
+         show=Show.ENUM, groupable=True,
+         names=((0, "arbitrary"), (1, "initiator"), (2, "reverse initiator"), (3, "perimeter"))),
     _int("flow_id", "i8", "Flow id", "The exporter's own number of the flow or connection.", 148, groupable=True),
+    # Delays that the exporter measured
+    *(_int(f"{who}_latency_us", "i8", f"{title} lat", f"{doc}, as the exporter measured it.", unit="us")
+      for who, title, doc in (("client", "C", "Half of the network's round trip between exporter and client"),
+                              ("server", "S", "Half of the network's round trip between exporter and server"),
+                              ("app", "A", "Time from request to response, without the network's"))),
     # Names
-    _text("application_name", "Application", "Application, as the exporter names it.", 96),
+    _text("application_name", "Application", "Application, as the exporter names it.", 96, 56701),
     _int("application_id", "i8", "Application id", "Application id, engine in the top byte (RFC 6759).", 95,
          groupable=True),
-    _text("username", "User", "User, as the firewall knows it.", 371, 40000),
+    _text("username", "User", "User, as the firewall knows it.", 371, 40000, 56702),
     _text("in_if_name", "In if name", "Name of the inbound interface.", 82),
     _text("out_if_name", "Out if name", "Name of the outbound interface, from the exporter's options data."),
     # What we think of it, and the rest

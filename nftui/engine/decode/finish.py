@@ -6,6 +6,7 @@ import numpy as np
 
 from nftui.engine.batch import Array, FlowBatch, Mask
 from nftui.engine.decode.datagrams import Ints
+from nftui.engine.decode.layout import LATENCIES
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.rows import Rows, spread
 from nftui.engine.decode.sessions import Domains, Sessions
@@ -18,6 +19,7 @@ from nftui.text import V4_PREFIX
 
 _ADDRESSES = tuple(item.name for item in FIELDS.values() if item.kind is Kind.ADDRESS)
 _ICMP = (1, 58)
+_LEAST_FLOAT = 0x30000000
 
 
 class Finisher:
@@ -49,6 +51,11 @@ class Finisher:
         self._constants(rows, batch)
         self._addresses(rows, batch)
         self._icmp(rows, batch)
+        _latencies(rows, batch)
+        if rows.frames is not None:
+            from nftui.engine.decode.sampled import fill_from_frames
+
+            fill_from_frames(rows, batch)
         boot = self._options.boot_of(rows) if rows.messages.version == 10 else None
         start, end = fill_times(rows, boot, self._limits, self._tally)
         batch.columns["time_flow_start_ms"], batch.columns["time_flow_end_ms"] = start, end
@@ -150,6 +157,21 @@ class Finisher:
             _fill(batch, "icmp_type", (number >> 8).astype(np.uint8), has)
             _fill(batch, "icmp_code", number.astype(np.uint8), has)
             _fill(batch, "dst_port", number.astype(np.uint16), has)
+
+
+def _latencies(rows: Rows, batch: FlowBatch) -> None:
+    """Microseconds from nProbe's milliseconds, which are whole numbers or, since its version 7, floats of 4 bytes."""
+    for who in LATENCIES:
+        values = rows.values.get(f"latency.{who}")
+        if values is None:
+            continue
+        # A float above 2^-31 reads as a whole number of 9 days and more: no delay is that long.
+        floats = np.ascontiguousarray(values, np.uint32).view(np.float32).astype(np.float64)
+        is_float = (values >= _LEAST_FLOAT) & np.isfinite(floats) & (floats >= 0)
+        micros = np.where(is_float, np.minimum(np.nan_to_num(floats), 2.0**40) * 1000, values * 1000.0)
+        batch.columns[f"{who}_latency_us"] = np.rint(micros).astype(np.int64)
+        if f"latency.{who}" in rows.valid:
+            batch.valid[f"{who}_latency_us"] = rows.valid[f"latency.{who}"]
 
 
 def _families(first: str) -> tuple[str, str]:

@@ -8,12 +8,13 @@ Fields without a register are kept as extra entries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
+from nftui.engine import elements
 from nftui.engine.schema import FIELDS, Kind
 
 VARIABLE = 65535
@@ -23,6 +24,14 @@ SCOPE_PEN = 0xFFFFFFFF
 not elements: 1 system, 2 interface, 3 line card, 4 cache, 5 template."""
 PADDING = 210
 """paddingOctets: carries nothing."""
+ACL_PEN = 0xFFFFFFFE
+"""Stands in place of an enterprise number for the three hashes of 4 bytes that make up an ACL id of a Cisco ASA
+(elements 33000 and 33001, "ASA NetFlow Implementation Guide"): access list, entry, entry of the object group."""
+ACL_ELEMENTS = {33000: "ingress", 33001: "egress"}
+ACL_PARTS = ("acl", "ace", "xace")
+FRAME_ELEMENTS = {315: "frame", 104: "frame", 313: "packet"}
+"""Sections of sampled packets (RFC 5477 section 8.5 and Cisco's layer2packetSectionData): from the link layer on,
+or from the IP header on."""
 
 TIME_ELEMENTS = (21, 22, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 258, 322, 323, 324, 325)
 """Elements that times.py turns into start and end."""
@@ -30,6 +39,9 @@ RATE_ELEMENTS = (34, 50, 305, 306, 309, 310)
 """Elements that announce a sampling rate within the record."""
 ICMP_ELEMENTS = (32, 139)
 """Type * 256 + code for ICMP and ICMPv6."""
+LATENCIES = {"client": (123, 57595), "server": (124, 57596), "app": (125, 57597)}
+"""Delays in milliseconds as nProbe sends them: element of enterprise 35632, and of NetFlow v9 (nProbe's manual)."""
+_NTOP = 35632
 
 
 class FieldSpec(NamedTuple):
@@ -57,9 +69,15 @@ def _targets() -> dict[tuple[int, int], Target]:
         for rank, element in enumerate(item.elements):
             key = (0, element) if isinstance(element, int) else element
             targets[key] = Target(item.name, item.kind, item.dtype, rank)
-    for prefix, elements in (("time", TIME_ELEMENTS), ("rate", RATE_ELEMENTS), ("icmp", ICMP_ELEMENTS)):
-        for element in elements:
+    for prefix, numbers in (("time", TIME_ELEMENTS), ("rate", RATE_ELEMENTS), ("icmp", ICMP_ELEMENTS)):
+        for element in numbers:
             targets[0, element] = Target(f"{prefix}.{element}", Kind.INT, "u8", 0)
+    for who, (element, v9_element) in LATENCIES.items():
+        for rank, key in enumerate(((_NTOP, element), (0, v9_element))):
+            targets[key] = Target(f"latency.{who}", Kind.INT, "u4", rank)
+    for element, side in ACL_ELEMENTS.items():
+        for number, part in enumerate(ACL_PARTS):
+            targets[ACL_PEN, element << 2 | number] = Target(f"{side}_{part}_id", Kind.INT, "u4", 0)
     return targets
 
 
@@ -121,6 +139,8 @@ class Program:
         ignored: fields per record whose length does not fit their type; they are kept as extra entries.
         extras_dropped: fields per record that do not fit the limit of extra bytes.
         first_family: for each address field that occurs in both families, the one first on the wire ("4" or "6").
+        frame: the first section of a sampled packet, which is also kept as an extra entry; None without one.
+        unnamed: fields per record that nobody named, see `nftui.engine.elements`.
     """
 
     runs: list[int]
@@ -130,6 +150,13 @@ class Program:
     ignored: int = 0
     extras_dropped: int = 0
     first_family: dict[str, str] = field(default_factory=dict)
+    frame: ExtraCell | None = None
+    unnamed: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether records cannot be read together with those of other layouts."""
+        return bool(self.first_family) or self.frame is not None
 
 
 def compile_layout(fields: Iterable[FieldSpec], extra_limit: int) -> Program:
@@ -167,7 +194,11 @@ def compile_layout(fields: Iterable[FieldSpec], extra_limit: int) -> Program:
             program.extras_dropped += 1
             continue
         extra_bytes += 8 + width
-        program.extras.append(ExtraCell(spec.pen, spec.element, place))
+        cell_kept = ExtraCell(spec.pen, spec.element, place)
+        program.extras.append(cell_kept)
+        if program.frame is None and spec.pen == 0 and spec.element in FRAME_ELEMENTS and spec.length:
+            program.frame = cell_kept
+        program.unnamed += spec.pen != SCOPE_PEN and elements.find(spec.pen, spec.element) is None
     both = {name[:-2] for name in winners.values() if name.endswith(".4")} & {
         name[:-2] for name in winners.values() if name.endswith(".6")
     }
@@ -187,7 +218,7 @@ def compile_layout(fields: Iterable[FieldSpec], extra_limit: int) -> Program:
 def _place(fields: Iterable[FieldSpec]) -> tuple[list[int], list[tuple[FieldSpec, Place]]]:
     runs = [0]
     placed = []
-    for spec in fields:
+    for spec in _split_acls(fields):
         if spec.length == VARIABLE:
             placed.append((spec, Place(len(runs) - 1, 0, -1)))
             runs.append(0)
@@ -195,6 +226,18 @@ def _place(fields: Iterable[FieldSpec]) -> tuple[list[int], list[tuple[FieldSpec
             placed.append((spec, Place(len(runs) - 1, runs[-1], spec.length)))
             runs[-1] += spec.length
     return runs, placed
+
+
+def _split_acls(fields: Iterable[FieldSpec]) -> Iterator[FieldSpec]:
+    """The fields, with the first ACL id of each direction in its three parts."""
+    done: set[int] = set()
+    for spec in fields:
+        if spec.pen == 0 and spec.element in ACL_ELEMENTS and spec.length == 12 and spec.element not in done:
+            done.add(spec.element)
+            for part in range(3):
+                yield FieldSpec(ACL_PEN, spec.element << 2 | part, 4)
+        else:
+            yield spec
 
 
 def _fits(target: Target, length: int) -> bool:
@@ -219,9 +262,8 @@ def _winners(placed: list[tuple[FieldSpec, Place]]) -> dict[int, str]:
             if family == "v":
                 continue  # an address of variable length is no address: kept as it came
             register = f"{target.name}.{family}"
-        rank = 0 if target.kind is Kind.ADDRESS else target.rank
-        if register not in best or (rank, index) < best[register]:
-            best[register] = (rank, index)
+        if register not in best or (target.rank, index) < best[register]:
+            best[register] = (target.rank, index)
     return {index: register for register, (_, index) in best.items()}
 
 

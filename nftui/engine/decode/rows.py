@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nftui.engine.batch import Array, ExtraColumn, Mask
 from nftui.engine.decode import extra
 from nftui.engine.decode.datagrams import Ints, Wire, positions, spans
-from nftui.engine.decode.layout import TARGETS, Cell, Place, Program
+from nftui.engine.decode.layout import TARGETS, Cell, ExtraCell, Place, Program
 from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
@@ -89,6 +89,7 @@ class Rows:
         valid: register name (`FIELD.6` without half) to mask; no entry means all valid.
         texts: field name to positions, lengths and mask of strings in the arena.
         first_family: see `nftui.engine.decode.layout.Program`.
+        frames: positions and lengths of sampled packets in the arena and the element they came as, None without.
         quality: bits of `Quality` that some rows have.
         extra: elements without a column.
     """
@@ -100,6 +101,7 @@ class Rows:
     valid: dict[str, Mask] = field(default_factory=dict)
     texts: dict[str, tuple[Ints, Ints, Mask | None]] = field(default_factory=dict)
     first_family: dict[str, str] = field(default_factory=dict)
+    frames: tuple[Ints, Ints, int] | None = None
     quality: NDArray[np.uint16] | None = None
     extra: ExtraColumn | None = None
 
@@ -123,7 +125,7 @@ class Reader:
     Args:
         layouts: all layouts.
         limits: bounds.
-        tally: gets `fields.ignored`, `extra.dropped`, `counters.clamped`.
+        tally: gets `fields.ignored`, `fields.unnamed`, `extra.dropped`, `counters.clamped`.
     """
 
     def __init__(self, layouts: LayoutTable, limits: Limits, tally: Tally) -> None:
@@ -170,10 +172,22 @@ class Reader:
         rows.first_family = program.first_family
         entries = [self._entry(cell.pen, cell.element, cell.place, runs, starts, lengths) for cell in program.extras]
         rows.extra, dropped = extra.build(wire, rows.length, entries, self.limits.extra_bytes_per_record)
+        if program.frame is not None:
+            rows.frames = self._frames(program.frame, rows.length, runs, starts, lengths)
         self._count(rows, "fields.ignored", program.ignored)
+        self._count(rows, "fields.unnamed", program.unnamed)
         self._count(rows, "extra.dropped", program.extras_dropped)
         if dropped:
             self.tally.one("extra.dropped", int(rows.messages.rank[rows.message[0]]), dropped)
+
+    @staticmethod
+    def _frames(
+        cell: ExtraCell, rows: int, runs: list[Ints], starts: list[Ints], lengths: list[Ints]
+    ) -> tuple[Ints, Ints, int]:
+        place = cell.place
+        if place.width < 0:
+            return starts[place.run], lengths[place.run], cell.element
+        return runs[place.run] + place.offset, np.full(rows, place.width, np.int64), cell.element
 
     @staticmethod
     def _entry(
@@ -299,6 +313,7 @@ class Reader:
         rank = np.searchsorted(numbers, layout)
         for name, per_record in (
             ("fields.ignored", [program.ignored for program in programs]),
+            ("fields.unnamed", [program.unnamed for program in programs]),
             ("extra.dropped", [program.extras_dropped for program in programs]),
         ):
             if any(per_record):
