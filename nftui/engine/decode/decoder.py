@@ -24,6 +24,7 @@ from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.messages import MessageDecoder
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
+from nftui.engine.decode.ports import PortChanges
 from nftui.engine.decode.rows import Messages
 from nftui.engine.decode.saved import Document, SavedTemplates
 from nftui.engine.decode.sequence import Sequences
@@ -78,6 +79,7 @@ class Decoder:
         self._counts: dict[str, Counts] = {}
         self._gone: list[str] = []
         self._clocks = Clocks(self._domains)
+        self._ports = PortChanges(self._sessions, self._domains, self._templates)
         self._saved = SavedTemplates(limits, self._sessions, self._domains, self._templates, self._layouts)
         self._describer = Describer(
             self._sessions, self._domains, self._templates, self._waiting, self._options, self._clocks,
@@ -211,9 +213,17 @@ class Decoder:
         messages = Messages(wire, version, ranks, slots, domains, received, export_ms, uptime)
         finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
         decoder = MessageDecoder(
-            self._layouts, self._templates, self._waiting, self._options, finisher, self._clocks, self._limits, tally
+            self._layouts,
+            self._templates,
+            self._waiting,
+            self._options,
+            self._ports,
+            finisher,
+            self._clocks,
+            self._limits,
+            tally,
         )
-        batches, steps = decoder.decode(messages, offset + header, end)
+        batches, steps = decoder.decode(messages, sequence, offset + header, end)
         self._establish(batches, messages)
         self._follow(messages, sequence, steps, version == 9, tally)
         return batches
@@ -296,11 +306,12 @@ class Decoder:
         label = self._sessions.session(int(self._domains.session[slot])).label
         gone = {
             "templates.ended" if ended else "templates.evicted": self._templates.drop_domain(slot),
-            "sets.waiting_evicted": len(self._waiting.drop_domain(slot)),
+            "sets.waiting_evicted": len(self._waiting.take_domain(slot)),
         }
         add(evicted.setdefault(label, {}), {name: amount for name, amount in gone.items() if amount})
         add(evicted[label], self._sequences.drop_domain(slot))
         self._options.drop_domain(slot)
+        self._ports.drop_domain(slot)
         self._header_rates.pop(slot, None)
         self._domains.forget(slot)
 

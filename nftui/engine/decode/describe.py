@@ -69,7 +69,7 @@ class Describer:
             found.append(
                 TemplateStatus(
                     int(self.domains.version[domain]), int(self.domains.domain[domain]), item.key & 0xFFFF,
-                    item.fields, item.options, item.first_ms, item.refreshed_ms,
+                    item.fields, item.options, item.first_ms, item.refreshed_ms, contested=item.returns,
                 )
             )  # fmt: skip
         return found

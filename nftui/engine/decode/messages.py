@@ -20,6 +20,7 @@ from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import IPFIX, LayoutTable
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
+from nftui.engine.decode.ports import PortChanges
 from nftui.engine.decode.rows import DataSets, Messages, Reader, Rows
 from nftui.engine.decode.tally import Tally
 from nftui.engine.decode.templates import TemplateStore, template_key
@@ -40,17 +41,18 @@ to the whole rest of the block. Without a bound, a datagram made of nothing else
 
 @dataclass(slots=True)
 class Replay:
-    """A waiting set whose template came, and the layout to decode it by."""
+    """A waiting set whose template came, the layout to decode it by, and its exporter in the tally."""
 
     item: WaitingSet
     layout: int
+    rank: int
 
 
 class MessageDecoder:
     """Decodes the v9 or IPFIX datagrams of one block.
 
     Args:
-        layouts, templates, waiting, options: state of the exporters.
+        layouts, templates, waiting, options, ports: state of the exporters.
         finisher: makes flow batches of rows.
         clocks: gets the export delay.
         limits: bounds.
@@ -59,25 +61,29 @@ class MessageDecoder:
 
     def __init__(
         self, layouts: LayoutTable, templates: TemplateStore, waiting: WaitingSets, options: Options,
-        finisher: Finisher, clocks: Clocks, limits: Limits, tally: Tally,
+        ports: PortChanges, finisher: Finisher, clocks: Clocks, limits: Limits, tally: Tally,
     ) -> None:  # fmt: skip
         self._layouts = layouts
         self._templates = templates
         self._waiting = waiting
         self._options = options
+        self._ports = ports
         self._finisher = finisher
         self._clocks = clocks
         self._limits = limits
         self._tally = tally
         self._reader = Reader(layouts, limits, tally)
         self._batches: list[FlowBatch] = []
+        self._replays: list[Replay] = []
+        self._sequence = np.zeros(0, np.int64)
         self._steps = Steps.of_flows(np.zeros(0, np.int64))
 
-    def decode(self, messages: Messages, begin: Ints, end: Ints) -> tuple[list[FlowBatch], Steps]:
+    def decode(self, messages: Messages, sequence: Ints, begin: Ints, end: Ints) -> tuple[list[FlowBatch], Steps]:
         """Decode the datagrams.
 
         Args:
             messages: their headers.
+            sequence: sequence number of each header.
             begin: first byte behind each header.
             end: end of each message.
 
@@ -85,32 +91,33 @@ class MessageDecoder:
             The flows, and what each datagram held.
         """
         self._batches = []
+        self._sequence = sequence
+        self._replays = []
         none = np.zeros(len(begin), np.int64)
         steps = self._steps = Steps(none, none.copy(), none.copy(), np.ones(len(begin), np.int64))
         found = wire_sets.walk(messages.wire, begin, end, messages.rank, self._tally)
         if not len(found):
             return self._batches, steps
-        layout, replays = self._bind(messages, found)
+        layout = self._bind(messages, found)
         data = np.flatnonzero(layout >= 0)
         steps.known[found.message[layout == _UNKNOWN]] = 0
         if len(data):
             bound = DataSets(found.message[data], found.start[data], found.end[data], layout[data], data)
             steps.records, steps.options = self._decode_bound(messages, bound)
-        if replays:
-            self._decode_late(messages, replays)
+        if self._replays:
+            self._decode_late(messages.version, self._replays)
         return self._batches, steps
 
     # -- templates
 
-    def _bind(self, messages: Messages, found: wire_sets.Sets) -> tuple[Ints, list[Replay]]:
+    def _bind(self, messages: Messages, found: wire_sets.Sets) -> Ints:
         """Layout number of each set, negative for sets that are no data or whose template is unknown."""
         kinds = TEMPLATE_SETS[messages.version]
         layout = np.full(len(found), _NO_DATA, np.int64)
         is_data = found.kind >= 256
-        replays: list[Replay] = []
         if is_data.all():
             self._look_up(messages, found, layout, 0, len(found), is_data)
-            return layout, replays
+            return layout
         done = 0
         for place in np.flatnonzero(~is_data).tolist():
             message, kind = int(found.message[place]), int(found.kind[place])
@@ -126,12 +133,13 @@ class MessageDecoder:
                 done = place
             fresh, count = self._templates.learn(slot, options, raw, received_ms, rank, self._tally)
             self._steps.templates[message] += count
+            self._ports.announced(slot, fresh)
             for key in fresh:
                 number = self._templates.layout_of.get(key, -1)
                 if number >= 0:
-                    replays += [Replay(item, number) for item in self._waiting.take(key)]
+                    self._replays += [Replay(item, number, rank) for item in self._waiting.take(key)]
         self._look_up(messages, found, layout, done, len(found), is_data)
-        return layout, replays
+        return layout
 
     def _look_up(
         self,
@@ -162,19 +170,33 @@ class MessageDecoder:
             int(messages.uptime[message]),
         )
         kept = self._waiting.add(item)
-        self._tally.one("sets.buffered" if kept else "sets.waiting_overflow", int(messages.rank[message]))
+        rank = int(messages.rank[message])
+        self._tally.one("sets.buffered" if kept else "sets.waiting_overflow", rank)
+        number = int(self._sequence[message])
+        for slot, owner in self._ports.missed(item.key >> 16, number, item.received_ms, rank, self._tally):
+            self._find_templates(slot, owner, rank)
 
-    def _decode_late(self, messages: Messages, replays: list[Replay]) -> None:
+    def _find_templates(self, slot: int, owner: int, rank: int) -> None:
+        """Let what waits in a domain be decoded by the templates of another one."""
+        session = self._ports.session_of(owner)
+        for item in self._waiting.take_domain(slot):
+            item.key, item.session = template_key(owner, item.key & 0xFFFF), session
+            layout = self._templates.layout_of.get(item.key, -1)
+            if layout >= 0:
+                self._replays.append(Replay(item, layout, rank))
+            elif not self._waiting.add(item):
+                self._tally.one("sets.waiting_evicted", rank)
+
+    def _decode_late(self, version: int, replays: list[Replay]) -> None:
         """Decode sets that waited, with the times of the datagrams that they came in."""
         raw = [replay.item.raw for replay in replays]
         wire = Wire(np.frombuffer(b"".join(raw) + bytes(SPARE_BYTES), np.uint8))
         length = np.array([len(part) for part in raw], np.int64)
         end = np.cumsum(length)
-        ranks = {int(slot): int(rank) for slot, rank in zip(messages.slot, messages.rank, strict=True)}
         items = [replay.item for replay in replays]
         late = Messages(
-            wire, messages.version,
-            np.array([ranks[item.key >> 16] for item in items], np.int64),
+            wire, version,
+            np.array([replay.rank for replay in replays], np.int64),
             np.array([item.session for item in items], np.int64),
             np.array([item.key >> 16 for item in items], np.int64),
             np.array([item.received_ms for item in items], np.int64),
@@ -248,7 +270,7 @@ class MessageDecoder:
             number = int(ordered[first])
             if self._layouts.fixed[number]:
                 estimate = int((flows.end[part] - flows.start[part]).sum()) // int(self._layouts.size[number])
-                if estimate < _SMALL_GROUP and not self._layouts.program(number).first_family:
+                if estimate < _SMALL_GROUP and not self._layouts.program(number).alone:
                     small.append(part)
                     continue
             self._decode_group(messages, flows.take(part), units)

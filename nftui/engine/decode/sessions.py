@@ -48,10 +48,12 @@ class Sessions:
         self._limit = limits.exporters
         self._index: dict[tuple[int, int, bool], int] = {}
         self._sessions: dict[int, Session] = {}
-        self._ports: dict[int, int] = {}
+        self._ports: dict[int, set[int]] = {}
+        self._joined: dict[int, int] = {}
         self._free: deque[int] = deque(range(capacity))
         self._generation = np.zeros(capacity, np.int64)
         self._alive = np.zeros(capacity, np.bool_)
+        self._keeper = np.arange(capacity)
         self.address_hi = np.zeros(capacity, np.int64)
         self.address_lo = np.zeros(capacity, np.int64)
         self.last_ms = np.zeros(capacity, np.int64)
@@ -63,6 +65,9 @@ class Sessions:
         index = self._index.get((address, port, stream))
         if index is not None:
             return index
+        index = self._joined.get(address) if not stream else None
+        if index is not None:
+            return index
         if not self._free:
             return UNKNOWN_SESSION
         slot = self._free.popleft()
@@ -71,7 +76,7 @@ class Sessions:
         self.address_lo[slot] = _signed(address & 0xFFFFFFFFFFFFFFFF)
         self.last_ms[slot] = self.blocks[slot] = 0
         self._sessions[slot] = Session(index, address, port)
-        self._ports[address] = self._ports.get(address, 0) + 1
+        self._ports.setdefault(address, set()).add(slot)
         self._alive[slot] = True
         self.stream[slot] = stream
         self._index[address, port, stream] = index
@@ -84,7 +89,7 @@ class Sessions:
         known = slots >= 0
         current = self._alive[slots] & (self._generation[slots] == indexes >> _SLOT_BITS)
         slots[~(known & current)] = -1
-        return slots
+        return np.where(slots >= 0, self._keeper[slots], -1) if self._joined else slots
 
     def session(self, slot: int) -> Session:
         """The session in a slot that is in use."""
@@ -110,16 +115,44 @@ class Sessions:
     def forget(self, slot: int) -> bool:
         """Free a slot; indexes given out for it are no longer valid. Returns whether the address has other sessions."""
         session = self._sessions.pop(slot)
-        others = self._ports[session.address] - 1
-        if others:
-            self._ports[session.address] = others
-        else:
+        if self._joined.get(session.address) == session.index:
+            self.separate(session.address)
+        self._keeper[slot] = slot
+        others = self._ports[session.address]
+        others.discard(slot)
+        if not others:
             del self._ports[session.address]
-        del self._index[session.address, session.port, bool(self.stream[slot])]
+        self._index.pop((session.address, session.port, bool(self.stream[slot])), None)
         self._generation[slot] += 1
         self._alive[slot] = False
         self._free.append(slot)
-        return others > 0
+        return bool(others)
+
+    def of_address(self, address: int) -> list[int]:
+        """Slots of the sessions of an address, without connections."""
+        return [slot for slot in self._ports.get(address, ()) if not self.stream[slot]]
+
+    @property
+    def any_joined(self) -> bool:
+        """Whether ports of any address were joined."""
+        return bool(self._joined)
+
+    def is_joined(self, address: int) -> bool:
+        """Whether ports of an address that are not known yet belong to one session."""
+        return address in self._joined
+
+    def join(self, address: int, keeper: int, others: list[int]) -> None:
+        """Let sessions and all ports of an address that are not known yet be one session from now on."""
+        self._joined[address] = self._sessions[keeper].index
+        for slot in others:
+            self._keeper[slot] = keeper
+            self._index.pop((address, self._sessions[slot].port, False), None)
+
+    def separate(self, address: int) -> None:
+        """Undo `join`: ports that are not known yet have sessions of their own again."""
+        if self._joined.pop(address, None) is not None:
+            slots = self.of_address(address)
+            self._keeper[slots] = slots
 
 
 class Domains:

@@ -50,6 +50,8 @@ class Template:
         options: whether it describes options data.
         first_ms: first announcement.
         refreshed_ms: latest announcement.
+        former: hash of the fields that the id had before.
+        returns: times that the id got those fields back: two exporters seem to use it.
     """
 
     key: int
@@ -59,6 +61,8 @@ class Template:
     options: bool
     first_ms: int
     refreshed_ms: int
+    former: int = 0
+    returns: int = 0
 
 
 class Definition(NamedTuple):
@@ -171,6 +175,23 @@ class TemplateStore:
         """Templates of a session, the longest not refreshed first."""
         return list(self._of_session.get(session, {}).values())
 
+    def get(self, key: int) -> Template | None:
+        """The template with a key, None if there is none."""
+        return self._templates.get(key)
+
+    def of_domain(self, slot: int) -> list[Template]:
+        """Templates of a domain, the longest not refreshed first."""
+        mine = self._of_session.get(int(self._domains.session[slot]))
+        return [] if mine is None else [item for key, item in mine.items() if key >> 16 == slot]
+
+    def copy(self, source: int, target: int, now_ms: int) -> list[int]:
+        """Give a domain the templates of another one; returns the keys of those it had not."""
+        fresh: list[int] = []
+        for template in self.of_domain(source):
+            shape = self._layouts.shape(template.layout)
+            self._define(target, template.key & 0xFFFF, shape, now_ms, 0, Tally([""]), fresh)
+        return fresh
+
     def layouts(self, keys: Ints) -> Ints:
         """Layout number of each template key, -1 where there is no template: one lookup per set."""
         first = int(keys[0])
@@ -254,12 +275,16 @@ class TemplateStore:
             old.refreshed_ms = now_ms
             self._of_session[old.session].move_to_end(key)
             return old
+        former = returns = 0
         if old is not None:
             tally.one("templates.changed", rank)
+            former, again = hash(self._layouts.shape(old.layout).key), old.former == hash(shape.key)
+            returns = old.returns + again
+            tally.one("templates.contested", rank, int(again))
             self._remove(key)
         session = int(self._domains.session[slot])
         self._make_room(session, rank, tally)
-        template = Template(key, session, number, shape.fields, shape.options, now_ms, now_ms)
+        template = Template(key, session, number, shape.fields, shape.options, now_ms, now_ms, former, returns)
         self._templates[key] = template
         self._of_session.setdefault(session, OrderedDict())[key] = template
         self.layout_of[key] = number
@@ -284,7 +309,7 @@ class TemplateStore:
         if template_id >= 256:
             keys = [template_key(slot, template_id)]
         else:
-            keys = [key for key, template in self._of_domain(slot) if template.options == options]
+            keys = [template.key for template in self.of_domain(slot) if template.options == options]
         for key in keys:
             if self._remove(key):
                 tally.one("templates.withdrawn", rank)
@@ -302,13 +327,9 @@ class TemplateStore:
         self._domains.generation[key >> 16] += 1
         return True
 
-    def _of_domain(self, slot: int) -> list[tuple[int, Template]]:
-        mine = self._of_session.get(int(self._domains.session[slot]))
-        return [] if mine is None else [(key, item) for key, item in mine.items() if key >> 16 == slot]
-
     def drop_domain(self, slot: int) -> int:
         """Remove the templates of a domain that is forgotten; returns how many."""
-        keys = [key for key, _ in self._of_domain(slot)]
+        keys = [template.key for template in self.of_domain(slot)]
         for key in keys:
             self._remove(key)
         return len(keys)

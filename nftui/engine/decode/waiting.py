@@ -83,8 +83,8 @@ class WaitingSets:
             self._release(item)
         return list(queue)
 
-    def drop_domain(self, slot: int) -> list[WaitingSet]:
-        """Remove the sets of a domain that is forgotten."""
+    def take_domain(self, slot: int) -> list[WaitingSet]:
+        """Remove and return the sets of a domain."""
         return [item for key in [key for key in self._sets if key >> 16 == slot] for item in self.take(key)]
 
     def expire(self, now_ms: int) -> list[WaitingSet]:
