@@ -27,8 +27,6 @@ from nftui.engine.archive.nfdump_layout import (
 )
 from nftui.engine.batch import Array, FlowBatch, Mask
 from nftui.engine.counters import Counts, add
-from nftui.engine.query.mask import scaled_counter
-from nftui.engine.query.values import COUNTERS
 from nftui.engine.schema import FIELDS, FlowSource, Kind
 
 Bytes = NDArray[np.uint8]
@@ -245,18 +243,6 @@ class RecordMaker:
         if long.any():
             add(self.counts, {f"values.truncated.{member.field}": int(np.count_nonzero(long))})
         return np.array([*cut, b""], f"S{most + 1}")[column.codes[rows]]
-
-
-def multiplied(batch: FlowBatch) -> FlowBatch:
-    """The flows with counters multiplied by their sampling rates, as nfdump keeps them; the rates stay."""
-    if not batch.has("sampling_rate"):
-        return batch
-    rate, known = batch.columns["sampling_rate"], batch.valid.get("sampling_rate")
-    columns = {
-        name: scaled_counter(column, rate, known) if name in COUNTERS else column
-        for name, column in batch.columns.items()
-    }
-    return FlowBatch(batch.length, columns, batch.valid, batch.text, batch.extra)
 
 
 def _image(headers: NDArray[np.void], rows: NDArray[np.int64], elements: list[_Element]) -> Bytes:

@@ -27,10 +27,11 @@ from nftui.engine.archive.nfdump_layout import (
     Creator,
     RecordType,
 )
-from nftui.engine.archive.nfdump_records import KNOWN_TO_1_7_1, SAMPLING_INTERVAL, RecordMaker, multiplied
+from nftui.engine.archive.nfdump_records import KNOWN_TO_1_7_1, SAMPLING_INTERVAL, RecordMaker
 from nftui.engine.archive.writing import FlowWriter, Sink
 from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import add
+from nftui.engine.query.mask import scaled_batch
 from nftui.engine.schema import FlowSource
 
 _VERSION = 0x01070100
@@ -87,7 +88,7 @@ class NfdumpWriter(FlowWriter):
         if not len(batch):
             return
         rates = _rates(batch)
-        batch = multiplied(batch)
+        batch = scaled_batch(batch)
         exporter = self._number_exporters(batch, rates)
         for records in self._maker.records(batch, exporter, rates > 1):
             image = records.image

@@ -38,6 +38,8 @@ class TemplatedEncoder(ABC):
         sizes: field name to bytes on the wire where that is less than the column's size
             (RFC 7011 section 6.2); larger values saturate and are counted.
         skip: fields that are left out of the records.
+        provenance: records say from which exporter and domain a flow came and when it was received, for exporters
+            that speak for others.
     """
 
     version: FlowSource
@@ -56,6 +58,7 @@ class TemplatedEncoder(ABC):
         refresh_ms: int = 60_000,
         sizes: Mapping[str, int] | None = None,
         skip: Collection[str] = (),
+        provenance: bool = False,
     ) -> None:
         self.domain = domain
         self.boot_ms = boot_ms
@@ -64,7 +67,7 @@ class TemplatedEncoder(ABC):
         self.refresh_datagrams = refresh_datagrams
         self.refresh_ms = refresh_ms
         announced = ("sampling_rate",) if sampling_rate is not None else ()
-        self.templates = TemplateTable(self.version, sizes or {}, (*skip, *announced))
+        self.templates = TemplateTable(self.version, sizes or {}, (*skip, *announced), provenance)
         self.sequence = 0
         self._since_refresh = 0
         self._refreshed_ms: int | None = None
@@ -75,7 +78,7 @@ class TemplatedEncoder(ABC):
         Flows that have the same fields travel together, in their order; each datagram has one set of them.
 
         Args:
-            batch: flows; `sampler_address` and `observation_domain_id` are not looked at.
+            batch: flows; `sampler_address` and `observation_domain_id` are only looked at for their provenance.
             export_ms: UTC milliseconds of export, for the headers.
 
         Returns:

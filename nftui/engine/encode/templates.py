@@ -36,6 +36,9 @@ _BY_FAMILY = frozenset({"src_mask", "dst_mask", "icmp_type", "icmp_code"})
 _NEVER = frozenset({"time_received_ms", "sampler_address", "observation_domain_id", "flow_source", "quality", "extra"})
 """In headers, or the collector's own, or (extra) without a fixed place."""
 
+_PROVENANCE = {"time_received_ms": (258,), "sampler_address": (130, 131), "observation_domain_id": (149,)}
+"""Elements that say in each record where a flow comes from: collection time, exporter's address, domain."""
+
 _SIZE_BY_SHOW = {Show.MAC: 6, Show.MPLS: 3}
 _MAX_ELEMENT = {FlowSource.V9: 0xFFFF, FlowSource.IPFIX: 0x7FFF}
 
@@ -117,14 +120,17 @@ class TemplateTable:
         sizes: field name to bytes on the wire where it differs from the column's own size
             (reduced-size encoding, RFC 7011 section 6.2).
         skip: fields that are not carried in records, such as an announced sampling rate.
+        provenance: records say when, from which exporter and from which domain a flow was received.
         known: announced templates, oldest first.
+        made: templates announced so far.
     """
 
     version: FlowSource
     sizes: Mapping[str, int] = field(default_factory=dict)
     skip: Collection[str] = ()
+    provenance: bool = False
     known: dict[tuple[WireField, ...], Template] = field(default_factory=dict)
-    _made: int = 0
+    made: int = 0
 
     def carried(self, batch: FlowBatch) -> list[Field]:
         """The batch's fields that have an element in this protocol, in the registry's order."""
@@ -136,19 +142,21 @@ class TemplateTable:
             return self.known[fields], False
         if len(self.known) == MAX_TEMPLATES:
             del self.known[next(iter(self.known))]
-        template = Template(FIRST_TEMPLATE_ID + self._made % MAX_TEMPLATES, fields)
-        self._made += 1
+        template = Template(FIRST_TEMPLATE_ID + self.made % MAX_TEMPLATES, fields)
+        self.made += 1
         self.known[fields] = template
         return template, True
 
     def _has_place(self, item: Field) -> bool:
         if (item.name, self.version) in _TIMES:
             return True
+        if item.name in _PROVENANCE:
+            return self.provenance
         return item.name not in _NEVER and bool(self._elements(item))
 
     def _elements(self, item: Field) -> list[tuple[int, int]]:
         """(enterprise number, element) that this protocol can name, the preferred one first."""
-        pairs = [(0, e) if isinstance(e, int) else e for e in item.elements]
+        pairs = [(0, e) if isinstance(e, int) else e for e in _PROVENANCE.get(item.name, item.elements)]
         if self.version == FlowSource.V9:
             return [(pen, e) for pen, e in pairs if not pen]
         return [(pen, e) for pen, e in pairs if e <= _MAX_ELEMENT[self.version]]

@@ -201,6 +201,18 @@ def scaled_counter(counter: Numbers, rate: Numbers, known: Bools | None) -> NDAr
     return np.where(factor > 1, np.minimum(amount, MAX_COUNTER), amount) * factor
 
 
+def scaled_batch(batch: FlowBatch) -> FlowBatch:
+    """The flows with counters multiplied by their sampling rates; the rates stay, the other columns are shared."""
+    if not batch.has("sampling_rate"):
+        return batch
+    rate, known = batch.columns["sampling_rate"], batch.valid.get("sampling_rate")
+    columns = {
+        name: scaled_counter(column, rate, known) if name in COUNTERS else column
+        for name, column in batch.columns.items()
+    }
+    return FlowBatch(batch.length, columns, batch.valid, batch.text, batch.extra)
+
+
 def _quotient(amount: NDArray[np.float64], divisor: NDArray[np.int64]) -> NDArray[np.float64]:
     """Rounded down; 0 where there is nothing to divide by."""
     usable = divisor > 0
