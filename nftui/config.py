@@ -76,6 +76,10 @@ class StoreConfig:
         ident: name of this collector, recorded in each file.
         on_seal: command that runs for each finished file, without a shell.
         compact: join the files of finished hours, in a process of low priority.
+        expire_size: most that the store may take on disk, as `100G`; empty for no limit.
+        expire_age: oldest flows that are kept, as `8w`; empty for no limit.
+        expire_free: percentage of the disk that stays free, as `5%`; empty for no limit.
+        expire_watermark: percentage of a limit down to which flows are removed once it is passed.
     """
 
     path: str = ""
@@ -83,6 +87,10 @@ class StoreConfig:
     ident: str = "none"
     on_seal: str = ""
     compact: bool = True
+    expire_size: str = ""
+    expire_age: str = ""
+    expire_free: str = ""
+    expire_watermark: int = field(default=95, metadata={"low": 1, "high": 100})
 
     @property
     def root(self) -> Path:

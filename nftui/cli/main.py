@@ -18,8 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compact": ("nftui.cli.compact:compact", "Join the files of finished hours and write their roll-ups."),
     "demo": ("nftui.cli.demo:demo", "Show nftui at work on generated traffic: no root, no router."),
     "dump": ("nftui.cli.dump:dump", "Filter, aggregate and print stored flows, as nfdump does."),
+    "expire": ("nftui.cli.expire:expire", "Remove the oldest flows of a store, or say when it is full, as nfexpire does."),
     "ioc": ("nftui.cli.ioc:ioc", "Look for lists of bad addresses, networks and ports in stored flows."),
     "probe": ("nftui.cli.probe:probe", "Meter an interface or a capture file and export flows, as softflowd does."),
+    "verify": ("nftui.cli.verify:verify", "Check every byte of a store, name and repair what is damaged."),
 }
 """Command name to where it lives and its line in the list: `nftui --help` loads none of them."""
 

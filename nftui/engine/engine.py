@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from nftui.config import Config
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
-from nftui.engine.compaction import Compaction
 from nftui.engine.control import ControlServer, socket_path
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
@@ -35,6 +34,7 @@ from nftui.engine.store.disk import store_error
 from nftui.engine.store.seal import SealedSlot
 from nftui.engine.store.writer import StoreStatus, StoreWriter
 from nftui.engine.supervisor import Worker
+from nftui.engine.upkeep import Upkeep, chores
 from nftui.text import parse_address
 
 _SAMPLE_SECONDS = 1.0
@@ -89,7 +89,7 @@ class Engine:
             if config.store.on_seal
             else None
         )
-        self._compaction = Compaction(self.store_root, self.ledger) if config.store.compact else None
+        self._chores = chores(self.store_root, config.store)
         self._live = LiveWindow(self._clock, limits) if live else None
         self._history = History(self._clock)
         self._receiver: Receiver | None = None
@@ -137,8 +137,8 @@ class Engine:
         self._run("control", self._control.run)
         if self._command is not None:
             self._run("command", self._command.run)
-        if self._compaction is not None:
-            self._run("compaction", self._compaction.run)
+        if self._chores:
+            self._run("upkeep", Upkeep(self._chores, self.ledger).run)
         self._running = True
 
     def stop(self) -> bool:
@@ -152,7 +152,7 @@ class Engine:
         self._running = False
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
-        others = [workers[name] for name in ("watch", "control", "compaction") if name in workers]
+        others = [workers[name] for name in ("watch", "control", "upkeep") if name in workers]
         sources = [workers[name] for name in ("receive", "probe") if name in workers]
         for worker in (*others, *sources):
             worker.stopping.set()

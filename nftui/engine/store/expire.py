@@ -20,28 +20,12 @@ from pathlib import Path
 from nftui.engine.store.catalog import Catalog, SlotFile
 from nftui.engine.store.layout import DAY_MS, HOUR_MS, LIVE, QUARANTINE, TEMPORARY, parse_date, parse_hour
 from nftui.engine.store.reach import is_marker
+from nftui.engine.store.retention import Policy
 
 _BLOCK = 512  # st_blocks counts these, whatever the file system's own are
 _FORECAST_MS = 7 * DAY_MS
 _SETTLED_MS = 2 * DAY_MS
 """Directories of days that ended so recently stay: the writer may be about to put a late part there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a store may keep; None is without a limit.
-
-    Attributes:
-        most_bytes: on disk, everything below the store.
-        most_age_ms: of a slot.
-        least_free: share of the disk, 0 to 1, that stays free.
-        watermark: share of the limit, 0 to 1, down to which files are removed once it is passed.
-    """
-
-    most_bytes: int | None = None
-    most_age_ms: int | None = None
-    least_free: float | None = None
-    watermark: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)

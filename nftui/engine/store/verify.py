@@ -22,7 +22,7 @@ from nftui.engine.store import checksum, disk
 from nftui.engine.store.arrow import schema_of
 from nftui.engine.store.catalog import Catalog, SlotFile
 from nftui.engine.store.footer import Summary, read_footer
-from nftui.engine.store.layout import QUARANTINE, SEALED_SUFFIX, PartName, new_writer, parse_file
+from nftui.engine.store.layout import QUARANTINE, PartName, new_writer
 from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin, SegmentReader
@@ -199,12 +199,6 @@ def _verify_segment(path: Path) -> Verdict:
         if reader.damaged_bytes:
             verdict.problems.append(f"{reader.damaged_bytes} bytes in the midst of it do not check")
     return verdict
-
-
-def file_of(path: Path) -> SlotFile | None:
-    """A path as a sealed file of a store, or None if its name is not one of ours."""
-    name = parse_file(path.name, SEALED_SUFFIX)
-    return None if name is None else SlotFile(name, str(path))
 
 
 def _first_line(error: Exception) -> str:

@@ -8,8 +8,9 @@ from store_samples import NOON_MS, sample_flows, stored_ids
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.store.catalog import Catalog
 from nftui.engine.store.compact import compact_hour
-from nftui.engine.store.expire import Holdings, Policy, due, forecast, holdings, outlives, remove
+from nftui.engine.store.expire import Holdings, due, forecast, holdings, outlives, remove
 from nftui.engine.store.layout import DAY_MS, HOUR_MS
+from nftui.engine.store.retention import Policy
 from nftui.engine.store.writer import StoreWriter
 
 EAGER = Limits(flush_seconds=0, settle_seconds=1e9)

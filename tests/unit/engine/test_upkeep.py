@@ -1,20 +1,23 @@
-"""The process that compacts beside the collector."""
+"""The processes that expire and compact beside the collector."""
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from store_samples import NOON_MS, sample_flows, stored_ids
 
 from nftui.cli.main import run
+from nftui.config import StoreConfig
 from nftui.engine.clock import ManualClock
-from nftui.engine.compaction import Compaction
 from nftui.engine.ledger import Ledger
 from nftui.engine.store.catalog import Catalog
 from nftui.engine.store.layout import COMPACTION_LOCK
 from nftui.engine.store.lock import StoreLock
 from nftui.engine.store.writer import StoreWriter
+from nftui.engine.upkeep import Chore, Upkeep, chores
+from nftui.errors import UsageError
 
 OLD_MS = NOON_MS - 366 * 86_400_000
 
@@ -33,7 +36,7 @@ def store(tmp_path: Path) -> Path:
 
 def test_finished_hours_are_compacted_by_another_process(store: Path) -> None:
     ledger = Ledger()
-    Compaction(store, ledger).compact(threading.Event())
+    Upkeep(chores(store, StoreConfig()), ledger).once(threading.Event())
     assert ledger.snapshot() == {"compactions.run": 1}
     assert [slot.name.hour for slot in Catalog(store).slots()] == [True, True]
     assert stored_ids(store) == list(range(400))
@@ -41,16 +44,16 @@ def test_finished_hours_are_compacted_by_another_process(store: Path) -> None:
 
 def test_failures_are_counted(tmp_path: Path) -> None:
     ledger = Ledger()
-    Compaction(tmp_path / "nowhere", ledger).compact(threading.Event())
-    Compaction(tmp_path, ledger, ("/nowhere/nftui",)).compact(threading.Event())
+    absent = (*chores(tmp_path / "nowhere", StoreConfig()), Chore(("/nowhere/nftui",), "compactions"))
+    Upkeep(absent, ledger).once(threading.Event())
     assert ledger.snapshot() == {"compactions.failed": 2}
 
 
 def test_stopping_ends_the_process(tmp_path: Path) -> None:
     ledger = Ledger()
     stopping = threading.Event()
-    endless = Compaction(tmp_path, ledger, (sys.executable, "-c", "import time; time.sleep(60)"))
-    thread = threading.Thread(target=endless.compact, args=(stopping,))
+    endless = Upkeep((Chore((sys.executable, "-c", "import time; time.sleep(60)"), "compactions"),), ledger)
+    thread = threading.Thread(target=endless.once, args=(stopping,))
     thread.start()
     stopping.set()
     thread.join(10)
@@ -72,3 +75,30 @@ def test_by_hand_says_what_is_wrong(store: Path, tmp_path: Path, capsys: pytest.
     assert run(["compact", "-l", str(store)]) == 73
     lock.release()
     assert "is compacted by pid" in capsys.readouterr().err
+
+
+def test_configured_limits_expire_before_the_rest_is_compacted(store: Path) -> None:
+    ledger = Ledger()
+    before = sum(slot.path.stat().st_blocks * 512 for slot in Catalog(store).slots()[:2])
+    limits = StoreConfig(expire_age="1h", expire_watermark=100)
+    writer = StoreWriter(store)
+    writer.open()
+    writer.append(sample_flows(400, 100, time.time_ns() // 1_000_000))
+    writer.close()
+    Upkeep(chores(store, limits), ledger).once(threading.Event())
+    counts = ledger.snapshot()
+    assert counts["expired.bytes"] >= before
+    assert (counts["expiries.run"], counts["expired.files"], counts["compactions.run"]) == (1, 4, 1)
+    assert stored_ids(store) == list(range(400, 500))
+
+
+def test_expiry_that_would_leave_nothing_is_refused_and_counted(store: Path) -> None:
+    ledger = Ledger()
+    Upkeep(chores(store, StoreConfig(expire_age="1h", compact=False)), ledger).once(threading.Event())
+    assert ledger.snapshot() == {"expiries.failed": 1}
+    assert len(stored_ids(store)) == 400
+
+
+def test_limits_that_are_none_are_told_at_once(store: Path) -> None:
+    with pytest.raises(UsageError, match="size 'much'"):
+        chores(store, StoreConfig(expire_size="much"))
