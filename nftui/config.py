@@ -11,12 +11,17 @@ the default. Tables of the file are the fields of `Config`, their keys the field
     path = "/var/lib/nftui"
     rotate = 300
 
+    [filters]
+    web = "tcp and dst port in [80 443]"
+
+The keys of `[filters]` are free: they name filters, for `@web` in others.
 A name that nobody knows is an error, never ignored: a misspelt `alow` must not open or close a collector.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -49,12 +54,17 @@ class CollectorConfig:
     """Reception.
 
     Attributes:
-        listen: addresses as `[HOST]:PORT`, `HOST:PORT` or `PORT`; one socket each.
+        listen: addresses as `[HOST]:PORT`, `HOST:PORT` or `PORT`, with `tcp://` for IPFIX over TCP; one socket each.
         allow: networks whose datagrams are believed, `private` for loopback, link-local, RFC 1918 and ULA,
             or `any`.
         sources: named exporters as `ident,cidr[;cidr...]`; when there are any, they alone are allowed.
         receive_buffer: bytes of kernel buffer asked for.
         sampling: rate assumed for exporters that announce none; negative: used even if they announce one.
+        sampling_of: rates of single exporters or networks as `cidr=rate`, before `sampling`.
+        rate_limit: datagrams per second taken from one exporter; 0 for any number.
+        filter: filter of the flows that are kept; empty for all.
+        forward: other collectors that get every datagram as it came, as `HOST/PORT`.
+        metrics: where OpenMetrics are served, as `[HOST:]PORT`; without a host on loopback; empty for nowhere.
         control: path of the control socket; empty for the store's own.
     """
 
@@ -63,6 +73,11 @@ class CollectorConfig:
     sources: tuple[str, ...] = ()
     receive_buffer: int = field(default=64 << 20, metadata={"low": 4096, "high": 1 << 30})
     sampling: int = field(default=1, metadata={"low": -10_000_000, "high": 10_000_000})
+    sampling_of: tuple[str, ...] = ()
+    rate_limit: int = field(default=0, metadata={"low": 0, "high": 1_000_000_000})
+    filter: str = ""
+    forward: tuple[str, ...] = ()
+    metrics: str = ""
     control: str = ""
 
 
@@ -116,12 +131,14 @@ class Config:
     """All parts, and where each value came from.
 
     Attributes:
+        filters: saved filters by name.
         origins: `table.key` to `default`, a file's path, the environment variable's name or `command line`.
     """
 
     collector: CollectorConfig = CollectorConfig()
     store: StoreConfig = StoreConfig()
     ui: UiConfig = UiConfig()
+    filters: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> list[tuple[str, Any, str]]:
@@ -132,10 +149,16 @@ class Config:
             for key in fields(part):
                 dotted = f"{name}.{key.name}"
                 rows.append((dotted, getattr(values, key.name), self.origins.get(dotted, "default")))
+        rows += [
+            (f"{_FILTERS}.{name}", text, self.origins[f"{_FILTERS}.{name}"]) for name, text in self.filters.items()
+        ]
         return rows
 
 
 _PARTS: dict[str, type[Any]] = {"collector": CollectorConfig, "store": StoreConfig, "ui": UiConfig}
+
+_FILTERS = "filters"
+_FILTER_NAME = re.compile(r"filters\.(?!include$)[\w.-]+")
 
 
 def load(
@@ -166,7 +189,10 @@ def load(
     for table, part in _PARTS.items():
         chosen = {name.split(".")[1]: value for name, (value, _) in merged.items() if name.split(".")[0] == table}
         parts[table] = part(**chosen)
-    return Config(**parts, origins={name: origin for name, (_, origin) in merged.items()})
+    filters = {
+        name.partition(".")[2]: str(value) for name, (value, _) in merged.items() if name.startswith(_FILTERS + ".")
+    }
+    return Config(**parts, filters=filters, origins={name: origin for name, (_, origin) in merged.items()})
 
 
 def _read_file(path: Path) -> dict[str, object]:
@@ -181,15 +207,26 @@ def _read_file(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     values = {}
     for table, content in document.items():
-        if table not in _PARTS:
-            raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, _PARTS)}")
+        if table not in {*_PARTS, _FILTERS}:
+            raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, [*_PARTS, _FILTERS])}")
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: {table} must be a table, [{table}]")
         for key, value in content.items():
             name = f"{table}.{key}"
+            if table == _FILTERS:
+                values[name] = _saved_filter(name, value, str(path))
+                continue
             _known(name, str(path))
             values[name] = _typed_value(name, value, str(path))
     return values
+
+
+def _saved_filter(name: str, value: object, origin: str) -> str:
+    if not _FILTER_NAME.fullmatch(name):
+        raise ConfigError(f"{origin}: {name}: the name of a filter has letters, digits, _, - and . only")
+    if not isinstance(value, str):
+        raise ConfigError(f"{origin}: {name} must be a text, not {value!r}")
+    return value
 
 
 def _read_environment(environ: Mapping[str, str]) -> dict[str, tuple[object, str]]:

@@ -24,6 +24,7 @@ _ANSWER_OPTIONS = (
     click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length."),
     click.option("-q", "quiet", is_flag=True, help="No header and no summary."),
     click.option("--unscaled", is_flag=True, help="Counters as the wire had them, sampling not applied."),
+    click.option("--config", metavar="FILE", help="Configuration: saved filters, names of exporters."),
     click.option("--utc", is_flag=True, help="Times in UTC."),
     click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich."),
     click.option(
@@ -58,8 +59,12 @@ def asked_paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None
     return [str(default_store())]
 
 
-def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None) -> Filter:
-    """The filter, from the arguments or a file. Raises FilterError and UsageError."""
+def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None, config: str | None = None) -> Filter:
+    """The filter, from the arguments or a file; saved ones are in the configuration.
+
+    Raises:
+        FilterError, UsageError, ConfigError: it is wrong or cannot be read.
+    """
     from nftui.engine.query.parser import parse_filter
     from nftui.errors import UsageError
 
@@ -68,16 +73,42 @@ def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None) 
         if text:
             raise UsageError("give the filter with -f or as arguments, not both")
         text = read_text(file)
-    return parse_filter(text, _surroundings(zone))
+    return parse_filter(text, _surroundings(text, zone, config))
 
 
-def _surroundings(zone: tzinfo | None) -> Surroundings:
+def _surroundings(text: str, zone: tzinfo | None, config: str | None) -> Surroundings:
+    from pathlib import Path
+
+    from nftui.config import load
     from nftui.engine.query.hostnames import resolve
     from nftui.engine.query.parser import Surroundings
     from nftui.engine.query.time import moment
 
     now = time.time_ns() // 1_000_000
-    return Surroundings(resolve=resolve, include=read_text, moment=lambda text: moment(text, now, zone))
+    file = Path(config) if config else None
+
+    def exporter(name: str) -> list[tuple[int, int]] | None:
+        return named_exporters(load(file).collector.sources).get(name.lower())
+
+    return Surroundings(
+        resolve=resolve,
+        include=read_text,
+        saved=load(file).filters if "@" in text or config else {},
+        exporters=exporter,
+        moment=lambda text: moment(text, now, zone),
+    )
+
+
+def named_exporters(sources: tuple[str, ...]) -> dict[str, list[tuple[int, int]]]:
+    """Networks by the lower-case names that `collector.sources` (`ident,cidr[;cidr...]`) gives to exporters."""
+    from nftui.engine.query.numbers import block
+
+    out: dict[str, list[tuple[int, int]]] = {}
+    for source in sources:
+        ident, _, networks = source.partition(",")
+        found = [block(network.strip()) for network in networks.split(",")[0].split(";")]
+        out.setdefault(ident.strip().lower(), []).extend(one for one in found if one is not None)
+    return out
 
 
 def read_text(path: str) -> str:

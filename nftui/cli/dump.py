@@ -82,7 +82,7 @@ def dump(
     distinct: str | None, series: str | None, summary: bool,
     stitch: bool, dedup: bool, gap: str | None, bin_length: str | None,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
-    utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
+    config: str | None, utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Filter, aggregate and print stored flows, as nfdump does.
 
@@ -93,7 +93,7 @@ def dump(
 
     began = time.perf_counter()
     zone_info = zone_of(zone, utc)
-    parsed = asked_filter(filter_words, filter_file, zone_info)
+    parsed = asked_filter(filter_words, filter_file, zone_info, config)
     if check:
         return 0
     if explain:

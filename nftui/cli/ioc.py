@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -20,7 +19,6 @@ from nftui.errors import UsageError
 if TYPE_CHECKING:
     from nftui.engine.query.format_sightings import Row
     from nftui.engine.query.indicators import IndicatorList
-    from nftui.engine.query.session import Session
     from nftui.engine.query.sightings import Sightings
     from nftui.engine.query.style import Style
 
@@ -33,7 +31,7 @@ Examples:
 
 \b
 Exit codes: 0 nothing seen, 1 something seen, 2 no usable indicator or wrong options,
-3 nothing seen but files of the store could not be read.
+3 nothing seen but files of the store could not be read, 130 partial because of Ctrl-C.
 """
 
 _SEEN = 1
@@ -62,8 +60,8 @@ _FORMS = ("table", "ndjson", "csv")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def ioc(
     read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str, filter_text: str,
-    form: str, top: int, unseen: bool, plain: bool, full_ipv6: bool, quiet: bool, unscaled: bool, utc: bool,
-    zone: str | None, memory: str, threads: int, files: tuple[str, ...],
+    form: str, top: int, unseen: bool, plain: bool, full_ipv6: bool, quiet: bool, unscaled: bool, config: str | None,
+    utc: bool, zone: str | None, memory: str, threads: int, files: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Look for addresses, networks, ports and address:port pairs of lists (- is standard input).
 
@@ -71,8 +69,9 @@ def ioc(
     most recent first.
     """
     from nftui.cli.asking import asked_filter, asked_paths, asked_window, report_skipped
+    from nftui.cli.interruption import Interruption
     from nftui.engine.query.query import Query
-    from nftui.engine.query.session import Session
+    from nftui.engine.query.session import Interrupted, Session
     from nftui.engine.query.sightings import find_sightings
     from nftui.engine.query.sources import find_sources
     from nftui.engine.query.style import Style
@@ -80,33 +79,25 @@ def ioc(
 
     began = time.perf_counter()
     zone_info = zone_of(zone, utc)
-    parsed = asked_filter((filter_text,), None, zone_info)
+    parsed = asked_filter((filter_text,), None, zone_info, config)
     asked = asked_window(window, mode, zone_info)
     wanted = _read_lists(files)
     sources = find_sources(asked_paths(read, ranges, many), asked.start_ms, asked.end_ms, bool(ranges))
     session = Session(sources, memory, threads)
-    with _watched(session):
+    with closing(session), Interruption(session) as interruption, Progress(session) as progress:
         query = Query(session, parsed, asked, not unscaled)
         indicators = [entry.indicator for entry in wanted.entries]
-        found = find_sightings(session, query, indicators, not unscaled)
+        found = interruption.answer(lambda: find_sightings(session, query, indicators, not unscaled))
+        progress.end()
         style = Style(plain, full_ipv6, zone_info, not unscaled)
         _write(_rows(wanted, found, unseen, top), found, form, style, quiet)
         if form == "table" and not quiet:
             _write_summary(wanted, found, session.records(), time.perf_counter() - began)
     skipped = report_skipped(sources)
+    if interruption.reach:
+        say("nftui: interrupted: the answer is partial")
+        return Interrupted.exit_code
     return _SEEN if found.found else skipped
-
-
-@contextmanager
-def _watched(session: Session) -> Iterator[None]:
-    """A session with a bar for long queries, that Ctrl-C ends."""
-    previous = signal.signal(signal.SIGINT, lambda *_: session.interrupt())
-    try:
-        with Progress(session):
-            yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-        session.close()
 
 
 def _read_lists(files: tuple[str, ...]) -> IndicatorList:

@@ -33,13 +33,14 @@ class Completion:
     candidates: tuple[str, ...]
 
 
-def complete(text: str, cursor: int, values: Values = lambda _: ()) -> Completion:
+def complete(text: str, cursor: int, values: Values = lambda _: (), saved: Iterable[str] = ()) -> Completion:
     """Candidates for the word that ends at the cursor.
 
     Args:
         text: the filter as far as it is typed.
         cursor: offset in it; what stands behind is not looked at.
         values: values of fields in the data, for operands.
+        saved: names of saved filters, for `@name`.
     """
     before = text[:cursor]
     start = len(before)
@@ -50,7 +51,11 @@ def complete(text: str, cursor: int, values: Values = lambda _: ()) -> Completio
         stream = tokens(before[:start])[:-1]
     except FilterError:
         return Completion(cursor, ())  # inside of a list or a quote
-    found = dict.fromkeys(word for word in _following(stream, values) if word.lower().startswith(typed))
+    if typed.startswith("@"):
+        following: Iterable[str] = sorted([*(f"@{name}" for name in saved), "@include"])
+    else:
+        following = _following(stream, values)
+    found = dict.fromkeys(word for word in following if word.lower().startswith(typed))
     return Completion(start, tuple(word for word in found if word.lower() != typed)[:_MOST])
 
 

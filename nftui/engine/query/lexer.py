@@ -83,6 +83,12 @@ def tokens(source: str) -> list[Token]:
     return out
 
 
+def is_word(text: str) -> bool:
+    """Whether a text is one word as it stands, without quotes."""
+    match = _TOKEN.fullmatch(text)
+    return match is not None and match.lastgroup == "word"
+
+
 def _unreadable(source: str, position: int) -> FilterError:
     character = source[position]
     if character in "\"'":

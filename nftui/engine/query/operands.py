@@ -314,6 +314,9 @@ def _blocks(reader: Reader, token: Token, word: Word) -> list[Block]:
     found = numbers.block(token.text)
     if found is not None:
         return [found]
+    named = reader.surroundings.exporters(token.text) if word.fields == ("sampler_address",) else None
+    if named:
+        return named
     looks_like_name = any(c.isalpha() for c in token.text) and ":" not in token.text and "/" not in token.text
     if looks_like_name and reader.surroundings.resolve is not None:
         addresses = reader.surroundings.resolve(token.text)

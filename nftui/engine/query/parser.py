@@ -62,6 +62,7 @@ class Surroundings:
         resolve: addresses of a host name (empty: unknown); None where names are not looked up.
         include: text of a file named by `@include`; raises OSError; None where files are not read.
         saved: saved filters by name.
+        exporters: networks of a named exporter; None for names that nobody gave.
         moment: UTC milliseconds of a time as written, or None.
         limits: size and depth bounds.
     """
@@ -69,6 +70,7 @@ class Surroundings:
     resolve: Callable[[str], list[int]] | None = None
     include: Callable[[str], str] | None = None
     saved: Mapping[str, str] = field(default_factory=dict)
+    exporters: Callable[[str], list[tree.Block] | None] = lambda _: None
     moment: Callable[[str], int | None] = operands.default_moment
     limits: Limits = DEFAULT
 

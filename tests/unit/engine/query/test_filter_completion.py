@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
+from plain_flows import flow_file
 
 from nftui.engine.query.complete import complete
+from nftui.engine.query.seen import SeenValues
+from nftui.engine.query.session import Session
+from nftui.engine.query.sources import find_sources
 
 SEEN = {("src_addr",): ["10.0.0.7", "10.0.0.9"], ("src_port", "dst_port"): ["443", "53"]}
 
@@ -50,3 +57,34 @@ def test_the_word_at_the_cursor_is_replaced() -> None:
     found = complete("tcp and src po 80", len("tcp and src po"))
     assert found.start == len("tcp and src ")
     assert found.candidates == ("port",)
+
+
+def test_saved_filters_are_offered_by_name() -> None:
+    assert complete("tcp and @w", 10, saved=["web", "west", "dns"]).candidates == ("@web", "@west")
+    assert complete("@", 1, saved=["web"]).candidates == ("@include", "@web")
+
+
+def test_values_come_from_the_data_most_frequent_first(tmp_path: Path) -> None:
+    rows: list[dict[str, int | str | None]] = [
+        {
+            "src_addr": "10.0.0.7",
+            "dst_port": 443,
+            "sampler_address": "192.0.2.1",
+            "username": "ann b",
+            "in_src_mac": 17,
+        },
+        {"src_addr": "10.0.0.7", "dst_port": 53, "sampler_address": "192.0.2.1", "proto": 17, "username": "bob"},
+        {"src_addr": "10.0.0.9", "dst_port": 443, "sampler_address": "2001:db8::1", "username": None, "direction": 1},
+    ]
+    with closing(Session(find_sources([str(flow_file(tmp_path / "f.parquet", rows))]))) as session:
+        seen = SeenValues(session)
+        assert complete("src ip 10.0", 11, seen).candidates == ("10.0.0.7", "10.0.0.9")
+        assert complete("exporter ip ", 12, seen).candidates == ("192.0.2.1", "2001:db8::1")
+        assert complete("dst port ", 9, seen).candidates[:2] == ("443", "53")
+        assert complete("proto ", 6, seen).candidates[:2] == ("tcp", "udp")
+        assert complete("user ", 5, seen).candidates == ('"ann b"', "bob")
+        assert complete("in src mac ", 11, seen).candidates == ("00:00:00:00:00:11",)
+        assert "egress" in complete("flowdir e", 9, seen).candidates
+        assert seen(("bytes",)) == seen(("duration",)) == []
+        session.interrupt()  # every field is asked for once
+        assert seen(("src_addr",)) == ["10.0.0.7", "10.0.0.9"]
