@@ -74,6 +74,15 @@ class Aggregation(Protocol):
         """Fields of single flows that are needed for the given fields of groups."""
         ...
 
+    @property
+    def bucket(self) -> str:
+        """SQL expression over a flow, UBIGINT: a hash that all flows of a group share."""
+        ...
+
+    def weight(self, counter: str, scaled: bool) -> str:
+        """SQL expression over a flow whose sum over a group is at least the group's flows, packets or bytes."""
+        ...
+
     def sql(self, source: str, fields: Iterable[str], scaled: bool) -> str:
         """Relation of the groups, with the columns of the given fields, as FROM text."""
         ...
@@ -106,6 +115,15 @@ class ByKeys:
         """The fields themselves, the keys', and the sampling rate."""
         masks = {mask for key in self.keys for mask in _masks_in(key)}
         return {*fields, *self.key_fields, *masks, "sampling_rate"}
+
+    @property
+    def bucket(self) -> str:
+        """Hash of the keys."""
+        return f"hash({', '.join(column for key in self.keys for column in key.columns)})"
+
+    def weight(self, counter: str, scaled: bool) -> str:
+        """What is summed up."""
+        return counter if counter == "flows" else value_sql(counter, scaled)
 
     def sql(self, source: str, fields: Iterable[str], scaled: bool) -> str:
         """One GROUP BY over the keys' expressions."""
@@ -258,6 +276,19 @@ class Bidirectional:
         """The fields themselves, the 5-tuple, counters and time of reception."""
         return {*fields, *RECORD, *COUNTERS, "sampling_rate", "time_received_ms", "time_flow_start_ms"}
 
+    @property
+    def bucket(self) -> str:
+        """Hash of both ends, whichever is the source."""
+        ends = (", ".join(pair[side] for pair in _ENDS) for side in (0, 1))
+        return f"xor({', '.join(f'hash({end})' for end in ends)})"
+
+    def weight(self, counter: str, scaled: bool) -> str:
+        """What either direction may count, as it is not known yet which is the forward one."""
+        if counter == "flows":
+            return counter
+        both = (value_sql(name, scaled) for name in (counter, f"out_{counter}"))
+        return "(" + " + ".join(f"COALESCE(GREATEST({text}, 0), 0)" for text in both) + ")"
+
     def sql(self, source: str, fields: Iterable[str], scaled: bool) -> str:
         """Both directions under one key, then put the right way round."""
         less = (
@@ -282,7 +313,10 @@ class Bidirectional:
             for side in (0, 1)
         )
         others = [
-            column for name in fields if name not in RECORD and name not in COUNTERS for column in summed_sql(name, scaled)
+            column
+            for name in fields
+            if name not in RECORD and name not in COUNTERS
+            for column in summed_sql(name, scaled)
         ]
         grouped = (
             f"SELECT {', '.join([keys, sums, first, *others])} FROM (SELECT *, {ends} FROM "  # noqa: S608

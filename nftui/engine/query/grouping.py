@@ -16,7 +16,8 @@ from nftui.engine.schema import FIELDS
 SUMS = ("first", "last", "flows", "packets", "bytes", "records")
 """Columns after the keys."""
 
-_PLAIN_SUMS = ("flows", "packets", "bytes")
+PLAIN_SUMS = ("flows", "packets", "bytes")
+"""Those that are sums over flows."""
 
 MERGED = (
     "MIN(first) AS first, MAX(last) AS last, SUM(flows) AS flows, SUM(packets) AS packets, SUM(bytes) AS bytes, "
@@ -142,7 +143,7 @@ def with_rollups(
         sums += f" UNION ALL SELECT {keys}, {', '.join(SUMS)} FROM {flows.groups}"  # noqa: S608
         wholes += f" UNION ALL SELECT {', '.join(SUMS)} FROM {flows.whole}"  # noqa: S608
     chosen = ""
-    if limit and order.name in _PLAIN_SUMS:
+    if limit and order.name in PLAIN_SUMS:
         ties = ", ".join(f"{name} NULLS LAST" for name in names)
         first = (
             f"SELECT {keys}, SUM({order.name}) AS {order.name} FROM ({sums}) AS parts GROUP BY {keys} "  # noqa: S608

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from nftui.engine.query import tree
 from nftui.engine.query.addresses import address_value
 from nftui.engine.query.aggregate import Aggregation
-from nftui.engine.query.grouping import Grouped, Key, by_either, by_keys, field_key, with_rollups
+from nftui.engine.query.contest import Contest, first_groups
+from nftui.engine.query.grouping import PLAIN_SUMS, Grouped, Key, by_either, by_keys, field_key, with_rollups
 from nftui.engine.query.orders import Order
 from nftui.engine.query.parser import Filter
 from nftui.engine.query.planner import Plan, make_plan
@@ -237,13 +239,29 @@ class Query:
         by = order.flow_sql(scaled=False) if order else _START
         ties = ", ".join(column for name in aggregation.key_fields for column in FIELDS[name].physical)
         cut = f" LIMIT {limit}" if limit else ""
-        return self._session.rows(
-            self._fields(read),
-            lambda relation: (
-                f"SELECT {', '.join([*columns, *sums])} FROM "  # noqa: S608
-                f"{aggregation.sql(self._source(relation, read), shown, self._scaled)} ORDER BY {by}, {ties}{cut}"
-            ),
-        )
+
+        def statement(source: str) -> str:
+            groups = aggregation.sql(source, shown, self._scaled)
+            return f"SELECT {', '.join([*columns, *sums])} FROM {groups} ORDER BY {by}, {ties}{cut}"  # noqa: S608
+
+        if (
+            order
+            and limit
+            and not order.ascending
+            and order.name in PLAIN_SUMS
+            and self._most is None
+            and not self._stages
+        ):
+            place = PLAIN_SUMS.index(order.name) - len(PLAIN_SUMS)
+            contest = Contest(aggregation.bucket, aggregation.weight(order.name, self._scaled), limit)
+            if contest.worthwhile:
+                source = partial(self._source, needed=read)
+                rows = first_groups(
+                    self._session, self._fields(read), source, contest, statement, lambda row: row[place]
+                )
+                yield from [rows] if rows else []
+                return
+        yield from self._session.rows(self._fields(read), lambda relation: statement(self._source(relation, read)))
 
     def _portions(
         self, text: str, needed: set[str], limit: int | None, part: Part | None
