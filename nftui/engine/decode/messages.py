@@ -234,8 +234,8 @@ class MessageDecoder:
             if before > done and splits < _SPLITS:
                 self._decode_flows(messages, flows.take(np.arange(done, before)), units)
                 done, splits = before, splits + 1
-            refused = self._options.learn(slot, number, self._layouts.shape(number).specs(), raw)
-            self._tally.one("options.refused", int(messages.rank[options.message[place]]), refused)
+            rank = int(messages.rank[options.message[place]])
+            self._options.learn(slot, number, self._layouts.shape(number).specs(), raw, rank, self._tally)
         if done < len(flows.order):
             self._decode_flows(messages, flows.take(np.arange(done, len(flows.order))), units)
         return units, of_options
