@@ -5,8 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from nftui.engine.decode.layout import VARIABLE, FieldSpec
+from nftui import text
+from nftui.engine.decode.layout import SCOPE_PEN, VARIABLE, FieldSpec
+from nftui.engine.elements import TYPES
 
 
 @dataclass(slots=True)
@@ -19,6 +22,10 @@ class Announced:
         general: rate for all flows of the domain, 0 when none was announced.
         interfaces: interface index to name.
         applications: application id to name.
+        vrfs: VRF id to name.
+        elements: elements that the exporter itself names (RFC 5610), as (enterprise number, number) to (name, type).
+        statistics: what the exporter says of itself, by name of the element: totals and timeouts.
+        rate_changes: how often a sampler, an interface or the domain was announced with another rate than before.
         sets: latest options set per template, to see repetitions at once.
     """
 
@@ -27,11 +34,93 @@ class Announced:
     general: int = 0
     interfaces: dict[int, str] = field(default_factory=dict)
     applications: dict[int, str] = field(default_factory=dict)
+    vrfs: dict[int, str] = field(default_factory=dict)
+    elements: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
+    statistics: dict[str, int] = field(default_factory=dict)
+    rate_changes: int = 0
     sets: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def size(self) -> int:
         """Entries counted against the limits."""
-        return len(self.rates) + len(self.interface_rates) + len(self.interfaces) + len(self.applications)
+        numbered = (self.rates, self.interface_rates, self.interfaces, self.applications, self.vrfs)
+        return sum(len(table) for table in numbered) + len(self.elements)
+
+    def take(self, found: Mapping[tuple[int, int], bytes], room: bool, limit: int) -> bool:
+        """Take over one options record.
+
+        Args:
+            found: its values by enterprise number and element.
+            room: whether a table may grow.
+            limit: longest text kept, in bytes.
+
+        Returns:
+            False when something found no room.
+        """
+        interface = first_number(found, _INTERFACES)
+        kept = self._take_rate(found, interface, room)
+
+        def put(target: dict[_Key, _Value], key: _Key | None, value: _Value) -> None:
+            nonlocal kept
+            if key is None:
+                return
+            if room or key in target:
+                target[key] = value
+            else:
+                kept = False
+
+        name = found.get((0, 82)) or found.get((0, 83))
+        if name is not None:
+            put(self.interfaces, interface, text.clean(name, limit))
+        title = found.get((0, 96)) or found.get((0, 94))
+        if title is not None:
+            put(self.applications, first_number(found, ((0, 95),)), text.clean(title, limit))
+        if (0, 236) in found:
+            put(self.vrfs, first_number(found, _VRFS), text.clean(found[0, 236], limit))
+        described = announced_element(found, limit)
+        if described is not None:
+            put(self.elements, described[0], described[1:])
+        for element, word in STATISTICS.items():
+            amount = first_number(found, ((0, element),))
+            if amount is not None:
+                self.statistics[word] = amount
+        return kept
+
+    def _take_rate(self, found: Mapping[tuple[int, int], bytes], interface: int | None, room: bool) -> bool:
+        rate = announced_rate(found)
+        if not rate:
+            return True
+        sampler = first_number(found, _SAMPLERS)
+        if sampler is None and interface is None:
+            self._note(self.general, rate)
+            self.general = rate
+            return True
+        table, key = (self.rates, sampler) if sampler is not None else (self.interface_rates, interface)
+        assert key is not None
+        if not room and key not in table:
+            return False
+        self._note(table.get(key, 0), rate)
+        table[key] = rate
+        return True
+
+    def _note(self, before: int, rate: int) -> None:
+        self.rate_changes += before not in {0, rate}
+
+
+_Key = TypeVar("_Key", int, tuple[int, int])
+_Value = TypeVar("_Value", str, tuple[str, str])
+
+_INTERFACES = ((SCOPE_PEN, 2), (0, 10), (0, 14), (0, 252), (0, 253))
+_SAMPLERS = ((0, 48), (0, 302))
+_VRFS = ((0, 234), (0, 235))
+
+
+STATISTICS = {
+    36: "flowActiveTimeout", 37: "flowIdleTimeout", 40: "exportedOctetTotalCount", 41: "exportedMessageTotalCount",
+    42: "exportedFlowRecordTotalCount", 163: "observedFlowTotalCount", 164: "ignoredPacketTotalCount",
+    165: "ignoredOctetTotalCount", 166: "notSentFlowTotalCount", 167: "notSentPacketTotalCount",
+    168: "notSentOctetTotalCount",
+}  # fmt: skip
+"""Elements of RFC 5102 section 5.2 and 5.12 by which exporters account for themselves."""
 
 
 def records(raw: bytes, specs: list[FieldSpec]) -> Iterator[list[bytes]]:
@@ -89,3 +178,16 @@ def first_number(found: Mapping[tuple[int, int], bytes], keys: tuple[tuple[int, 
         if raw is not None and 1 <= len(raw) <= 8:
             return int.from_bytes(raw, "big")
     return None
+
+
+def announced_element(found: Mapping[tuple[int, int], bytes], limit: int) -> tuple[tuple[int, int], str, str] | None:
+    """The element that a record of RFC 5610 section 3.9 describes: its numbers, name and type; else None.
+
+    Elements of IANA are not an exporter's to name.
+    """
+    number, pen = first_number(found, ((0, 303),)), first_number(found, ((0, 346),))
+    name = text.clean(found.get((0, 341), b""), limit)
+    if number is None or not pen or not name:
+        return None
+    kind = first_number(found, ((0, 339),)) or 0
+    return (pen, number & 0x7FFF), name, TYPES[kind] if kind < len(TYPES) else TYPES[0]

@@ -2,34 +2,28 @@
 
 Samplers come as v9 options (elements 34, 48 to 50, RFC 3954 and Cisco's Sampled NetFlow) or as PSAMP selectors
 (302 to 311, RFC 5476 and 5477), keyed by sampler id, by interface (scope) or by nothing. Names of interfaces
-(82, 83) and applications (94 to 96, RFC 6759) are joined into the flow records at decode.
+(82, 83), VRFs (236) and applications (94 to 96, RFC 6759) are joined into the flow records at decode; what exporters
+say of themselves and of their own elements (RFC 5610) is kept for their status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
-from typing import TypeVar
 
 import numpy as np
 
-from nftui import text
 from nftui.engine.batch import TextColumn
-from nftui.engine.decode.announced import Announced, announced_rate, first_number, records
+from nftui.engine.decode.announced import Announced, first_number, records
 from nftui.engine.decode.datagrams import Ints, distinct
-from nftui.engine.decode.layout import RATE_ELEMENTS, SCOPE_PEN, FieldSpec
+from nftui.engine.decode.layout import RATE_ELEMENTS, FieldSpec
 from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.rows import Rows
 from nftui.engine.decode.sessions import Domains, Sessions
+from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
 from nftui.engine.schema import Quality
 from nftui.text import V4_PREFIX
-
-_Value = TypeVar("_Value", int, str)
-
-_SCOPE_INTERFACE = (SCOPE_PEN, 2)
-_INTERFACES = (_SCOPE_INTERFACE, (0, 10), (0, 14), (0, 252), (0, 253))
-_SAMPLERS = ((0, 48), (0, 302))
 
 
 class Options:
@@ -91,7 +85,7 @@ class Options:
         """Number of records in an options data set."""
         return sum(1 for _ in records(raw, shape.specs())) if shape.variable else len(raw) // shape.size
 
-    def learn(self, slot: int, layout: int, specs: list[FieldSpec], raw: bytes) -> int:
+    def learn(self, slot: int, layout: int, specs: list[FieldSpec], raw: bytes, rank: int, tally: Tally) -> None:
         """Take over an options data set.
 
         Args:
@@ -99,12 +93,11 @@ class Options:
             layout: number of its layout.
             specs: its fields.
             raw: its records.
-
-        Returns:
-            How many entries found no room.
+            rank: exporter in the tally.
+            tally: gets `options.refused` for entries without room, `options.rate_changed` for other rates than before.
         """
         table = self._announced.setdefault(slot, Announced())
-        before = table.size()
+        before, changes = table.size(), table.rate_changes
         refused = 0
         for values in records(raw, specs):
             found: dict[tuple[int, int], bytes] = {}
@@ -113,44 +106,16 @@ class Options:
             room = table.size() < self._limits.option_entries_per_domain and (
                 self._entries + table.size() - before < self._limits.option_entries
             )
-            refused += not self._learn_record(slot, table, found, room)
+            refused += not table.take(found, room, self._limits.text_bytes)
+            boot = first_number(found, ((0, 160),))
+            if boot and boot < 1 << 62:
+                self._domains.boot_ms[slot] = boot
         self._entries += table.size() - before
         if len(table.sets) >= 64:
             table.sets.clear()
         table.sets[layout, len(raw)] = hash(raw)
-        return refused
-
-    def _learn_record(self, slot: int, table: Announced, found: dict[tuple[int, int], bytes], room: bool) -> bool:
-        """Take over one record; False when something found no room."""
-        interface = first_number(found, _INTERFACES)
-        kept = True
-
-        def put(target: dict[int, _Value], key: int, value: _Value) -> None:
-            nonlocal kept
-            if room or key in target:
-                target[key] = value
-            else:
-                kept = False
-
-        rate = announced_rate(found)
-        if rate:
-            sampler = first_number(found, _SAMPLERS)
-            if sampler is not None:
-                put(table.rates, sampler, rate)
-            elif _SCOPE_INTERFACE in found or ((0, 10) in found and interface is not None):
-                put(table.interface_rates, interface or 0, rate)
-            else:
-                table.general = rate
-        name = found.get((0, 82)) or found.get((0, 83))
-        if name is not None and interface is not None:
-            put(table.interfaces, interface, text.clean(name, self._limits.text_bytes))
-        application = first_number(found, ((0, 95),))
-        if application is not None and (0, 96) in found:
-            put(table.applications, application, text.clean(found[0, 96], self._limits.text_bytes))
-        boot = first_number(found, ((0, 160),))
-        if boot and boot < 1 << 62:
-            self._domains.boot_ms[slot] = boot
-        return kept
+        tally.one("options.refused", rank, refused)
+        tally.one("options.rate_changed", rank, table.rate_changes - changes)
 
     def drop_domain(self, slot: int) -> None:
         """Forget a domain."""
@@ -240,11 +205,15 @@ class Options:
             named = (sampler != 0) & (rates == 0) if valid is None else (sampler != 0) & (rates == 0) & valid
             if named.any():
                 known |= self._by_sampler(rows, rates, np.flatnonzero(named), tables, general)
-        if any(table.interface_rates for table in tables.values()) and "in_if" in rows.values:
-            open_rows = np.flatnonzero(rates == 0)
-            found = self._look_up(rows, open_rows, rows.values["in_if"], lambda slot, key: _rate_of(tables, slot, key))
-            rates[open_rows] = found
-            known |= bool(found.any())
+        if any(table.interface_rates for table in tables.values()):
+            # Packets are sampled where they come in, or where they go out if only that interface has a sampler.
+            for register in ("in_if", "out_if"):
+                open_rows = np.flatnonzero(rates == 0)
+                if register in rows.values and len(open_rows):
+                    values = rows.values[register]
+                    found = self._look_up(rows, open_rows, values, lambda slot, key: _rate_of(tables, slot, key))
+                    rates[open_rows] = found
+                    known |= bool(found.any())
         if any(general.values()):
             by_message = np.array([general[slot] for slot in rows.messages.slot.tolist()], np.int64)
             rates[:] = np.where(rates > 0, rates, by_message[rows.message])
@@ -274,11 +243,15 @@ class Options:
         table = self._announced.get(slot)
         if table is not None and table.general:
             return table.general
+        whole = self._of_whole(slot)
+        return whole.general if whole is not None else 0
+
+    def _of_whole(self, slot: int) -> Announced | None:
+        """What the exporter's domain 0 announced for all of its domains (RFC 7011 section 3.1)."""
         if not self._announced or int(self._domains.domain[slot]) == 0:
-            return 0
+            return None
         whole = self._domains.lookup(int(self._domains.session[slot]), int(self._domains.version[slot]), 0)
-        table = self._announced.get(whole)
-        return table.general if table is not None else 0
+        return self._announced.get(whole)
 
     @staticmethod
     def _look_up(rows: Rows, chosen: Ints, values: np.ndarray, ask: Callable[[int, int], int]) -> Ints:
@@ -291,30 +264,24 @@ class Options:
         return np.array(answers, np.int64)[inverse]
 
     def names(self, rows: Rows) -> dict[str, TextColumn]:
-        """Columns of names that options data gave for interfaces and applications."""
+        """Columns of names that options data gave for interfaces, VRFs and applications."""
         if not self._announced:
             return {}
         tables = {
-            slot: table
+            slot: found
             for slot in distinct(rows.messages.slot)[0].tolist()
-            if (table := self._announced.get(slot)) is not None and (table.interfaces or table.applications)
+            if (found := [t for t in (self._announced.get(slot), self._of_whole(slot)) if t is not None])
         }
         out: dict[str, TextColumn] = {}
-        if not tables:
-            return out
-        for column, key, kind in (
-            ("in_if_name", "in_if", "interfaces"),
-            ("out_if_name", "out_if", "interfaces"),
-            ("application_name", "application_id", "applications"),
-        ):
+        for column, key, kind in _JOINS if tables else ():
             values = rows.values.get(key)
-            if values is None or not any(getattr(table, kind) for table in tables.values()):
+            if values is None or not any(getattr(table, kind) for found in tables.values() for table in found):
                 continue
             pool: dict[str, int] = {}
 
             def code(slot: int, number: int, kind: str = kind, pool: dict[str, int] = pool) -> int:
-                table = tables.get(slot)
-                name = getattr(table, kind).get(number) if table is not None else None
+                names = (getattr(table, kind).get(number) for table in tables.get(slot, ()))
+                name = next((name for name in names if name is not None), None)
                 return -1 if name is None else pool.setdefault(name, len(pool))
 
             chosen = np.arange(rows.length)
@@ -325,6 +292,16 @@ class Options:
             if pool:
                 out[column] = TextColumn(codes, list(pool))
         return out
+
+
+_JOINS = (
+    ("in_if_name", "in_if", "interfaces"),
+    ("out_if_name", "out_if", "interfaces"),
+    ("ingress_vrf_name", "ingress_vrf", "vrfs"),
+    ("egress_vrf_name", "egress_vrf", "vrfs"),
+    ("application_name", "application_id", "applications"),
+)
+"""Column of names, register of the number, table of the names."""
 
 
 def _rate_of(tables: Mapping[int, Announced], slot: int, interface: int) -> int:
