@@ -28,6 +28,12 @@ Examples:
   nftui collect -p 9995 -l /var/lib/nftui -t 60  one port, one directory, slots of a minute
   nftui collect -p 2055 -p 4739 --allow any      two ports, believe everybody
   nftui collect -n 'gw1,192.0.2.1' -n 'dc,198.51.100.0/24;2001:db8::/32'
+  nftui collect -p 2055 -p tcp://:4739           datagrams, and IPFIX over TCP
+  nftui collect -p 239.0.0.9%eth0:2055           a multicast group, on an interface
+  nftui collect -s 1000 -s 192.0.2.0/24=512      sampling rates of who announces none
+  nftui collect -R 198.51.100.7/9995             send every datagram on to another collector
+  nftui collect --keep 'not net 10.0.0.0/8' --rate-limit 5000
+  nftui collect --metrics 9100                   http://127.0.0.1:9100/metrics for Prometheus
   nftui collect -l flows -f exports.pcap         from a capture, with the capture's times
   nftui collect -x 'archive %d/%f'               run a command for each finished file
 
@@ -36,7 +42,13 @@ One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what 
 
 
 @click.command(epilog=EPILOG)
-@click.option("-p", "--listen", multiple=True, metavar="[HOST:]PORT", help="Where to listen; repeatable. [[::]:2055]")
+@click.option(
+    "-p",
+    "--listen",
+    multiple=True,
+    metavar="[tcp://][HOST:]PORT",
+    help="Where to listen; repeatable. tcp:// for connections; HOST may be a multicast GROUP[%IFACE]. [[::]:2055]",
+)
 @click.option("-b", "--bind", metavar="HOST", default="", help="Address for a --listen without one.")
 @click.option("-l", "--store", metavar="DIR", help="Store to write to. [the user's data directory]")
 @click.option("-t", "--rotate", type=int, metavar="SECONDS", help="Length of a slot, aligned. [300]")
@@ -50,7 +62,18 @@ One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what 
     help="A named exporter; repeatable. Only these may send, unless --allow says more.",
 )
 @click.option("--allow", multiple=True, metavar="CIDR|private|any", help="Who may send; repeatable. [private]")
-@click.option("-s", "--sampling", type=int, metavar="RATE", help="Rate of exporters that announce none; -RATE: of all.")
+@click.option(
+    "-s",
+    "--sampling",
+    multiple=True,
+    metavar="[CIDR=]RATE",
+    help="Rate of exporters that announce none; -RATE: whatever they announce. With CIDR= of these; repeatable.",
+)
+@click.option("--rate-limit", type=int, metavar="N", help="Datagrams per second taken from one exporter. [no limit]")
+@click.option("--keep", metavar="FILTER", help="Store only flows that match.")
+@click.option("--drop", metavar="FILTER", help="Do not store flows that match.")
+@click.option("-R", "--forward", multiple=True, metavar="HOST/PORT", help="Send every datagram on; up to 8.")
+@click.option("--metrics", metavar="[HOST:]PORT", help="Serve OpenMetrics over HTTP; without HOST on loopback. [off]")
 @click.option("-B", "--receive-buffer", type=int, metavar="BYTES", help="Kernel buffer to ask for. [64 MiB]")
 @click.option(
     "-x", "--on-seal", metavar="COMMAND", help="Run for each file: %d dir, %f file, %t and %u time, %i ident."
@@ -67,7 +90,12 @@ def collect(
     ident: str | None,
     sources: tuple[str, ...],
     allow: tuple[str, ...],
-    sampling: int | None,
+    sampling: tuple[str, ...],
+    rate_limit: int | None,
+    keep: str | None,
+    drop: str | None,
+    forward: tuple[str, ...],
+    metrics: str | None,
     receive_buffer: int | None,
     on_seal: str | None,
     read_pcap: Path | None,
@@ -75,10 +103,12 @@ def collect(
     config: Path | None,
     seconds: float | None,
 ) -> int:
-    """Receive NetFlow v5, v9 and IPFIX and store the flows, until stopped."""
+    """Receive NetFlow, IPFIX and sFlow and store the flows, until stopped."""
     from nftui import config as configuration
+    from nftui.engine.ingest.sampling import parse_sampling
     from nftui.engine.ingest.udp import parse_endpoint
 
+    rate, rates = parse_sampling(sampling)
     places = [parse_endpoint(text, bind).label for text in listen or (("2055",) if bind else ())]
     merged = configuration.load(
         config,
@@ -86,7 +116,12 @@ def collect(
             "collector.listen": () if read_pcap else places or None,
             "collector.allow": allow or None,
             "collector.sources": sources or None,
-            "collector.sampling": sampling,
+            "collector.sampling": rate,
+            "collector.sampling_of": rates or None,
+            "collector.rate_limit": rate_limit,
+            "collector.filter": _filter(keep, drop),
+            "collector.forward": forward or None,
+            "collector.metrics": metrics,
             "collector.receive_buffer": receive_buffer,
             "collector.control": control,
             "store.path": store,
@@ -96,6 +131,13 @@ def collect(
         },
     )
     return _run(merged, read_pcap, seconds)
+
+
+def _filter(keep: str | None, drop: str | None) -> str | None:
+    """One filter of both options, None if there is neither."""
+    if drop is None:
+        return keep
+    return f"not ({drop})" if keep is None else f"({keep}) and not ({drop})"
 
 
 def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
@@ -119,6 +161,8 @@ def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
             _read(engine, file, stopping)
         else:
             say(f"nftui: listening on {', '.join(health.listen)}, storing in {health.store_root}")
+            if engine.metrics_url:
+                say(f"nftui: metrics on {engine.metrics_url}")
             _wait(engine, stopping, seconds)
     finally:
         ended = engine.stop()
@@ -175,7 +219,7 @@ def slot_line(ident: str, report: SlotReport) -> str:
     )
     lost = [
         f"{name}: {amount}"
-        for prefix in ("kernel.dropped", "datagrams.dropped", "records.skipped", "flows.failed")
+        for prefix in ("kernel.dropped", "datagrams.dropped", "records.skipped", "flows.filtered", "flows.failed")
         for name, amount in sorted(counts.items())
         if amount and (name == prefix or name.startswith(prefix + "."))
     ]

@@ -10,14 +10,14 @@ import click
 
 from nftui.errors import BackendError, UsageError
 
-COLLECTOR_WORDS = ("health", "exporters", "templates", "config")
+COLLECTOR_WORDS = ("health", "exporters", "templates", "forward", "metrics", "config")
 
 EPILOG = """\b
 A probe answers to softflowctl's words, in its layout:
   statistics dump-flows timeouts expire-all delete-all send-template
   start-gather stop-gather debug+ debug- shutdown exit help
 A collector answers to:
-  health exporters templates config
+  health exporters templates forward metrics config
 
 \b
 Examples:
@@ -25,6 +25,7 @@ Examples:
   nftui ctl -c /run/probe.ctl dump-flows
   nftui ctl --json statistics | jq .captures
   nftui ctl -l /var/lib/nftui health
+  nftui ctl metrics                              as OpenMetrics text
 """
 
 
@@ -42,7 +43,9 @@ def ctl(control: str | None, store: str | None, as_json: bool, show: bool, word:
     if word not in (*WORDS, *COLLECTOR_WORDS):
         raise UsageError(f"unknown control word {word!r}; known are {', '.join((*WORDS, *COLLECTOR_WORDS))}")
     answer = _ask(_socket(control, store, word), word)
-    if isinstance(answer, dict) and set(answer) == {"text", "data"}:
+    if isinstance(answer, str) and not as_json:
+        click.echo(answer, nl=False)
+    elif isinstance(answer, dict) and set(answer) == {"text", "data"}:
         click.echo(json.dumps(answer["data"]) if as_json else answer["text"], nl=as_json)
     else:
         click.echo(json.dumps(answer, indent=None if as_json else 2))

@@ -49,10 +49,11 @@ def record_balance(counts: Mapping[str, int]) -> int:
 
 
 def flow_balance(counts: Mapping[str, int]) -> int:
-    """`flows - stored - in memory - failed`; 0 when every flow is accounted for."""
+    """`flows - stored - in memory - filtered - failed`; 0 when every flow is accounted for."""
     return (
         counts.get("flows.in", 0)
         - counts.get("flows.stored", 0)
         - counts.get("flows.in_memory", 0)
+        - counts.get("flows.filtered", 0)
         - total(counts, "flows.failed")
     )

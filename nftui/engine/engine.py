@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
@@ -18,17 +18,20 @@ from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
 from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.health import Health, History, store_bytes, warnings
-from nftui.engine.ingest.allow import AllowList, Refused, parse_source
+from nftui.engine.ingest.allow import Refused
+from nftui.engine.ingest.flow_filter import FlowFilter
+from nftui.engine.ingest.intake import Intake
 from nftui.engine.ingest.pipeline import Parts, Pipeline
-from nftui.engine.ingest.receiver import Receiver
+from nftui.engine.ingest.sampling import static_sampling
 from nftui.engine.ingest.slot_totals import SlotReport
 from nftui.engine.ingest.template_file import TemplateFile
-from nftui.engine.ingest.udp import Listener, listen, parse_endpoint
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
 from nftui.engine.memory import share_one_heap
+from nftui.engine.metrics import Metrics
+from nftui.engine.metrics_server import MetricsServer
 from nftui.engine.seal_command import SealCommand
 from nftui.engine.store.disk import store_error
 from nftui.engine.store.seal import SealedSlot
@@ -81,9 +84,11 @@ class Engine:
         self._limits = limits
         self._on_slot = on_slot
         self._meter = meter
-        sources = [parse_source(text) for text in config.collector.sources]
-        self._allow = AllowList(() if sources and not _origin_of_allow(config) else config.collector.allow, sources)
-        self._endpoints = [parse_endpoint(text) for text in config.collector.listen]
+        collector = config.collector
+        self._intake = Intake(collector, "collector.allow" in config.origins, self.ledger, self._clock, limits)
+        self._keep = FlowFilter(collector.filter) if collector.filter.strip() else None
+        self._metrics = Metrics()
+        self._metrics_server = MetricsServer(collector.metrics, self.metrics) if collector.metrics else None
         self._command = (
             SealCommand(config.store.on_seal, str(self.store_root), config.store.ident, self.ledger)
             if config.store.on_seal
@@ -92,14 +97,12 @@ class Engine:
         self._chores = chores(self.store_root, config.store)
         self._live = LiveWindow(self._clock, limits) if live else None
         self._history = History(self._clock)
-        self._receiver: Receiver | None = None
         self._writer: StoreWriter | None = None
         self._pipeline: Pipeline | None = None
         self._control: ControlServer | None = None
-        self._decoder = Decoder(limits, static_sampling(config.collector.sampling))
+        self._decoder = Decoder(limits, static_sampling(collector.sampling, collector.sampling_of))
         self._template_file = TemplateFile(self.store_root, limits.template_file_bytes)
         self._saved_templates = time.monotonic()
-        self._listeners: list[Listener] = []
         self._workers: list[Worker] = []
         self._running = False
 
@@ -115,26 +118,31 @@ class Engine:
         with ExitStack() as undo:
             self._writer = self._open_store()
             undo.callback(self._writer.close)
-            for endpoint in self._endpoints:
-                opened = listen(endpoint, self._config.collector.receive_buffer)
-                undo.callback(opened.close)
-                self._listeners.append(opened)
+            self._intake.open()
+            undo.callback(self._intake.close)
+            if self._metrics_server is not None:
+                self._metrics_server.open()
+                undo.callback(self._metrics_server.close)
             self._control = ControlServer(self.control_path, self._answerers())
             self._control.open()
             undo.pop_all()
-        if self._listeners:
-            self._receiver = Receiver(self._listeners, self._allow, self.ledger, self._clock, self._limits)
         self._restore_templates()
-        parts = Parts(self._receiver, self._decoder, self._writer, self._live, self._on_slot)
+        receiver, streams = self._intake.receiver, self._intake.streams
+        parts = Parts(receiver, self._decoder, self._writer, self._live, self._on_slot, self._keep)
         self._pipeline = Pipeline(parts, self.ledger, self._clock, self._limits, self._config.store.rotate)
         self._history.add(self.ledger.snapshot(), 0)
         self._run("store", self._pipeline.store)
         self._run("receive", self._pipeline.receive)
+        if streams is not None:
+            sink = self._pipeline
+            self._run("streams", lambda stopping: streams.run(stopping, sink))
         if self._meter is not None:
             meter, take = self._meter, self._pipeline.add
             self._run("probe", lambda stopping: meter.run(stopping, take))
         self._run("watch", self._watch)
         self._run("control", self._control.run)
+        if self._metrics_server is not None:
+            self._run("metrics", self._metrics_server.run)
         if self._command is not None:
             self._run("command", self._command.run)
         if self._chores:
@@ -153,14 +161,15 @@ class Engine:
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
         others = [workers[name] for name in ("watch", "control", "upkeep") if name in workers]
-        sources = [workers[name] for name in ("receive", "probe") if name in workers]
+        sources = [workers[name] for name in ("receive", "streams", "probe") if name in workers]
         for worker in (*others, *sources):
             worker.stopping.set()
         ended = workers["receive"].stop(deadline - time.monotonic())
-        if self._receiver is not None:
-            self._receiver.poll_drops()
-            if ended:  # else its thread still reads them
-                self._receiver.close()
+        if "streams" in workers:
+            ended &= workers["streams"].stop(max(0.1, deadline - time.monotonic()))
+        self._intake.poll_drops()
+        if ended:  # else a thread still reads the sockets
+            self._intake.close()
         if "probe" in workers:
             ended &= workers["probe"].stop(max(0.1, deadline - time.monotonic()))
         ended &= self._stop_store(workers["store"], deadline)
@@ -171,8 +180,9 @@ class Engine:
             others.append(workers["command"])  # last: the store has just sealed files for it
         for worker in others:
             worker.stop(max(0.1, deadline + 0.3 - time.monotonic()))
-        if self._control is not None:
-            self._control.close()
+        for server in (self._control, self._metrics_server):
+            if server is not None:
+                server.close()
         return ended
 
     def _stop_store(self, worker: Worker, deadline: float) -> bool:
@@ -194,6 +204,11 @@ class Engine:
         return Path(text) if text else socket_path(self.store_root)
 
     @property
+    def metrics_url(self) -> str:
+        """Where metrics are served, empty when they are not."""
+        return self._metrics_server.label if self._metrics_server is not None else ""
+
+    @property
     def live(self) -> LiveWindow | None:
         """The live window, None without one."""
         return self._live
@@ -207,7 +222,8 @@ class Engine:
 
     def session(self, address: int, port: int) -> int:
         """Number of a transport session for blocks that are fed."""
-        return self._decoder.session(address, port)
+        assert self._pipeline is not None
+        return self._pipeline.session(address, port)
 
     def snapshot(self, request: LiveRequest) -> LiveSnapshot:
         """The live window, ranked as asked.
@@ -224,12 +240,24 @@ class Engine:
         return self._live.flow(key)
 
     def exporters(self) -> list[ExporterStatus]:
-        """Exporters known, as the decoder sees them."""
-        return self._pipeline.exporters() if self._pipeline is not None else []
+        """Exporters known, as the decoder sees them, with what was counted of them elsewhere."""
+        known = self._pipeline.exporters() if self._pipeline is not None else []
+        elsewhere = self.ledger.exporters()
+        self.ledger.forget(elsewhere.keys() - {exporter.address for exporter in known})
+        return [
+            replace(exporter, counts={**exporter.counts, **elsewhere[exporter.address]})
+            if exporter.address in elsewhere
+            else exporter
+            for exporter in known
+        ]
+
+    def metrics(self) -> str:
+        """Everything that is counted, as OpenMetrics text."""
+        return self._metrics.text(self.health(), self.exporters())
 
     def refused(self) -> list[Refused]:
         """Senders that are not allowed, the latest first."""
-        return self._allow.refused()
+        return self._intake.allow.refused()
 
     def allow(self, text: str) -> None:
         """Believe a network or address from now on.
@@ -237,7 +265,7 @@ class Engine:
         Raises:
             UsageError: not a network.
         """
-        self._allow.allow(text)
+        self._intake.allow.allow(text)
 
     def health(self) -> Health:
         """How everything is now."""
@@ -248,22 +276,21 @@ class Engine:
         size = store_bytes(store)
         daily = self._history.bytes_per_day(size)
         free = store.free_bytes if store is not None and store.free_bytes >= 0 else None
-        buffers = tuple(listener.warning for listener in self._listeners if listener.warning)
         return Health(
             now_ms=self._clock.now_ms(),
             uptime_seconds=self._history.uptime,
             counts=counts,
             recent=recent,
             rates=self._history.rates(counts),
-            listen=tuple(listener.label for listener in self._listeners),
+            listen=self._intake.labels,
             queue_fill=self._pipeline.queue_fill if self._pipeline is not None else 0.0,
             store_root=str(self.store_root),
             store=store,
             bytes_per_day=daily,
             days_left=free / daily if free is not None and daily else None,
             workers=workers,
-            refused=tuple(self._allow.refused()[:20]),
-            warnings=warnings(recent, store, workers, buffers),
+            refused=tuple(self._intake.allow.refused()[:20]),
+            warnings=warnings(recent, store, workers, self._intake.warnings),
         )
 
     def _open_store(self) -> StoreWriter:
@@ -289,10 +316,11 @@ class Engine:
     def _watch(self, stopping: Event) -> None:
         """Body of the watch thread: kernel drops and the minute's history."""
         while not stopping.wait(_SAMPLE_SECONDS):
-            if self._receiver is not None:
-                self._receiver.poll_drops()
+            self._intake.poll_drops()
             status: StoreStatus | None = self._writer.status() if self._writer is not None else None
             self._history.add(self.ledger.snapshot(), store_bytes(status))
+            if self.ledger.exporter_count > self._limits.exporters:
+                self.exporters()  # forgets those that the decoder has forgotten
             if time.monotonic() - self._saved_templates > _TEMPLATE_SECONDS:
                 self._save_templates()
 
@@ -310,19 +338,11 @@ class Engine:
         return {
             "health": lambda: asdict(self.health()),
             "exporters": lambda: [
-                {**asdict(exporter), "ident": self._allow.ident(parse_address(exporter.address))}
+                {**asdict(exporter), "ident": self._intake.allow.ident(parse_address(exporter.address))}
                 for exporter in self.exporters()
             ],
+            "metrics": self.metrics,
+            "forward": self._intake.forwarded,
             "refused": lambda: [asdict(refused) for refused in self.refused()],
             "config": lambda: [list(row) for row in self._config.table()],
         }
-
-
-def static_sampling(rate: int) -> dict[str, int]:
-    """What the decoder is told about exporters that announce no rate (or, below zero, whatever they announce)."""
-    return {} if rate == 1 else {"0.0.0.0/0": rate, "::/0": rate}
-
-
-def _origin_of_allow(config: Config) -> bool:
-    """Whether somebody chose the allow-list: a source map alone replaces the default one."""
-    return "collector.allow" in config.origins

@@ -38,6 +38,11 @@ class Ledger:
         with self._lock:
             return {name: dict(part) for name, part in self._exporters.items()}
 
+    @property
+    def exporter_count(self) -> int:
+        """How many exporters have counters of their own."""
+        return len(self._exporters)
+
     def forget(self, exporters: Iterable[str]) -> None:
         """Drop the counters of exporters that were evicted; the program's totals stay."""
         with self._lock:

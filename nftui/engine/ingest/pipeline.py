@@ -15,11 +15,12 @@ import numpy as np
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock
-from nftui.engine.counters import Counts
+from nftui.engine.counters import Counts, add
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
 from nftui.engine.decode.saved import Document
 from nftui.engine.decode.status import ExporterStatus
+from nftui.engine.ingest.flow_filter import FlowFilter
 from nftui.engine.ingest.flow_queue import FlowQueue
 from nftui.engine.ingest.receiver import Arrivals, Receiver
 from nftui.engine.ingest.slot_totals import SlotReport, SlotTotals
@@ -30,7 +31,11 @@ from nftui.engine.store.writer import StoreWriter
 
 _IDLE_SECONDS = 0.2
 _DRAIN_SECONDS = 1.0
-_NOTED = ("sequence.", "kernel.", "datagrams.rejected.", "datagrams.dropped.", "records.skipped.", "sets.waiting_")
+_ROOM_FILL = 0.5
+_NOTED = (
+    "sequence.", "kernel.", "datagrams.rejected.", "datagrams.dropped.", "records.skipped.", "sets.waiting_",
+    "flows.filtered",
+)  # fmt: skip
 """What a later reader of a slot wants to know about its completeness."""
 
 
@@ -43,6 +48,7 @@ class Parts:
         writer: open, or None when nothing is stored.
         live: None without a screen.
         on_slot: called in the store thread after each slot.
+        keep: which flows are kept, None for all.
     """
 
     receiver: Receiver | None
@@ -50,6 +56,7 @@ class Parts:
     writer: StoreWriter | None
     live: LiveWindow | None
     on_slot: Callable[[SlotReport], None] | None = None
+    keep: FlowFilter | None = None
 
 
 class Pipeline:
@@ -119,6 +126,21 @@ class Pipeline:
             self._ledger.commit(writer.drain_counts())
         self._report(last=True)
 
+    def has_room(self) -> bool:
+        """Whether the store keeps up, for who can make an exporter wait."""
+        return self._queue.fill <= _ROOM_FILL
+
+    def session(self, address: int, port: int, stream: bool = False) -> int:
+        """Number of a transport session for blocks that are fed. For any thread."""
+        with self._decoding:
+            return self._parts.decoder.session(address, port, stream)
+
+    def end(self, session: int) -> None:
+        """Forget a session that has ended."""
+        with self._decoding:
+            decoded = self._parts.decoder.close(session)
+        self._hand_on(decoded.batches, decoded.counts)
+
     def feed(self, block: DatagramBlock) -> None:
         """Decode a block and hand its flows on; its sessions are those of this pipeline's decoder."""
         with self._decoding:
@@ -132,19 +154,25 @@ class Pipeline:
     def _take(self, arrivals: Arrivals | None) -> None:
         if arrivals is None:
             return
-        numbers = [self._parts.decoder.session(sender.address, sender.port) for sender in arrivals.senders]
+        with self._decoding:
+            numbers = [self._parts.decoder.session(sender.address, sender.port) for sender in arrivals.senders]
         count = len(arrivals.offset)
         session = np.array(numbers, np.int64)[arrivals.sender]
         received = np.full(count, arrivals.received_ms, np.int64)
         self.feed(DatagramBlock(arrivals.data, arrivals.offset, arrivals.length, session, received))
 
     def _hand_on(self, batches: list[FlowBatch], counts: Counts) -> None:
+        by_exporter: dict[str, Counts] = {}
+        if self._parts.keep is not None:
+            batches, by_exporter = self._parts.keep.keep(batches)
+            for filtered in by_exporter.values():
+                add(counts, filtered)
         rows = sum(map(len, batches))
         if self._parts.writer is None:
             counts["flows.failed.no_store"] = rows
         else:
             counts["flows.in_memory"] = rows
-        self._ledger.commit(counts)
+        self._ledger.commit(counts, by_exporter)
         if self._parts.live is not None:
             for batch in batches:
                 self._parts.live.add(batch)

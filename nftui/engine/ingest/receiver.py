@@ -16,14 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.clock import Clock
-from nftui.engine.counters import Counts
+from nftui.engine.counters import Counts, add
 from nftui.engine.ingest.allow import AllowList
+from nftui.engine.ingest.forward import Forwarder
 from nftui.engine.ingest.proc_net import drops_by_inode
+from nftui.engine.ingest.rate_limit import RateLimiter
 from nftui.engine.ingest.slots import Sender, make_slots
 from nftui.engine.ingest.udp import Listener
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
+from nftui.text import address
 
+RATE_LIMITED = "datagrams.dropped.rate_limit"
 SHORTEST_SECONDS = 0.005
 LONGEST_SECONDS = 0.1
 ROUND_BYTES = 2 << 20
@@ -51,6 +55,14 @@ class Arrivals:
     senders: Sequence[Sender]
     sender: NDArray[np.int64]
     received_ms: int
+
+    def take(self, passed: NDArray[np.bool_] | None) -> Arrivals:
+        """The datagrams where the mask is True, all for None; who has none left is no sender."""
+        if passed is None:
+            return self
+        kept, sender = np.unique(self.sender[passed], return_inverse=True)
+        senders = [self.senders[index] for index in kept.tolist()]
+        return Arrivals(self.data, self.offset[passed], self.length[passed], senders, sender, self.received_ms)
 
 
 class Pace:
@@ -92,15 +104,34 @@ class Pace:
 
 
 class Receiver:
-    """Takes datagrams from all sockets. For one thread, except `poll_drops`."""
+    """Takes datagrams from all sockets. For one thread, except `poll_drops`.
+
+    Args:
+        listeners: open sockets.
+        allow: who may send.
+        ledger: gets what is refused, dropped or forwarded.
+        clock: time of reception.
+        limits: slots.
+        limiter: how much an exporter may send.
+        forwarder: gets every datagram that is allowed, before the limiter.
+    """
 
     def __init__(
-        self, listeners: Sequence[Listener], allow: AllowList, ledger: Ledger, clock: Clock, limits: Limits
+        self,
+        listeners: Sequence[Listener],
+        allow: AllowList,
+        ledger: Ledger,
+        clock: Clock,
+        limits: Limits,
+        limiter: RateLimiter | None = None,
+        forwarder: Forwarder | None = None,
     ) -> None:
         self._listeners = list(listeners)
         self._allow = allow
         self._ledger = ledger
         self._clock = clock
+        self._limiter = limiter or RateLimiter(0, clock)
+        self._forwarder = forwarder
         self._slots = make_slots(limits.receive_slots, limits.datagram_bytes)
         smallest = min((listener.buffer_bytes for listener in listeners), default=0)
         self._pace = Pace(smallest, max(1, limits.receive_slots * 3 // 4))
@@ -135,14 +166,12 @@ class Receiver:
             return None
         senders, sender = slots.senders()
         offset, length = slots.offset[: slots.used], slots.length
-        passed = self._admit(senders, sender, slots.oversize)
-        if passed is not None:
-            offset, length = offset[passed], length[passed]
-            kept, sender = np.unique(sender[passed], return_inverse=True)
-            senders = [senders[index] for index in kept.tolist()]  # who is refused gets no session either
-        if not len(offset):
-            return None
-        return Arrivals(slots.data, offset, length, senders, sender, self._clock.now_ms())
+        arrivals = Arrivals(slots.data, offset, length, senders, sender, self._clock.now_ms())
+        arrivals = arrivals.take(self._admit(senders, sender, slots.oversize))
+        if self._forwarder is not None and len(arrivals.offset):
+            self._ledger.commit(self._forwarder.send(arrivals.data, arrivals.offset, arrivals.length))
+        arrivals = arrivals.take(self._limit(arrivals))
+        return arrivals if len(arrivals.offset) else None
 
     def _take(self) -> None:
         """Fill slots with what the sockets hold; the slots of the last round are free then."""
@@ -192,6 +221,19 @@ class Receiver:
         counts["datagrams.received"] = sum(counts.values())
         self._ledger.commit(counts)
         passed: NDArray[np.bool_] = ~(refused | oversize)
+        return passed
+
+    def _limit(self, arrivals: Arrivals) -> NDArray[np.bool_] | None:
+        """Mask of the datagrams within their exporter's rate, None for all; the others are counted."""
+        passed = self._limiter.admit(arrivals.senders, arrivals.sender)
+        if passed is None:
+            return None
+        by_exporter: dict[str, Counts] = {}
+        for index, amount in enumerate(np.bincount(arrivals.sender[~passed], minlength=len(arrivals.senders)).tolist()):
+            if amount:
+                add(by_exporter.setdefault(address(arrivals.senders[index].address), {}), {RATE_LIMITED: amount})
+        dropped = sum(counts[RATE_LIMITED] for counts in by_exporter.values())
+        self._ledger.commit({"datagrams.received": dropped, RATE_LIMITED: dropped}, by_exporter)
         return passed
 
     def _dropped(self, listener: Listener, value: int) -> None:

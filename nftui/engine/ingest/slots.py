@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from nftui.text import V4_PREFIX
 
-SPARE_BYTES = 64
+SPARE_BYTES = 256
 """Readable bytes after the last slot: decoders gather 8 bytes at a time."""
 
-_MSGHDR = np.dtype(
+MSGHDR = np.dtype(
     [
         ("name", "u8"), ("name_length", "u4"), ("pad0", "u4"), ("iov", "u8"), ("iov_length", "u8"),
         ("control", "u8"), ("control_length", "u8"), ("flags", "i4"), ("pad1", "u4"), ("length", "u4"), ("pad2", "u4"),
@@ -138,7 +138,7 @@ class BatchSlots(Slots):
         self._iov["length"] = size
         self._control = np.zeros((count, _CONTROL_BYTES), np.uint8)
         number = np.arange(count)
-        self._headers = np.zeros(count, _MSGHDR)
+        self._headers = np.zeros(count, MSGHDR)
         self._headers["name"] = self._names.ctypes.data + _NAME_BYTES * number
         self._headers["name_length"] = _NAME_BYTES
         self._headers["iov"] = self._iov.ctypes.data + self._iov.itemsize * number

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import struct
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
 
 from nftui.engine.ingest.proc_net import DropCounter, holder
 from nftui.errors import ListenError, UsageError
@@ -20,22 +23,31 @@ SO_RXQ_OVFL = 40
 """Linux, socket(7): the count of dropped datagrams comes along with the next one."""
 
 
+TCP, _UDP = "tcp://", "udp://"
+_MREQN = struct.Struct("=4s4si")
+"""struct ip_mreqn of Linux: group, local address, interface."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to listen. An empty host is every address of this machine, IPv4 and IPv6."""
+    """Where to listen. An empty host is every address of this machine, IPv4 and IPv6; `stream` is TCP."""
 
     host: str
     port: int
+    stream: bool = False
 
     @property
     def label(self) -> str:
         """The address as users write it."""
         host = self.host or "::"
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        place = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return f"{TCP}{place}" if self.stream else place
 
 
 def parse_endpoint(text: str, bind: str = "") -> Endpoint:
-    """Read `PORT`, `:PORT`, `HOST:PORT` or `[IPV6]:PORT`.
+    """Read `PORT`, `:PORT`, `HOST:PORT` or `[IPV6]:PORT`, with `udp://` or `tcp://` in front or nothing.
+
+    A host may be a multicast group, with the interface to join it on: `239.1.2.3%eth0`, `[ff15::1%eth0]`.
 
     Args:
         text: what the user wrote.
@@ -44,15 +56,17 @@ def parse_endpoint(text: str, bind: str = "") -> Endpoint:
     Raises:
         UsageError: not of that form, or the port is not 1 to 65535.
     """
-    host, colon, port = text.strip().rpartition(":")
+    stream = text.strip().startswith(TCP)
+    text = text.strip().removeprefix(TCP).removeprefix(_UDP)
+    host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     elif ":" in host:
         raise UsageError(f"{text}: write an IPv6 address in brackets, [{host}]:{port}")
-    if not port.isdecimal() or not 0 < int(port) < 65_536 or (colon and text.strip().startswith("[]")):
+    if not port.isdecimal() or not 0 < int(port) < 65_536 or (colon and text.startswith("[]")):
         raise UsageError(f"{text}: expected [HOST]:PORT with a port from 1 to 65535")
     host = host or bind
-    return Endpoint("" if host in {"::", "*"} else host, int(port))
+    return Endpoint("" if host in {"::", "*"} else host, int(port), stream)
 
 
 @dataclass(slots=True)
@@ -127,15 +141,32 @@ def _open_any(port: int) -> tuple[socket.socket, str]:
 
 
 def _open_host(endpoint: Endpoint) -> tuple[socket.socket, str]:
-    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+    host, _, interface = endpoint.host.partition("%")
+    wanted = endpoint.host if ":" in host else host  # IPv6 scopes are for getaddrinfo, IPv4 has none
+    found = socket.getaddrinfo(wanted, endpoint.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, name = found[0]
     opened = socket.socket(family, kind, protocol)
     try:
-        opened.bind(name)
+        if not ip_address(str(name[0]).partition("%")[0]).is_multicast:
+            opened.bind(name)
+        else:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # others may listen to the group too
+            opened.bind(name)
+            _join(opened, name, interface)
     except OSError:
         opened.close()
         raise
     return opened, endpoint.label
+
+
+def _join(opened: socket.socket, name: tuple[Any, ...], interface: str) -> None:
+    """Become a member of a multicast group, on an interface or on the one that the routes name."""
+    group = ip_address(str(name[0]).partition("%")[0])
+    index = socket.if_nametoindex(interface) if interface else 0
+    if group.version == 4:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _MREQN.pack(group.packed, bytes(4), index))
+    else:
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group.packed + struct.pack("=I", index))
 
 
 def _reason(error: OSError, endpoint: Endpoint) -> str:
@@ -144,6 +175,8 @@ def _reason(error: OSError, endpoint: Endpoint) -> str:
         return f"the port is in use by {who}" if who else "the port is in use by another program"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"no permission for port {endpoint.port}; ports from 1024 up need none"
+    if error.errno == errno.ENODEV:
+        return "no route to this multicast group; name the interface, as in 239.1.2.3%eth0"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{endpoint.host} is not an address of this machine"
     if isinstance(error, socket.gaierror):

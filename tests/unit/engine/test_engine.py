@@ -9,7 +9,8 @@ import pytest
 
 from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine.encode.netflow5 import NetFlow5Encoder
-from nftui.engine.engine import Engine, static_sampling
+from nftui.engine.engine import Engine
+from nftui.engine.ingest.sampling import static_sampling
 from nftui.engine.live.snapshot import LiveRequest
 from nftui.engine.viewer import Viewer, exporter_of
 from nftui.errors import ListenError, StoreLocked, UsageError
@@ -129,11 +130,11 @@ def test_bad_configuration_is_found_before_anything_is_opened(tmp_path):
 def test_a_source_map_replaces_the_default_allow_list_only(tmp_path):
     sources = ("gw,127.0.0.9",)
     alone = Engine(settings(tmp_path / "s", sources=sources))
-    assert [alone._allow.permits(0xFFFF7F000000 + n) for n in (9, 1)] == [True, False]
+    assert [alone._intake.allow.permits(0xFFFF7F000000 + n) for n in (9, 1)] == [True, False]
     config = Config(
         CollectorConfig(sources=sources), StoreConfig(path=str(tmp_path / "s")), origins={"collector.allow": "x"}
     )
-    assert Engine(config)._allow.permits(0xFFFF7F000001)
+    assert Engine(config)._intake.allow.permits(0xFFFF7F000001)
 
 
 def test_a_failed_start_leaves_nothing_open(tmp_path):
