@@ -12,9 +12,13 @@ def parquet_sql(paths: Sequence[str], union: bool = False) -> str:
         paths: taken as names, not as patterns.
         union: files may have different columns.
     """
-    listed = ", ".join("'" + _glob_safe(path).replace("'", "''") + "'" for path in paths)
     more = ", union_by_name = true" if union else ""
-    return f"read_parquet([{listed}], hive_partitioning = false{more})"
+    return f"read_parquet({listed_sql(paths)}, hive_partitioning = false{more})"
+
+
+def listed_sql(paths: Sequence[str]) -> str:
+    """The paths, taken as names, as a list of strings."""
+    return "[" + ", ".join("'" + _glob_safe(path).replace("'", "''") + "'" for path in paths) + "]"
 
 
 def _glob_safe(path: str) -> str:
