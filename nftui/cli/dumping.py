@@ -25,6 +25,7 @@ from nftui.cli.output import (
     write_summary,
 )
 from nftui.cli.progress import Progress
+from nftui.engine.archive.formats import ArchiveFormats
 from nftui.engine.query.aggregate import Aggregation, Bidirectional, ByKeys
 from nftui.engine.query.bins import Binned, check_bins, per_bin, rank_bins
 from nftui.engine.query.distinct import count_distinct, parse_distinct
@@ -117,7 +118,7 @@ def answer(asked: Answer, began: float) -> int:
     default = DEFAULT_TOP if asked.statistics or asked.series else 0
     limit = (asked.top if asked.top is not None else default) or None
     how = Presentation(form, style, asked.quiet, limit, questions.aggregation)
-    sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges)
+    sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats())
     session = Session(sources, asked.memory, asked.threads)
     with closing(session), Interruption(session) as interruption, Progress(session) as progress:
         query = Query(
@@ -266,7 +267,7 @@ def _write(
 def explain_statistics(asked: Answer) -> int:
     """Say what statistics are answered from, and show their SQL (-X)."""
     with closing(
-        Session(find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges))
+        Session(find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats()))
     ) as session:
         query = Query(session, asked.filter, asked.window, asked.scaled, asked.most)
         for text in asked.statistics:

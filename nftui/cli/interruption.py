@@ -72,7 +72,7 @@ class Interruption:
             return ask()
         except Interrupted:
             sources = self._session.sources
-            of = len(sources.files) + len(sources.segments)
+            of = sources.count
             share = max(self._percent, _LEAST_PERCENT) / 100 * _PATIENCE
             if self.reach is not None or not sources.keep_oldest(share):
                 raise

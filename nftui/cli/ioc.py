@@ -70,6 +70,7 @@ def ioc(
     """
     from nftui.cli.asking import asked_filter, asked_paths, asked_window, report_skipped
     from nftui.cli.interruption import Interruption
+    from nftui.engine.archive.formats import ArchiveFormats
     from nftui.engine.query.query import Query
     from nftui.engine.query.session import Interrupted, Session
     from nftui.engine.query.sightings import find_sightings
@@ -82,7 +83,8 @@ def ioc(
     parsed = asked_filter((filter_text,), None, zone_info, config)
     asked = asked_window(window, mode, zone_info)
     wanted = _read_lists(files)
-    sources = find_sources(asked_paths(read, ranges, many), asked.start_ms, asked.end_ms, bool(ranges))
+    paths = asked_paths(read, ranges, many)
+    sources = find_sources(paths, asked.start_ms, asked.end_ms, bool(ranges), ArchiveFormats())
     session = Session(sources, memory, threads)
     with closing(session), Interruption(session) as interruption, Progress(session) as progress:
         query = Query(session, parsed, asked, not unscaled)

@@ -271,8 +271,9 @@ def write_summary(
     if partial:
         out.write(f"Partial: {partial}")
         return
-    records, wall = session.records(), time.perf_counter() - began
-    files = len(session.sources.files) + len(session.sources.segments)
+    all_passed = query.takes_everything and how.aggregation is None
+    records, wall = totals.records if all_passed else session.records(), time.perf_counter() - began
+    files = session.sources.count
     out.write(
         f"Total flows processed: {records}, passed: {totals.records}, Files: {files}, "
         f"skipped: {len(session.sources.skipped)}"

@@ -120,6 +120,14 @@ class Archive(ABC):
         assert piece is None or isinstance(piece, FlowBatch)
         return piece
 
+    @property
+    def trouble(self) -> str:
+        """What could not be read the last time, in words: the first damaged place, and how many more there are."""
+        if not self.damage:
+            return ""
+        more = len(self.damage) - 1 + self.more_damage
+        return f"{self.damage[0]}" + (f", and {more} more" if more else "")
+
     def begin(self) -> None:
         """Forget what an earlier reading found."""
         self.damage = []

@@ -23,6 +23,10 @@ _EVENT_TIME = (0, 323)
 """observationTimeMilliseconds."""
 
 
+def _index(rows: Rows) -> Any:
+    return slice(None) if rows is None else rows
+
+
 class Value(NamedTuple):
     """One value of a record.
 
@@ -210,8 +214,8 @@ class Builder:
                 return
             self._full.remove(name)
             self._batch.valid[name] = np.ones(self._batch.length, np.bool_)
-        mask: Any = self._batch.valid.setdefault(name, np.zeros(self._batch.length, np.bool_))
-        mask[slice(None) if rows is None else rows] = True if valid is None else valid
+        mask = self._batch.valid.setdefault(name, np.zeros(self._batch.length, np.bool_))
+        mask[_index(rows)] = True if valid is None else valid
 
     def _put_text(self, name: str, values: Array, rows: Rows) -> None:
         found, inverse = np.unique(values, return_inverse=True)
@@ -219,19 +223,20 @@ class Builder:
         texts = [clean(bytes(raw)) for raw in found.tolist()]
         codes = np.array([pool.setdefault(text, len(pool)) if text else -1 for text in texts], np.int32)[inverse]
         column = self._batch.text.setdefault(name, TextColumn(np.full(self._batch.length, -1, np.int32), []))
-        column.codes[slice(None) if rows is None else rows] = codes
+        column.codes[_index(rows)] = codes
         column.values = list(pool)
 
     def _keep(self, value: Value, values: Array, rows: Rows) -> None:
         """Keep an element for `extra`, where it is not zero."""
         assert value.element is not None
+        present: Mask
         if value.raw:
             image = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
             present = np.ones(len(values), np.bool_)
         else:
             image = np.ascontiguousarray(values.astype(values.dtype.newbyteorder(">"))).view(np.uint8)
             image = image.reshape(len(values), -1)
-            present = image.any(axis=1)
+            present = np.asarray(image.any(axis=1))
         self.keep(value.element, image, present, rows)
 
     def keep(self, element: tuple[int, int], image: Array, present: Mask, rows: Rows = None) -> None:

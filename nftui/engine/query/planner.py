@@ -20,6 +20,7 @@ class Plan:
         kinds: sections of them.
         files: Parquet files that are read flow by flow.
         segments: live segments that are read flow by flow.
+        foreign: files of other tools that are read flow by flow.
         reason: why roll-ups cannot answer at all; empty if they could where there are any.
     """
 
@@ -28,6 +29,7 @@ class Plan:
     files: tuple[str, ...]
     segments: int
     reason: str = ""
+    foreign: int = 0
 
     @property
     def text(self) -> str:
@@ -35,10 +37,17 @@ class Plan:
         flows = _count(len(self.files), "file")
         if self.segments:
             flows += f" and {_count(self.segments, 'live segment')}"
+        if self.foreign:
+            flows += f" and {_count(self.foreign, 'file')} of other tools"
         if not self.rollups:
             return f"from the single flows of {flows}" + (f": {self.reason}" if self.reason else "")
         sums = f"from {_count(len(self.rollups), 'roll-up')}, exactly as from the flows"
-        return sums + (f", and from the single flows of {flows}" if self.files or self.segments else "")
+        return sums + (f", and from the single flows of {flows}" if self.reads_flows else "")
+
+    @property
+    def reads_flows(self) -> bool:
+        """Whether any file is read flow by flow."""
+        return bool(self.files or self.segments or self.foreign)
 
 
 def make_plan(sources: Sources, fields: tuple[str, ...], window: Window, reason: str) -> Plan:
@@ -61,7 +70,7 @@ def make_plan(sources: Sources, fields: tuple[str, ...], window: Window, reason:
             if slot.rollup and slot.rollup_file and _inside(window, slot.rollup.start, slot.rollup.end):
                 used[file] = slot.rollup_file
     files = tuple(file for file in sources.files if file not in used)
-    return Plan(tuple(used.values()), kinds, files, len(sources.segments), reason)
+    return Plan(tuple(used.values()), kinds, files, len(sources.segments), reason, len(sources.foreign))
 
 
 def _inside(window: Window, start: Span, end: Span) -> bool:

@@ -137,7 +137,11 @@ class Query:
             self._demand = "so many flows and no more are asked for"
         for stage in stages:
             self._demand = stage.reason
-        parts = [Filter(filter.text, part) for part in _alternatives(filter.tree)]
+        # Each branch would decode files of other tools again, and none can skip any.
+        whole = bool(session.sources.foreign)
+        trees = [filter.tree] if whole else _alternatives(filter.tree)
+        parts = [Filter(filter.text, part) for part in trees]
+        self._few = _names_addresses(filter.tree)
         self._branches = [compile_where(part, scaled, session.next_table()) for part in parts]
         for where in self._branches:
             for table in where.tables:
@@ -326,7 +330,7 @@ class Query:
                 if not plan.rollups:
                     return grouped(self._source(relation, needed)).top(order, limit)
                 rest = self._session.relation(self._fields(needed), Part(plan.files, True))
-                flows = grouped(self._source(rest, needed)) if plan.files or plan.segments else None
+                flows = grouped(self._source(rest, needed)) if plan.reads_flows else None
                 sums = read_sql(plan.rollups, plan.kinds, columns, self._scaled)
                 whole = read_sql(plan.rollups, ANSWERS[("proto",)], 1, self._scaled)
                 return with_rollups(flows, sums, whole, columns, order, limit).top(order, limit)

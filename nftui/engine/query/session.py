@@ -19,6 +19,8 @@ from nftui.errors import NftuiError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nftui.engine.query.foreign import ForeignFlows
+
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
 _SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
 _T = TypeVar("_T")
@@ -32,7 +34,7 @@ class Part:
 
     Attributes:
         files: Parquet files.
-        live: the live segments too.
+        live: the live segments and the files of other tools too.
     """
 
     files: tuple[str, ...]
@@ -65,6 +67,12 @@ class Session:
         self._tables = 0
         self._stored: frozenset[str] | None = None
         self._cancelled = False
+        self._foreign: ForeignFlows | None = None
+        if sources.foreign and sources.formats is not None:
+            from nftui.engine.query.foreign import ForeignFlows
+
+            with_arrow()
+            self._foreign = ForeignFlows(sources.formats, sources.foreign, sources.skipped, threads)
 
     def close(self) -> None:
         """End the connection and give the segments back."""
@@ -177,7 +185,9 @@ class Session:
         self._connection.unregister(f"{name}_given")
 
     def present(self) -> frozenset[str]:
-        """Columns that any of the files or segments has."""
+        """Columns that any of the files or segments has; all if there are files of other tools."""
+        if self._foreign is not None:
+            return frozenset(PHYSICAL)
         live = self._live() if self.sources.segments else frozenset()
         return self._stored_columns() | live
 
@@ -189,7 +199,8 @@ class Session:
             stored = int(found[0][0])
         if self.sources.segments:
             self._live()
-        return stored + sum(reader.rows for reader in self.sources.segments)
+        foreign = self._foreign.records() if self._foreign is not None else 0
+        return stored + foreign + sum(reader.rows for reader in self.sources.segments)
 
     def parts(self) -> list[Part]:
         """All files and segments in portions by time of reception: the first ones small, for a quick first line.
@@ -200,6 +211,8 @@ class Session:
         for path in self.sources.files:
             name = parse_file(os.path.basename(path), SEALED_SUFFIX)
             if name is None:
+        if self._foreign is not None:
+            return [Part(tuple(self.sources.files), True)]
                 return [Part(tuple(self.sources.files), True)]
             names[path] = name
         compacted = {name.slot_ms for name in names.values() if name.hour}
@@ -241,6 +254,9 @@ class Session:
         if not parts:
             parts = [f"SELECT {_select(columns, frozenset())} LIMIT 0"]
         return f"({' UNION ALL '.join(parts)}) AS flows_read"
+        if self._foreign is not None and (part is None or part.live):
+            table = self._foreign.table(self._connection, fields)
+            parts.append(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
 
     def _retry(self, run: Callable[[], _T]) -> _T:
         """Run, leaving out files that prove unreadable, until it works or none is to blame."""

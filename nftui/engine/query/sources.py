@@ -1,4 +1,4 @@
-"""What `-r`, `-R` and `-M` name: stores, directories of Parquet files, single Parquet files, live segments."""
+"""What `-r`, `-R` and `-M` name: stores, directories, Parquet files, live segments, files of other tools."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from nftui.errors import UsageError
 
 if TYPE_CHECKING:
+    from nftui.engine.query.foreign import Formats
     from nftui.engine.store.catalog import SlotFile
     from nftui.engine.store.segment import SegmentReader
 
 _SEALED = ".parquet"
+_MAGIC = b"PAR1"
 
 
 @dataclass(slots=True)
@@ -27,12 +29,21 @@ class Sources:
         segments: opened live segments; `close` gives them back.
         skipped: path and reason of what cannot be read.
         rollups: by their paths, those of the files that have a roll-up.
+        foreign: files of other tools.
+        formats: opens those.
     """
 
     files: list[str] = field(default_factory=list)
     segments: list[SegmentReader] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     rollups: dict[str, SlotFile] = field(default_factory=dict)
+    foreign: list[str] = field(default_factory=list)
+    formats: Formats | None = None
+
+    @property
+    def count(self) -> int:
+        """Files of all kinds."""
+        return len(self.files) + len(self.segments) + len(self.foreign)
 
     def keep_oldest(self, share: float) -> bool:
         """Keep the first files that hold about this share of all bytes, at least one, and no segments.
@@ -41,7 +52,7 @@ class Sources:
             Whether fewer are left, and at least one.
         """
         sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in self.files]
-        if not sizes or len(sizes) + len(self.segments) < 2:
+        if not sizes or self.foreign or len(sizes) + len(self.segments) < 2:
             return False
         room = share * sum(sizes)
         count = 0
@@ -61,7 +72,11 @@ class Sources:
 
 
 def find_sources(
-    paths: list[str], start_ms: int | None = None, end_ms: int | None = None, ranges: bool = False
+    paths: list[str],
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    ranges: bool = False,
+    formats: Formats | None = None,
 ) -> Sources:
     """Files for the given paths that may hold flows of the window.
 
@@ -71,11 +86,12 @@ def find_sources(
         start_ms: the window, UTC, inclusive; only files that cannot overlap it are left out.
         end_ms: as `start_ms`.
         ranges: paths are those of `-R`.
+        formats: opens files of other tools, which may be mixed with the others; None to know none.
 
     Raises:
         UsageError: a path does not exist or is no source of flows.
     """
-    found = Sources()
+    found = Sources(formats=formats)
     try:
         for path in paths:
             _add(found, path, start_ms, end_ms, ranges)
@@ -105,11 +121,11 @@ def _add(found: Sources, path: str, start_ms: int | None, end_ms: int | None, ra
         if is_store(path):
             _add_store(found, path, start_ms, end_ms)
         else:
-            found.files += sorted(_parquet_below(path))
+            _add_listed(found, _files_below(path, found.formats), start_ms, end_ms)
     elif os.path.isfile(path) and not ranges:
-        _add_file(found, path)
+        _add_file(found, path, start_ms, end_ms)
     elif ranges and os.path.isdir(os.path.dirname(path.partition(":")[0]) or "."):
-        found.files += _range(path)
+        _add_listed(found, _range(path, found.formats), start_ms, end_ms)
     elif os.path.lexists(path):
         raise UsageError(f"{path}: neither a directory nor a file")
     else:
@@ -125,31 +141,61 @@ def _add_store(found: Sources, path: str, start_ms: int | None, end_ms: int | No
     found.rollups |= {slot.file: slot for slot in snapshot.sealed if slot.rollup is not None}
 
 
-def _add_file(found: Sources, path: str) -> None:
+def _add_file(found: Sources, path: str, start_ms: int | None, end_ms: int | None) -> None:
     if path.endswith(".arrows"):
         from nftui.engine.store.segment import SegmentReader
 
         found.segments.append(SegmentReader(Path(path)))
         return
+    if found.formats is not None and found.formats.recognise(path):
+        _add_listed(found, [(path, True)], start_ms, end_ms)
+        return
     with open(path, "rb") as file:
         magic = file.read(4)
-    if magic != b"PAR1":
-        found.skipped.append((path, "not a Parquet file" if magic else "empty"))
+    if magic != _MAGIC:
+        found.skipped.append((path, "no file of flows" if magic else "empty"))
     else:
         found.files.append(path)
 
 
-def _range(path: str) -> list[str]:
-    """Files of `DIR/FIRST:LAST` or `DIR/FIRST`, by name, LAST relative to DIR as FIRST is."""
+def _add_listed(found: Sources, files: list[tuple[str, bool]], start_ms: int | None, end_ms: int | None) -> None:
+    """Add files with whether they are of another tool, those that may hold flows of the window."""
+    found.files += [path for path, foreign in files if not foreign]
+    for path in (path for path, foreign in files if foreign):
+        assert found.formats is not None
+        try:
+            if found.formats.may_hold(path, start_ms, end_ms):
+                found.foreign.append(path)
+        except OSError as error:
+            found.skipped.append((path, (error.strerror or str(error)).lower()))
+
+
+def _files_below(folder: str, formats: Formats | None) -> list[tuple[str, bool]]:
+    """Files of flows below a directory, in order of their names, each with whether it is of another tool."""
+    foreign = formats.below(folder) if formats is not None else []
+    own = set(_parquet_below(folder)).difference(foreign)
+    return sorted([*((path, False) for path in own), *((path, True) for path in foreign)])
+
+
+def _range(path: str, formats: Formats | None) -> list[tuple[str, bool]]:
+    """Files of `DIR/FIRST:LAST` or `DIR/FIRST`, by name; LAST relative to DIR or to a directory above it.
+
+    nfcapd's sub-directories: `base/2026/10/01/FIRST:2026/10/02/LAST`, LAST relative to base.
+    """
     start, _, last = path.partition(":")
     folder = os.path.dirname(start) or "."
-    files = sorted(_parquet_below(folder))
-    first = os.path.join(folder, os.path.basename(start))
-    final = os.path.join(folder, last) if last else None
-    if first not in files or (final is not None and final not in files):
-        missing = first if first not in files else final
-        raise UsageError(f"{missing}: no such file; -R takes DIR, DIR/FIRST or DIR/FIRST:LAST")
-    return [name for name in files if name >= first and (final is None or name <= final)]
+    base = folder
+    while last and not os.path.exists(os.path.join(base, last)) and os.path.dirname(base) not in {base, ""}:
+        base = os.path.dirname(base)
+    base = base if not last or os.path.exists(os.path.join(base, last)) else folder
+    first = os.path.join(base, os.path.relpath(start, base))
+    final = os.path.join(base, last) if last else None
+    files = _files_below(base, formats)
+    names = {name for name, _ in files}
+    for name in (first, final):
+        if name is not None and name not in names:
+            raise UsageError(f"{name}: no such file; -R takes DIR, DIR/FIRST or DIR/FIRST:LAST")
+    return [(name, foreign) for name, foreign in files if name >= first and (final is None or name <= final)]
 
 
 def _parquet_below(folder: str) -> Iterator[str]:
