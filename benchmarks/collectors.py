@@ -1,4 +1,4 @@
-"""nftui and nfcapd as child processes, started alike and measured from outside."""
+"""nftui and nfcapd (for sFlow sfcapd) as child processes, started alike and measured from outside."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Collector:
     """A running collector.
 
     Attributes:
-        name: `nftui` or `nfcapd`.
+        name: `nftui`, `nfcapd` or `sfcapd`.
         port: UDP port.
         folder: where it stores.
         process: the child.
@@ -97,9 +97,10 @@ def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) 
     commands = {
         "nftui": [sys.executable, str(_HERE / "named_threads.py"), "collect", "-p", f"127.0.0.1:{port}", "-l",
                   str(folder), "-t", "86400", "-B", str(buffer)],
-        "nfcapd": ["nfcapd", "-y", "-w", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400", "-B",
-                   str(buffer)],
     }  # fmt: skip
+    for peer in ("nfcapd", "sfcapd"):
+        commands[peer] = [peer, "-y", "-w", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400"]
+        commands[peer] += ["-B", str(buffer)]
     pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
     log = folder.parent / "log"
     with log.open("wb") as said:
@@ -126,9 +127,10 @@ def busy_seconds() -> float:
     return (user + nice + system + interrupt + soft) / _TICK
 
 
-def available() -> list[str]:
-    """Collectors that this machine has."""
-    return ["nftui", "nfcapd"] if shutil.which("nfcapd") and shutil.which("nfdump") else ["nftui"]
+def available(kind: str) -> list[str]:
+    """Collectors of a kind of export that this machine has."""
+    peer = "sfcapd" if kind == "sflow" else "nfcapd"
+    return ["nftui", peer] if shutil.which(peer) and shutil.which("nfdump") else ["nftui"]
 
 
 def _cpu(stat: Path) -> float:

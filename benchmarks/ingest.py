@@ -1,4 +1,4 @@
-"""Collecting, against nfcapd -y: CPU per flow at a fixed rate, and the highest rate without loss.
+"""Collecting, against nfcapd -y (sFlow: sfcapd -y): CPU per flow at a fixed rate, and the highest rate without loss.
 
     python benchmarks/ingest.py                    both parts, all formats
     python benchmarks/ingest.py --part cpu --kinds v9 --seconds 20 --rate 300000
@@ -76,7 +76,7 @@ def one_run(
 
 def compare_cpu(kind: str, args: argparse.Namespace) -> None:
     """CPU per flow at a fixed rate."""
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in available()}
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in available(kind)}
     for _ in range(args.repeat):
         for name, done in runs.items():
             done.append(one_run(name, kind, args.rate, args.seconds, args.buffer, args.port, args.exporters))
@@ -98,7 +98,7 @@ def compare_peak(kind: str, args: argparse.Namespace) -> None:
     summary: dict[str, Any] = {"benchmark": "ingest.peak", "kind": kind, "seconds": args.peak_seconds,
                                "buffer": args.buffer}  # fmt: skip
     state = {
-        name: {"low": 0.0, "high": 0.0, "rate": 400_000.0, "sender": 0.0, "other_load": 0.0} for name in available()
+        name: {"low": 0.0, "high": 0.0, "rate": 400_000.0, "sender": 0.0, "other_load": 0.0} for name in available(kind)
     }
     for _ in range(12):
         open_names = [n for n, s in state.items() if not s["sender"] and (not s["high"] or s["high"] > 1.12 * s["low"])]

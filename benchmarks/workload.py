@@ -13,10 +13,11 @@ from nftui.engine.encode.datagrams import Datagrams
 from nftui.engine.encode.ipfix import IpfixEncoder
 from nftui.engine.encode.netflow5 import NetFlow5Encoder
 from nftui.engine.encode.netflow9 import NetFlow9Encoder
+from nftui.engine.encode.sflow import SflowEncoder
 from nftui.engine.schema import FIELDS
 from nftui.text import V4_PREFIX
 
-KINDS = ("v5", "v9", "ipfix", "ipfix-varlen")
+KINDS = ("v5", "v9", "ipfix", "ipfix-varlen", "sflow")
 _UPTIME_MS = 86_400_000
 _REFRESH_DATAGRAMS = 512
 _SIZES = {"bytes": 4, "packets": 4, "in_if": 2, "out_if": 2, "tcp_flags": 1}
@@ -88,6 +89,8 @@ class Stream:
 def make_stream(kind: str, flows: int, seed: int) -> Stream:
     """Encode so many flows as one exporter sends them."""
     now = time.time_ns() // 1_000_000
+    if kind == "sflow":
+        return _make_samples(flows, seed, now)
     batch = make_flows(flows, seed, ipv6=kind != "v5", names=kind == "ipfix-varlen")
     if kind == "v5":
         five = NetFlow5Encoder(boot_ms=now - _UPTIME_MS)
@@ -97,3 +100,31 @@ def make_stream(kind: str, flows: int, seed: int) -> Stream:
         return Stream(nine.encode(batch, now), 12, nine.sequence)
     ten = IpfixEncoder(1, refresh_datagrams=_REFRESH_DATAGRAMS)
     return Stream(ten.encode(batch, now), 8, ten.sequence)
+
+
+def _make_samples(count: int, seed: int, now: int) -> Stream:
+    """Samples as switches send them: 128 bytes of each packet, and its VLANs."""
+    batch = make_flows(count, seed, ipv6=True, names=False)
+    rng = np.random.default_rng(seed)
+    for name in ("next_hop_hi", "next_hop_lo", "src_mask", "dst_mask", "src_as", "dst_as"):
+        del batch.columns[name]
+    batch.columns["packets"] = np.ones(count, np.int64)
+    batch.columns["bytes"] = rng.choice(np.array([64, 64, 90, 594, 1518, 1518, 1518]), count)
+    batch.columns["src_vlan"] = rng.integers(1, 100, count).astype(np.uint16)
+    batch.columns["dst_vlan"] = batch.columns["src_vlan"]
+    batch.columns["sampling_rate"] = np.full(count, 1024, np.uint32)
+    agent = SflowEncoder(V4_PREFIX | 0x7F000101 + seed % 250, header_bytes=128)
+    datagrams = _shuffle(agent.encode(batch, now), rng)
+    return Stream(datagrams, 16, agent.sequence)
+
+
+def _shuffle(datagrams: Datagrams, rng: np.random.Generator) -> Datagrams:
+    """The encoder puts samples of one shape together; a switch does not. Their numbers stay in order."""
+    order = rng.permutation(len(datagrams))
+    offset, length = datagrams.offset[order], datagrams.length[order]
+    ends = np.cumsum(length)
+    starts = ends - length
+    data = datagrams.data[np.repeat(offset - starts, length) + np.arange(int(ends[-1]))]
+    places = starts[:, None] + 16 + np.arange(4)
+    data[places] = np.arange(len(order), dtype=">u4").view(np.uint8).reshape(-1, 4)
+    return Datagrams(data, starts, length, datagrams.flows[order], datagrams.counts)

@@ -41,6 +41,17 @@ class Columns:
         self._column(name, dtype)[rows] = values
         self._mark(name, rows)
 
+    def put_where(self, name: str, values: Array, has: Mask) -> None:
+        """Set values of all rows that count only where the mask is True."""
+        self._values[name] = values.astype(FIELDS[name].dtype)
+        self._valid[name] = has.copy()
+
+    def put_ipv4_where(self, name: str, values: Array, has: Mask) -> None:
+        """The same for IPv4 addresses."""
+        self._values[name + "_hi"] = np.zeros(self.length, np.int64)
+        self._values[name + "_lo"] = values.astype(np.int64) | V4_PREFIX
+        self._valid[name] = has.copy()
+
     def put_address(self, name: str, rows: Ints | None, high: Array, low: Array) -> None:
         """Set addresses as two halves of 16 bytes, IPv4 mapped."""
         if rows is None:

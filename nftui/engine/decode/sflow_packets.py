@@ -8,6 +8,7 @@ of the outermost IP header; octets are those of the frame, as sfcapd counts them
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nftui.engine.batch import Array, Mask
 from nftui.engine.decode.datagrams import Ints, Wire
@@ -66,19 +67,20 @@ def read_packets(wire: Wire, at: Ints, end: Ints, rows: Ints | None, columns: Co
     columns.put("bytes", rows, fixed["octets"].astype(np.int64))
     size = np.minimum(fixed["size"].astype(np.int64), end - at - HEAD_BYTES)
     ethernet = fixed["protocol"] == _ETHERNET
-    done = np.zeros(len(at), np.bool_)
-    for form, tagged in ((_PLAIN, False), (_TAGGED, True)):
-        fields = image.view(form)
-        common = _is_common(fields, size - 4 * tagged) & ethernet
-        if tagged:
-            common &= fixed["etype"] == _VLAN_TYPES[0]
-        if common.any():
-            done |= common
-            whole = common.all()
-            chosen = None if whole else np.flatnonzero(common)
-            _put_common(fields if chosen is None else fields[chosen], _pick(rows, chosen), tagged, columns)
-            if whole:
-                return
+    plain = _is_common(fixed, size) & ethernet
+    tagged = _is_common(image.view(_TAGGED), size - 4) & ethernet & (fixed["etype"] == _VLAN_TYPES[0])
+    done = plain | tagged
+    many, few = (_PLAIN, plain), (_TAGGED, tagged)
+    if np.count_nonzero(tagged) > np.count_nonzero(plain):
+        many, few = few, many
+    whole = bool(many[1].all())
+    _put_common(image.view(many[0]), rows, None if whole else many[1], many[0] is _TAGGED, columns)
+    if whole:
+        return
+    if few[1].any():
+        places = np.flatnonzero(few[1])
+        part = places if rows is None else rows[places]
+        _put_common(image.view(few[0])[places], part, None, few[0] is _TAGGED, columns)
     rest = np.flatnonzero(~done)
     protocol = fixed["protocol"][rest].astype(np.int64)
     for number, link in _LINKS.items():
@@ -89,13 +91,7 @@ def read_packets(wire: Wire, at: Ints, end: Ints, rows: Ints | None, columns: Co
             read_headers(wire, at[part] + HEAD_BYTES, size[part], octets, link, samples, columns)
 
 
-def _pick(rows: Ints | None, chosen: Ints | None) -> Ints | None:
-    if chosen is None:
-        return rows
-    return chosen if rows is None else rows[chosen]
-
-
-def _is_common(fields: np.ndarray[tuple[int], np.dtype[np.void]], size: Ints) -> Mask:
+def _is_common(fields: NDArray[np.void], size: Ints) -> Mask:
     proto = fields["proto"]
     common = (fields["etype"] == 0x0800) & (fields["version"] == 0x45) & (fields["fragment"] & 0x3FFF == 0)
     whole: Mask = common & (((proto == TCP) & (size >= 54)) | ((proto == UDP) & (size >= 42)))
@@ -103,22 +99,37 @@ def _is_common(fields: np.ndarray[tuple[int], np.dtype[np.void]], size: Ints) ->
 
 
 def _put_common(
-    fields: np.ndarray[tuple[int], np.dtype[np.void]], rows: Ints | None, tagged: bool, columns: Columns
+    fields: NDArray[np.void], rows: Ints | None, where: Mask | None, tagged: bool, columns: Columns
 ) -> None:
-    columns.put("in_dst_mac", rows, fields["target_mac"].astype(np.uint64) >> np.uint64(16))
-    columns.put("in_src_mac", rows, fields["source_mac"].astype(np.uint64) >> np.uint64(16))
-    columns.put_ipv4("src_addr", rows, fields["source"])
-    columns.put_ipv4("dst_addr", rows, fields["target"])
+    """Fields of common headers; `where` says which are, None for all.
+
+    Where all samples have a header, the fields of those that are not common are read too, to be replaced: that costs
+    less than to choose.
+    """
+    if where is not None and rows is not None:
+        fields, rows, where = fields[where], rows[where], None
     proto = fields["proto"]
     flags = fields["flags"] if (proto == TCP).all() else np.where(proto == TCP, fields["flags"], 0)
-    for name, values in (
+    numbers: list[tuple[str, Array]] = [
+        ("in_dst_mac", fields["target_mac"].astype(np.uint64) >> np.uint64(16)),
+        ("in_src_mac", fields["source_mac"].astype(np.uint64) >> np.uint64(16)),
         ("etype", fields["etype"]), ("src_port", fields["source_port"]), ("dst_port", fields["target_port"]),
         ("proto", proto), ("tcp_flags", flags), ("ip_tos", fields["tos"]), ("min_ttl", fields["ttl"]),
         ("max_ttl", fields["ttl"]), ("fragment_id", fields["ident"]),
-    ):  # fmt: skip
-        columns.put(name, rows, values)
+    ]  # fmt: skip
     if tagged:
-        columns.put("src_vlan", rows, fields["tag"] & 0xFFF)
+        numbers.append(("src_vlan", fields["tag"] & 0xFFF))
+    for name, values in numbers:
+        if where is None:
+            columns.put(name, rows, values)
+        else:
+            columns.put_where(name, values, where)
+    for name in ("src_addr", "dst_addr"):
+        values = fields["source" if name == "src_addr" else "target"]
+        if where is None:
+            columns.put_ipv4(name, rows, values)
+        else:
+            columns.put_ipv4_where(name, values, where)
 
 
 def read_headers(wire: Wire, start: Ints, size: Ints, octets: Ints, link: int, samples: Ints, columns: Columns) -> None:
