@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
+from nftui.engine import elements
 from nftui.engine.counters import Counts
 from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import Session
+from nftui.engine.decode.layout import SCOPE_PEN, FieldSpec
+from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.numbering import Unit, standard_unit
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.sessions import Domains, Sessions
-from nftui.engine.decode.status import ExporterStatus, NumberingStatus, SamplingStatus, TemplateStatus
+from nftui.engine.decode.status import (
+    AnnouncedStatus,
+    ExporterStatus,
+    NumberingStatus,
+    SamplingStatus,
+    TemplateStatus,
+)
 from nftui.engine.decode.templates import TemplateStore
 from nftui.engine.decode.waiting import WaitingSets
 
@@ -60,16 +70,20 @@ class Describer:
             dict(self.counts.get(session.label, {})),
             max([int(self.domains.delay_ms[domain]) for domain in domains], default=-1),
             tuple(sorted(self._numbering(domains))),
+            tuple(self._announced(domains)),
+            tuple(self._unnamed(slot)),
         )
 
     def _templates(self, slot: int) -> list[TemplateStatus]:
         found = []
         for item in self.templates.of_session(slot):
             domain = item.key >> 16
+            specs = _specs(self.templates.shape(item))
             found.append(
                 TemplateStatus(
                     int(self.domains.version[domain]), int(self.domains.domain[domain]), item.key & 0xFFFF,
                     item.fields, item.options, item.first_ms, item.refreshed_ms, contested=item.returns,
+                    elements=tuple(self._label(domain, spec) for spec in specs),
                 )
             )  # fmt: skip
         return found
@@ -84,6 +98,39 @@ class Describer:
                 found.append(NumberingStatus(version, number, _UNIT_WORDS[Unit(unit)], standard))
         return found
 
+    def _label(self, domain: int, spec: FieldSpec) -> str:
+        table = self.options.of_domain(domain)
+        own = table.elements.get((spec.pen, spec.element)) if table is not None and table.elements else None
+        return own[0] if own is not None else _label(spec.pen, spec.element)
+
+    def _unnamed(self, slot: int) -> list[str]:
+        """Elements of the session's templates that neither a table nor the exporter itself names."""
+        found = set()
+        for item in self.templates.of_session(slot):
+            table = self.options.of_domain(item.key >> 16)
+            for spec in _specs(self.templates.shape(item)):
+                key = spec.pen, spec.element
+                if _is_unnamed(*key) and (table is None or key not in table.elements):
+                    found.add(key)
+        return [f"{pen}.{element}" for pen, element in sorted(found)]
+
+    def _announced(self, domains: list[int]) -> list[AnnouncedStatus]:
+        found = []
+        for domain in domains:
+            table = self.options.of_domain(domain)
+            if table is not None:
+                found.append(
+                    AnnouncedStatus(
+                        int(self.domains.version[domain]), int(self.domains.domain[domain]),
+                        tuple(sorted(table.interfaces.items())), tuple(sorted(table.vrfs.items())),
+                        len(table.applications),
+                        tuple(f"{pen}.{number} {name} {kind}"
+                              for (pen, number), (name, kind) in sorted(table.elements.items())),
+                        tuple(sorted(table.statistics.items())), table.rate_changes,
+                    )
+                )  # fmt: skip
+        return found
+
     def _sampling(self, address: int, domains: list[int]) -> list[SamplingStatus]:
         out = []
         for domain in domains:
@@ -91,6 +138,10 @@ class Describer:
             table = self.options.of_domain(domain)
             if table is not None:
                 out += [SamplingStatus(number, key, rate, "options") for key, rate in list(table.rates.items())]
+                out += [
+                    SamplingStatus(number, None, rate, "options", key)
+                    for key, rate in list(table.interface_rates.items())
+                ]
                 if table.general:
                     out.append(SamplingStatus(number, None, table.general, "options"))
             if domain in self.header_rates:
@@ -99,3 +150,26 @@ class Describer:
         if static:
             out.append(SamplingStatus(0, None, abs(static), "configuration"))
         return out
+
+
+def _specs(shape: Shape | None) -> tuple[FieldSpec, ...]:
+    return () if shape is None else _specs_of(shape)
+
+
+@lru_cache(maxsize=4096)
+def _specs_of(shape: Shape) -> tuple[FieldSpec, ...]:
+    return tuple(shape.specs())
+
+
+@lru_cache(maxsize=8192)
+def _label(pen: int, element: int) -> str:
+    return f"scope {_SCOPES.get(element, element)}" if pen == SCOPE_PEN else elements.label(pen, element)
+
+
+@lru_cache(maxsize=8192)
+def _is_unnamed(pen: int, element: int) -> bool:
+    return pen != SCOPE_PEN and elements.find(pen, element) is None
+
+
+_SCOPES = {1: "system", 2: "interface", 3: "line card", 4: "cache", 5: "template"}
+"""RFC 3954 section 6.1."""

@@ -12,6 +12,8 @@ from nftui.engine.decode.layout import SCOPE_PEN, VARIABLE, FieldSpec, Program, 
 from nftui.engine.limits import Limits
 
 IPFIX = 10
+_LAST_SCOPE = 5
+"""Last scope type of RFC 3954 section 6.1. Exporters that put an element in the scope mean the element."""
 _PAIR = struct.Struct(">HH")
 
 
@@ -64,7 +66,7 @@ class Shape:
                 pen = int.from_bytes(self.raw[position : position + 4], "big")
                 element &= 0x7FFF
                 position += 4
-            elif self.version != IPFIX and index < self.scope:
+            elif self.version != IPFIX and index < self.scope and element <= _LAST_SCOPE:
                 pen = SCOPE_PEN
             specs.append(FieldSpec(pen, element, length))
         return specs
@@ -140,6 +142,10 @@ class LayoutTable:
         shape = self._shapes[number]
         assert shape is not None
         return shape
+
+    def find_shape(self, number: int) -> Shape | None:
+        """The shape with a number, None when the number is free; for threads other than the decoder's."""
+        return self._shapes[number]
 
     def program(self, number: int) -> Program:
         """The compiled layout; compiled at its first use, because many templates never see data."""

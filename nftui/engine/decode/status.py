@@ -16,6 +16,7 @@ class TemplateStatus:
         fields: number of fields.
         options: whether it describes options data.
         first_ms, refreshed_ms: first and latest announcement, UTC milliseconds.
+        elements: names of the fields in order, with their numbers where nobody named them.
         waiting: data sets that wait for it (only where the template is unknown).
         contested: times that it got its former fields back: two exporters seem to use its id.
     """
@@ -29,16 +30,44 @@ class TemplateStatus:
     refreshed_ms: int
     waiting: int = 0
     contested: int = 0
+    elements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingStatus:
-    """One sampling rate in force: 1 of `rate` packets; `source` is options, header or configuration."""
+    """One sampling rate in force: 1 of `rate` packets; `source` is options, header or configuration.
+
+    It holds for a sampler or an interface (index), or for all flows where both are None.
+    """
 
     domain: int
     sampler: int | None
     rate: int
     source: str
+    interface: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedStatus:
+    """What a domain told about itself in options data.
+
+    Attributes:
+        version, domain: export version, and observation domain or source id.
+        interfaces, vrfs: number and name.
+        applications: number of application names.
+        elements: elements that the exporter named itself, as `enterprise.number name type`.
+        statistics: name and value of totals and timeouts, as the exporter counts.
+        rate_changes: sampling rates that were other ones before.
+    """
+
+    version: int
+    domain: int
+    interfaces: tuple[tuple[int, str], ...]
+    vrfs: tuple[tuple[int, str], ...]
+    applications: int
+    elements: tuple[str, ...]
+    statistics: tuple[tuple[str, int], ...]
+    rate_changes: int
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -118,6 +147,8 @@ class ExporterStatus:
         counts: counters of the session's address since it was first seen.
         export_delay_ms: time from the end of a flow to its export, smoothed; -1 when unknown.
         numbering: what sequence numbers count, by domain.
+        announced: what options data said, by domain.
+        unnamed: elements in its templates that no table names, as `enterprise.number`.
         interfaces: what counter samples say of the exporter's interfaces.
     """
 
@@ -133,4 +164,6 @@ class ExporterStatus:
     counts: dict[str, int] = field(default_factory=dict)
     export_delay_ms: int = -1
     numbering: tuple[NumberingStatus, ...] = ()
+    announced: tuple[AnnouncedStatus, ...] = ()
+    unnamed: tuple[str, ...] = ()
     interfaces: tuple[InterfaceStatus, ...] = ()

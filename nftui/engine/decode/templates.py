@@ -192,6 +192,10 @@ class TemplateStore:
             self._define(target, template.key & 0xFFFF, shape, now_ms, 0, Tally([""]), fresh)
         return fresh
 
+    def shape(self, template: Template) -> Shape | None:
+        """Fields of a template, None when it is gone."""
+        return self._layouts.find_shape(template.layout)
+
     def layouts(self, keys: Ints) -> Ints:
         """Layout number of each template key, -1 where there is no template: one lookup per set."""
         first = int(keys[0])
