@@ -14,11 +14,15 @@ from nftui.errors import NftuiError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("nftui.cli.collect:collect", "Receive NetFlow and IPFIX into a store, without a screen."),
+    "convert": ("nftui.cli.convert:convert", "Convert files of flows: nfdump, flow-tools, store, Parquet, csv, IPFIX."),
     "ctl": ("nftui.cli.ctl:ctl", "Control a probe with softflowctl's words, or ask a collector."),
     "compact": ("nftui.cli.compact:compact", "Join the files of finished hours and write their roll-ups."),
     "demo": ("nftui.cli.demo:demo", "Show nftui at work on generated traffic: no root, no router."),
     "dump": ("nftui.cli.dump:dump", "Filter, aggregate and print stored flows, as nfdump does."),
-    "expire": ("nftui.cli.expire:expire", "Remove the oldest flows of a store, or say when it is full, as nfexpire does."),
+    "expire": (
+        "nftui.cli.expire:expire",
+        "Remove the oldest flows of a store, or say when it is full, as nfexpire does.",
+    ),
     "ioc": ("nftui.cli.ioc:ioc", "Look for lists of bad addresses, networks and ports in stored flows."),
     "probe": ("nftui.cli.probe:probe", "Meter an interface or a capture file and export flows, as softflowd does."),
     "verify": ("nftui.cli.verify:verify", "Check every byte of a store, name and repair what is damaged."),

@@ -5,25 +5,29 @@ from __future__ import annotations
 import sys
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from nftui.engine.query.session import Session
+from typing import Protocol, Self
 
 _FIRST_SECONDS = 1.0
 _EVERY_SECONDS = 0.2
 _WIDTH = 40
 
 
+class Measured(Protocol):
+    """Work that knows how far it is, such as a session of queries."""
+
+    def progress(self) -> float:
+        """Percent, negative where unknown. From any thread."""
+
+
 class Progress:
     """Shows a bar while its block runs, after the first second.
 
     Args:
-        session: its queries are watched.
+        work: is watched.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, work: Measured) -> None:
+        self._work = work
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -50,7 +54,7 @@ class Progress:
         wait = _FIRST_SECONDS
         while not self._over.wait(wait):
             wait = _EVERY_SECONDS
-            sys.stderr.write("\r" + bar(self._session.progress()))
+            sys.stderr.write("\r" + bar(self._work.progress()))
             sys.stderr.flush()
             shown = True
         if shown:
