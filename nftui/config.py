@@ -114,6 +114,17 @@ class StoreConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ElementsConfig:
+    """Information elements.
+
+    Attributes:
+        file: names and types of elements that the tables lack, see docs/elements.md.
+    """
+
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UiConfig:
     """The screen.
 
