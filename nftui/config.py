@@ -166,7 +166,12 @@ class Config:
         return rows
 
 
-_PARTS: dict[str, type[Any]] = {"collector": CollectorConfig, "store": StoreConfig, "ui": UiConfig}
+_PARTS: dict[str, type[Any]] = {
+    "collector": CollectorConfig,
+    "store": StoreConfig,
+    "elements": ElementsConfig,
+    "ui": UiConfig,
+}
 
 _FILTERS = "filters"
 _FILTER_NAME = re.compile(r"filters\.(?!include$)[\w.-]+")
