@@ -148,6 +148,7 @@ class Config:
 
     collector: CollectorConfig = CollectorConfig()
     store: StoreConfig = StoreConfig()
+    elements: ElementsConfig = ElementsConfig()
     ui: UiConfig = UiConfig()
     filters: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
