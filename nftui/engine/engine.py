@@ -85,6 +85,8 @@ class Engine:
         self._on_slot = on_slot
         self._meter = meter
         collector = config.collector
+        if config.elements.file:
+            elements.read_user_file(Path(config.elements.file).expanduser())
         self._intake = Intake(collector, "collector.allow" in config.origins, self.ledger, self._clock, limits)
         self._keep = FlowFilter(collector.filter) if collector.filter.strip() else None
         self._metrics = Metrics()
