@@ -11,7 +11,8 @@ import click
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from nftui.engine.query.parser import Filter, Surroundings
+    from nftui.engine.query.filters import Filter
+    from nftui.engine.query.parser import Surroundings
     from nftui.engine.query.sources import Sources
     from nftui.engine.query.time import Window
 
@@ -65,7 +66,7 @@ def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None, 
     Raises:
         FilterError, UsageError, ConfigError: it is wrong or cannot be read.
     """
-    from nftui.engine.query.parser import parse_filter
+    from nftui.engine.query.filters import EVERYTHING
     from nftui.errors import UsageError
 
     text = " ".join(words)
@@ -73,6 +74,10 @@ def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None, 
         if text:
             raise UsageError("give the filter with -f or as arguments, not both")
         text = read_text(file)
+    if not text:
+        return EVERYTHING
+    from nftui.engine.query.parser import parse_filter
+
     return parse_filter(text, _surroundings(text, zone, config))
 
 

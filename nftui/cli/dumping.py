@@ -27,23 +27,19 @@ from nftui.cli.output import (
 from nftui.cli.progress import Progress
 from nftui.engine.archive.formats import ArchiveFormats
 from nftui.engine.query.aggregate import Aggregation, Bidirectional, ByKeys
-from nftui.engine.query.bins import Binned, check_bins, per_bin, rank_bins
-from nftui.engine.query.distinct import count_distinct, parse_distinct
 from nftui.engine.query.orders import Order, parse_order
-from nftui.engine.query.parser import Filter
 from nftui.engine.query.query import Query, Totals
-from nftui.engine.query.save import save_flows
 from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import find_sources
 from nftui.engine.query.stages import Stage
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
 from nftui.engine.query.time import Window
-from nftui.engine.query.together import rank_together
 from nftui.errors import UsageError
 
 if TYPE_CHECKING:
     from nftui.cli.measuring import Measures
+    from nftui.engine.query.filters import Filter
 
 DEFAULT_TOP = 10
 
@@ -125,6 +121,8 @@ def answer(asked: Answer, began: float) -> int:
             session, asked.filter, asked.window, asked.scaled, asked.most, questions.aggregation, asked.stages
         )
         if asked.target is not None:
+            from nftui.engine.query.save import save_flows
+
             written = save_flows(query, session, asked.target, questions.aggregation, asked.scaled)
             say(f"nftui: {written} records written to {asked.target}")
             return report_skipped(sources)
@@ -167,6 +165,8 @@ def _questions(asked: Answer) -> _Questions:
         requests = [request for request in requests if request.statistic is not None]
         aggregation = aggregation if records else None
     if asked.bin_ms is not None and isinstance(aggregation, ByKeys):
+        from nftui.engine.query.bins import per_bin
+
         aggregation = per_bin(aggregation)
     listing = aggregation is not None or not (requests or asked.series or asked.summary)
     return _Questions(requests, aggregation, order, listing)
@@ -202,6 +202,8 @@ def _ask(
     totals, measures, listed = None, None, None
     asking = query
     if asked.bin_ms is not None:
+        from nftui.engine.query.bins import Binned, check_bins
+
         check_bins(query, asked.bin_ms)
         totals = query.totals()
         stages = (*asked.stages, Binned(asked.bin_ms, query.window, asked.scaled))
@@ -228,9 +230,20 @@ def _rank(
     asked: Answer, requests: list[StatisticRequest], query: Query, session: Session, limit: int | None
 ) -> list[Table]:
     if asked.bin_ms is not None:
+        from nftui.engine.query.bins import rank_bins
+
         found = [rank_bins(session, query, request, limit, asked.scaled) for request in requests]
         return [Table(r, [one], [[]]) for r, some in zip(requests, found, strict=True) for b in some for one in b]
-    distinct = parse_distinct(asked.distinct) if asked.distinct else []
+    if not requests:
+        return []
+    from nftui.engine.query.together import rank_together
+
+    if not asked.distinct:
+        rankings = rank_together(session, query, requests, limit, asked.scaled)
+        return [Table(request, some, [[] for _ in some]) for request, some in zip(requests, rankings, strict=True)]
+    from nftui.engine.query.distinct import count_distinct, parse_distinct
+
+    distinct = parse_distinct(asked.distinct)
     out = []
     rankings = rank_together(session, query, requests, limit, asked.scaled)
     for request, some in zip(requests, rankings, strict=True):

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from nftui.cli.interruption import Reach
 from nftui.engine.query.aggregate import Aggregation
-from nftui.engine.query.distinct import DistinctCounts, with_distinct
 from nftui.engine.query.format_machine import (
     COLUMNS,
     CsvFlows,
@@ -30,6 +30,9 @@ from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.statistics import StatisticRequest
 from nftui.engine.query.style import Style
 from nftui.errors import UsageError
+
+if TYPE_CHECKING:
+    from nftui.engine.query.distinct import DistinctCounts
 
 MACHINE = ("csv", "ndjson", "json", "pipe", "null")
 """Formats that carry data only: no header text, no summary."""
@@ -155,16 +158,16 @@ def _list_writer(session: Session, how: Presentation) -> LineWriter:
     aggregation = how.aggregation
     # Sums of an aggregation are scaled already.
     style = how.style if aggregation is None else replace(how.style, scaled=False)
+    if how.form == "pipe":
+        return PipeFlows(style.scaled)
+    if how.form not in {"csv", "ndjson", "json", "raw"}:
+        return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS.get(how.form, FORMATS["line"]), style)
     names = stored(session.present()) if aggregation is None else aggregation.columns
     if how.form == "csv":
         return CsvFlows(COLUMNS if aggregation is None else names, names, style.scaled)
     if how.form in {"ndjson", "json"}:
         return JsonFlows(names, style.scaled)
-    if how.form == "raw":
-        return RawFlows(names, style)
-    if how.form == "pipe":
-        return PipeFlows(style.scaled)
-    return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS.get(how.form, FORMATS["line"]), style)
+    return RawFlows(names, style)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,10 @@ def write_statistic(table: Table, how: Presentation, out: Output) -> None:
             lines = record_lines(ranking, how.limit, how.style)
         else:
             lines = statistic_lines(table.request, ranking, how.limit, how.style)
-        lines = with_distinct(lines, counts)
+        if counts:
+            from nftui.engine.query.distinct import with_distinct
+
+            lines = with_distinct(lines, counts)
         for line in without_header(lines, 2) if how.quiet else lines:
             out.write(line)
         out.write("")

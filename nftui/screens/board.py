@@ -27,7 +27,7 @@ from nftui.widgets.stack_chart import SERIES_COLORS, StackChart
 if TYPE_CHECKING:
     from nftui.engine.health import Health
     from nftui.engine.live.snapshot import LiveSnapshot
-    from nftui.engine.query.parser import Filter
+    from nftui.engine.query.filters import Filter
 
 MINIMUM = (40, 10)
 _SIDE_BY_SIDE = 140

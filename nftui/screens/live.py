@@ -26,7 +26,7 @@ from nftui.widgets.stack_chart import StackChart
 
 if TYPE_CHECKING:
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
-    from nftui.engine.query.parser import Filter
+    from nftui.engine.query.filters import Filter
 
 _FIRST_ROWS = 500
 _MOST_ROWS = 20_000

@@ -12,8 +12,10 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from nftui.engine.archive.archive import Archive
+if TYPE_CHECKING:
+    from nftui.engine.archive.archive import Archive
 
 _NFDUMP = (b"\x0c\xa5", b"\xa5\x0c")
 _FLOW_TOOLS = b"\xcf\x10"

@@ -15,7 +15,7 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import Counts, add
 
 if TYPE_CHECKING:
-    from nftui.engine.query.parser import Filter
+    from nftui.engine.query.filters import Filter
 
 FILTERED = "flows.filtered"
 

@@ -8,7 +8,7 @@ from nftui.engine.batch import FlowBatch, Mask
 from nftui.engine.live.backlog import Chunk
 
 if TYPE_CHECKING:
-    from nftui.engine.query.parser import Filter
+    from nftui.engine.query.filters import Filter
 
 
 class Matcher:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nftui.engine.schema import Show
 
 if TYPE_CHECKING:
-    from nftui.engine.query.parser import Filter
+    from nftui.engine.query.filters import Filter
 
 TALKER_VIEWS: tuple[str, ...] = ("host", "pair", "flow", "port", "proto", "as", "interface", "exporter")
 """Views whose rows are groups of flows."""

@@ -31,7 +31,7 @@ from nftui.engine.live.talkers import Talkers
 from nftui.engine.live.traffic import Traffic
 
 if TYPE_CHECKING:
-    from nftui.engine.query.parser import Filter
+    from nftui.engine.query.filters import Filter
 
 _KEPT = 2
 """States of filters and views kept up; the one not asked for longest goes first."""

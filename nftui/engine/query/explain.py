@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nftui.engine.query import tree
 from nftui.engine.query.numbers import block_text
-from nftui.engine.query.parser import Filter
+from nftui.engine.query.filters import Filter
 from nftui.engine.query.sql import compile_where
 from nftui.engine.schema import FIELDS, Show
 from nftui.text import mac, protocol, tcp_flag_names

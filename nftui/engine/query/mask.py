@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.query import tree
-from nftui.engine.query.parser import Filter
+from nftui.engine.query.filters import Filter
 from nftui.engine.query.pieces import Piece, pieces
 from nftui.engine.query.values import BITS_PER_BYTE_MS, COUNTERS, MAX_COUNTER, MAX_RATE, SECOND_MS
 from nftui.engine.schema import FIELDS

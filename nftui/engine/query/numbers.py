@@ -9,7 +9,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_pton
 
-from nftui.engine.query.tree import Block, Span, unite_spans
+from nftui.engine.query.tree import Block, Span
 from nftui.text import V4_PREFIX
 
 _NUMBER = re.compile(r"(0x[0-9a-f]+|\d+(?:\.\d+)?)([a-z]*)", re.IGNORECASE)
@@ -62,20 +62,6 @@ def spans(sign: str, number: Fraction) -> tuple[Span, ...]:
     if sign == "<=":
         return ((None, below),)
     return ((below, below),) if below == above else ()
-
-
-def complement(ranges: tuple[Span, ...]) -> tuple[Span, ...]:
-    """All integers outside of the ranges, which are sorted and apart."""
-    out: list[Span] = []
-    low: int | None = None
-    for start, end in ranges:
-        if start is not None:
-            out.append((low, start - 1))
-        if end is None:
-            return unite_spans(out)
-        low = end + 1
-    out.append((low, None))
-    return unite_spans(out)
 
 
 @lru_cache(maxsize=4096)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.query import operands, tree
+from nftui.engine.query.filters import Filter
 from nftui.engine.query.lexer import Kind, Token, tokens
 from nftui.engine.query.names import PROTOCOL_NUMBERS, protocol_number
-from nftui.engine.query.values import VALUES
 from nftui.engine.query.words import ABSENT, FIRST_WORDS, LONGEST, PHRASES, Shape, Word
 from nftui.errors import FilterError
 from nftui.text import nearest
@@ -28,30 +28,6 @@ _OR = {"or", "||"}
 _NOT = {"not", "!"}
 _INCLUDE_DEPTH = 10
 _LEADING = {Shape.FAMILY4, Shape.FAMILY6}
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """A parsed filter.
-
-    Attributes:
-        text: as given.
-        tree: its meaning.
-    """
-
-    text: str
-    tree: tree.Node
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Registry fields that it looks at, in order of appearance."""
-        out: dict[str, None] = {}
-        for leaf in tree.leaves(self.tree):
-            if isinstance(leaf, tree.Numbers):
-                out.update(dict.fromkeys(VALUES[leaf.value].fields))
-            elif not isinstance(leaf, tree.Always):
-                out[leaf.field] = None
-        return tuple(out)
 
 
 @dataclass(frozen=True, slots=True)

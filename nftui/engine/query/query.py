@@ -11,9 +11,9 @@ from nftui.engine.query import tree
 from nftui.engine.query.addresses import address_value
 from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.contest import Contest, first_groups
+from nftui.engine.query.filters import Filter
 from nftui.engine.query.grouping import PLAIN_SUMS, Grouped, Key, by_either, by_keys, field_key, with_rollups
 from nftui.engine.query.orders import Order
-from nftui.engine.query.parser import Filter
 from nftui.engine.query.planner import Plan, make_plan
 from nftui.engine.query.rollup import ANSWERS, MINUTE, read_sql
 from nftui.engine.query.session import Part, Session
@@ -152,6 +152,11 @@ class Query:
         """Whether flows are worked on before they are listed, so that none can be given before all are known."""
         return bool(self._stages)
 
+    @property
+    def takes_everything(self) -> bool:
+        """Whether every flow passes."""
+        return not self._demand and self.window.start_ms is None and self.window.end_ms is None
+
     def totals(self) -> Totals:
         """Sums over all flows that pass."""
         [ranking] = self._rankings(
@@ -220,7 +225,7 @@ class Query:
             yield from self._portions(text, needed, limit, None)
             return
         left = self._most if limit is None else limit if self._most is None else min(limit, self._most)
-        for part in self._session.parts():
+        for part in self._session.parts(self._few):
             for rows in self._portions(text, needed, left, part):
                 yield rows
                 left = None if left is None else left - len(rows)
@@ -424,6 +429,18 @@ def _alternatives(node: tree.Node) -> list[tree.Node]:
                 rest = [*parts[:index], *parts[index + 1 :]]
                 return [tree.all_of([one, *rest]), tree.all_of([other, tree.Not(one), *rest])]
     return [node]
+
+
+def _names_addresses(node: tree.Node) -> bool:
+    """Whether only flows of a few addresses can pass."""
+    match node:
+        case tree.Addresses(_, blocks):
+            return sum(last - first + 1 for first, last in blocks) <= MANY
+        case tree.All(parts):
+            return any(map(_names_addresses, parts))
+        case tree.Any(parts):
+            return bool(parts) and all(map(_names_addresses, parts))
+    return False
 
 
 def _answered_by(request: StatisticRequest) -> tuple[str, ...]:

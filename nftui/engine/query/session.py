@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nftui.engine.query.duck import connect, duckdb, with_arrow
-from nftui.engine.query.parquet import parquet_sql
+from nftui.engine.query.parquet import listed_sql, parquet_sql
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
@@ -202,17 +202,20 @@ class Session:
         foreign = self._foreign.records() if self._foreign is not None else 0
         return stored + foreign + sum(reader.rows for reader in self.sources.segments)
 
-    def parts(self) -> list[Part]:
+    def parts(self, few: bool = False) -> list[Part]:
         """All files and segments in portions by time of reception: the first ones small, for a quick first line.
 
         One portion if the files do not tell their times by their names.
+
+        Args:
+            few: hardly any flow of a file is wanted, so that asking costs more than sorting: larger portions.
         """
         names: dict[str, PartName] = {}
+        if self._foreign is not None:
+            return [Part(tuple(self.sources.files), True)]
         for path in self.sources.files:
             name = parse_file(os.path.basename(path), SEALED_SUFFIX)
             if name is None:
-        if self._foreign is not None:
-            return [Part(tuple(self.sources.files), True)]
                 return [Part(tuple(self.sources.files), True)]
             names[path] = name
         compacted = {name.slot_ms for name in names.values() if name.hour}
@@ -224,7 +227,7 @@ class Session:
         last = [slot for slot in sorted(by_slot) if live and slot + HOUR_MS * (slot in compacted) >= min(live)]
         slots = sorted(by_slot.keys() - last)
         out = []
-        size = _FIRST_SLOTS
+        size = _MOST_SLOTS if few else _FIRST_SLOTS
         while slots:
             now, slots = slots[:size], slots[size:]
             out.append(Part(tuple(path for slot in now for path in by_slot[slot]), False))
@@ -251,12 +254,12 @@ class Session:
             parts.append(f"SELECT {_select(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
             parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
-        if not parts:
-            parts = [f"SELECT {_select(columns, frozenset())} LIMIT 0"]
-        return f"({' UNION ALL '.join(parts)}) AS flows_read"
         if self._foreign is not None and (part is None or part.live):
             table = self._foreign.table(self._connection, fields)
             parts.append(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
+        if not parts:
+            parts = [f"SELECT {_select(columns, frozenset())} LIMIT 0"]
+        return f"({' UNION ALL '.join(parts)}) AS flows_read"
 
     def _retry(self, run: Callable[[], _T]) -> _T:
         """Run, leaving out files that prove unreadable, until it works or none is to blame."""
@@ -316,8 +319,10 @@ class Session:
         return True
 
     def _count(self) -> list[tuple[Any, ...]]:
-        places = self._places(self.sources.files)
-        return self._connection.execute(f"SELECT COUNT(*) FROM {parquet_sql(places)}").fetchall()  # noqa: S608
+        listed = listed_sql(self._places(self.sources.files))
+        # The engine's COUNT(*) prepares a scan of each file; this reads their ends alone.
+        text = f"SELECT CAST(SUM(num_rows) AS BIGINT) FROM parquet_file_metadata({listed})"  # noqa: S608
+        return self._connection.execute(text).fetchall()
 
     def _stored_columns(self) -> frozenset[str]:
         """Columns that any of the files has."""

@@ -13,8 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nftui.engine.query import tree
-from nftui.engine.query.numbers import complement
-from nftui.engine.query.parser import Filter
+from nftui.engine.query.filters import Filter
 from nftui.engine.query.pieces import Piece, pieces, prefix_groups
 from nftui.engine.query.values import BITS_PER_BYTE_MS, COUNTERS, MAX_COUNTER, MAX_RATE, SECOND_MS, nullable
 from nftui.engine.schema import FIELDS, NON_NULL
@@ -138,7 +137,7 @@ class _Writer:
         if wanted or not whole:
             inside = _spans(expression, spans, whole)
         else:
-            inside = _spans(expression, complement(spans), whole)
+            inside = _spans(expression, tree.complement(spans), whole)
         if wanted:
             if inside == "TRUE":
                 known = [f"{FIELDS[name].physical[0]} IS NOT NULL" for name in nullable(value)]

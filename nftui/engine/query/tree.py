@@ -217,3 +217,17 @@ def leaves(node: Node) -> Iterator[Always | Numbers | Addresses | Bits | Text | 
             yield from leaves(part)
     else:
         yield node
+
+
+def complement(ranges: tuple[Span, ...]) -> tuple[Span, ...]:
+    """All integers outside of the ranges, which are sorted and apart."""
+    out: list[Span] = []
+    low: int | None = None
+    for start, end in ranges:
+        if start is not None:
+            out.append((low, start - 1))
+        if end is None:
+            return unite_spans(out)
+        low = end + 1
+    out.append((low, None))
+    return unite_spans(out)

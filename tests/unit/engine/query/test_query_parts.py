@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nftui.engine.query.numbers import block, block_text, complement, count, duration, mac
+from nftui.engine.query.numbers import block, block_text, count, duration, mac
 from nftui.engine.query.orders import parse_order
 from nftui.engine.query.pieces import pieces, prefix_groups, signed
 from nftui.engine.query.statistics import STATISTICS, parse_statistic
-from nftui.engine.query.tree import unite_blocks, unite_spans
+from nftui.engine.query.tree import complement, unite_blocks, unite_spans
 from nftui.engine.schema import FIELDS
 from nftui.errors import UsageError
 from nftui.text import parse_address
