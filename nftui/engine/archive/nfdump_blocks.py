@@ -94,7 +94,9 @@ class BlockReader:
         if len(raw) < _HEADER:
             return None
         header = np.frombuffer(raw, self._layout)[0]
-        return header if self._plausible(np.frombuffer(raw, self._layout))[0] else None
+        records, size, kind, flags = header.tolist()
+        good = kind in self._types and 0 < size <= _LARGEST_STORED and flags < 4 and 0 < records <= LARGEST_BLOCK
+        return header if good else None
 
     def _plausible(self, headers: Any) -> Any:
         """Which headers can be ones."""

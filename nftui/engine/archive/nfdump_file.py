@@ -19,7 +19,6 @@ from nftui.engine.archive.nfdump_layout import (
     BLOCK_MIXED,
     EXPORTER,
     FILE_HEADER,
-    FLOW_HEADER,
     MAGIC,
     SAMPLER,
     STATISTICS,
@@ -29,17 +28,20 @@ from nftui.engine.archive.nfdump_layout import (
     RecordType,
     in_order,
 )
-from nftui.engine.archive.nfdump_shapes import ShapeTable
+from nftui.engine.archive.nfdump_shapes import Group, ShapeTable
 from nftui.engine.archive.records import Walker
-from nftui.engine.archive.shapes import Builder
+from nftui.engine.archive.shapes import Builder, Value, value_of
 from nftui.engine.batch import FlowBatch
 from nftui.engine.schema import FlowSource
 from nftui.text import clean
 
 _TYPES = frozenset({BLOCK_MIXED, BLOCK_ARRAY})
 _KNOWN = frozenset(int(kind) for kind in RecordType)
-_SOURCES = frozenset({FlowSource.V1, FlowSource.V5, FlowSource.V7, FlowSource.V9, FlowSource.IPFIX})
-_WITH_ENGINE = (FlowSource.V5, FlowSource.V7)
+_VERSIONS = [FlowSource.V1, FlowSource.V5, FlowSource.V7, FlowSource.V9, FlowSource.IPFIX]
+_SOURCES = np.full(256, FlowSource.FILE, np.uint8)
+"""Flow source by export version."""
+_SOURCES[_VERSIONS] = _VERSIONS
+_WITH_ENGINE = np.isin(np.arange(256), (FlowSource.V5, FlowSource.V7))
 
 
 @dataclass(slots=True)
@@ -173,33 +175,37 @@ class NfdumpFile(Archive):
             piece.damage.append((block.offset, f"{len(bad)} records of a block whose elements do not fit"))
             good = np.ones(len(positions), np.bool_)
             good[bad] = False
-            positions, renumbered = positions[good], np.cumsum(good) - 1
+            renumbered = np.cumsum(good) - 1
             for group in groups:
                 group.rows = None if group.rows is None else renumbered[group.rows]
-        if not len(positions):
+        count = len(positions) - len(bad)
+        if not count:
             return
-        builder = piece.builder = Builder(len(positions), fields)
+        builder = piece.builder = Builder(count, fields)
+        piece.exporter, flags, versions = (
+            np.zeros(count, np.uint16),
+            np.zeros(count, np.uint8),
+            np.zeros(count, np.uint8),
+        )
         for group in groups:
-            builder.add(group.shape, group.shape.image(data, group.positions), group.rows)
-        layout = in_order(FLOW_HEADER, self._order)
-        windows: Any = np.ndarray((len(data) - layout.itemsize + 1,), "V12", data, strides=(1,))
-        headers = windows[positions].view(layout)
-        self._add_headers(builder, headers)
-        piece.exporter = headers["exporter"].astype(np.uint16)
-        piece.sampled = headers["flags"] & FlowFlag.SAMPLED > 0
-
-    def _add_headers(self, builder: Builder, headers: Any) -> None:
-        """What the headers of records say, and what every record must have."""
-        version = headers["export_version"]
+            builder.add(group.shape, group.image, group.rows)
+            rows = slice(None) if group.rows is None else group.rows
+            piece.exporter[rows] = value_of(group.image, Value(8, f"{self._order}u2"))
+            flags[rows], versions[rows] = group.image[:, 10], group.image[:, 11]
+            self._add_engine(builder, group)
         if builder.wants("flow_source"):
-            known = np.isin(version, list(_SOURCES))
-            builder.put("flow_source", np.where(known, version, FlowSource.FILE))
-        for name in ("engine_type", "engine_id"):
-            if builder.wants(name):
-                with_engine = np.isin(version, _WITH_ENGINE)
-                if with_engine.any():
-                    builder.put(name, headers[name], valid=with_engine)
+            builder.put("flow_source", _SOURCES[versions])
         builder.complete(int(self._header["created"]) * 1000)
+        piece.sampled = (flags & FlowFlag.SAMPLED).astype(np.bool_)
+
+    @staticmethod
+    def _add_engine(builder: Builder, group: Group) -> None:
+        """Engine type and id, which only some export versions have."""
+        for name, place in (("engine_type", 6), ("engine_id", 7)):
+            if builder.wants(name):
+                valid = _WITH_ENGINE[group.image[:, 11]]
+                if valid.any():
+                    builder.put(name, group.image[:, place], group.rows, valid)
 
     def _read_about(self, raw: bytes, kind: int, piece: _Piece) -> None:
         """A record about exporters or samplers."""

@@ -20,7 +20,10 @@ _MOST_ELEMENTS = 64
 """Elements of one record; nfdump knows 42."""
 _MOST_SHAPES = 4096
 """Shapes that are remembered; records with texts of many lengths make many."""
+_MOST_GUESSES = 6
+"""Shapes that are tried on all records that are left, before their elements are walked through."""
 _APPLICATION = 27
+_NONE: Ints = np.zeros(0, np.int64)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -31,12 +34,12 @@ class Group:
     Attributes:
         shape: what they are made of.
         rows: which of the records they are; None for all.
-        positions: where they begin.
+        image: (n, size) bytes.
     """
 
     shape: Shape
     rows: Ints | None
-    positions: Ints
+    image: NDArray[Any]
 
 
 class ShapeTable:
@@ -48,7 +51,7 @@ class ShapeTable:
 
     def __init__(self, order: str) -> None:
         self._order = order
-        self._shapes: dict[tuple[int, ...], Shape] = {}
+        self._shapes: dict[tuple[int, bytes], Shape] = {}
 
     def groups(self, data: NDArray[Any], positions: Ints, sizes: Ints) -> tuple[list[Group], Ints]:
         """Records by shape.
@@ -61,33 +64,50 @@ class ShapeTable:
         Returns:
             The groups, and the indices of records whose elements do not fit them.
         """
-        first, size = int(positions[0]), int(sizes[0])
-        words = self._words(data, first, size)
-        if words is not None and (sizes == size).all():
-            shape = self._shape(size, words)
-            if all((found == word).all() for found, word in self._compare(shape, data, positions, words)):
-                return [Group(shape, None, positions)], np.zeros(0, np.int64)
-        return self._by_signature(data, positions, sizes)
+        groups: list[Group] = []
+        left: Ints | None = None  # rows without a group yet; None for all
+        for _ in range(_MOST_GUESSES):
+            first = 0 if left is None else int(left[0])
+            size = int(sizes[first])
+            heads = self._heads(data, int(positions[first]), size)
+            if heads is None:
+                break
+            of_size = sizes == size if left is None else sizes[left] == size
+            rows = (None if of_size.all() else np.flatnonzero(of_size)) if left is None else left[of_size]
+            shape = self._shape(size, heads)
+            image = shape.image(data, positions if rows is None else positions[rows])
+            same = self._same(image, heads)
+            if rows is None and same.all():
+                return [Group(shape, None, image)], _NONE
+            chosen = np.flatnonzero(same) if rows is None else rows[same]
+            groups.append(Group(shape, chosen, image[same]))
+            mask = np.ones(len(positions), np.bool_)
+            for group in groups:
+                mask[group.rows] = False
+            left = np.flatnonzero(mask)
+            if not len(left):
+                return groups, _NONE
+        more, bad = self._by_signature(data, positions, sizes, np.arange(len(positions)) if left is None else left)
+        return [*groups, *more], bad
 
-    def _by_signature(self, data: NDArray[Any], positions: Ints, sizes: Ints) -> tuple[list[Group], Ints]:
+    def _by_signature(self, data: NDArray[Any], positions: Ints, sizes: Ints, left: Ints) -> tuple[list[Group], Ints]:
         """Walk through the elements of all records at once, and group records whose elements are equal."""
-        good, signature = self._signatures(data, positions, sizes)
-        bad = [np.flatnonzero(~good)]
-        rows = np.flatnonzero(good)
-        rows = rows[np.argsort(signature[rows], kind="stable")]
-        ends = np.flatnonzero(np.diff(signature[rows])) + 1
+        good, signature = self._signatures(data, positions[left], sizes[left])
+        bad = [left[~good]]
+        order = np.flatnonzero(good)
+        order = order[np.argsort(signature[order], kind="stable")]
+        ends = np.flatnonzero(np.diff(signature[order])) + 1
         groups = []
-        for part in np.split(rows, ends) if len(rows) else []:
+        for part in np.split(left[order], ends) if len(order) else []:
             size = int(sizes[part[0]])
-            words = self._words(data, int(positions[part[0]]), size)
-            assert words is not None
-            part = part[sizes[part] == size]  # noqa: PLW2901 - without those of another length but equal signature
-            shape = self._shape(size, words)
-            same = np.ones(len(part), np.bool_)
-            for found, word in self._compare(shape, data, positions[part], words):
-                same &= found == word
-            groups.append(Group(shape, part[same], positions[part[same]]))
-            bad.append(part[~same])
+            heads = self._heads(data, int(positions[part[0]]), size)
+            assert heads is not None
+            rows = part[sizes[part] == size]  # without those of another length but equal signature
+            shape = self._shape(size, heads)
+            image = shape.image(data, positions[rows])
+            same = self._same(image, heads)
+            groups.append(Group(shape, rows[same], image[same]))
+            bad += [rows[~same], part[sizes[part] != size]]
         return groups, np.concatenate(bad)
 
     def _signatures(self, data: NDArray[Any], positions: Ints, sizes: Ints) -> tuple[NDArray[np.bool_], Any]:
@@ -116,52 +136,55 @@ class ShapeTable:
         view: NDArray[Any] = np.ndarray((len(data) - 1,), f"{self._order}u2", data, strides=(1,))
         return view[positions].astype(np.int64)
 
-    def _words(self, data: NDArray[Any], position: int, size: int) -> tuple[int, ...] | None:
-        """Ids and lengths of a record's elements, `id << 16 | length` each; None if they do not fit it."""
+    def _heads(self, data: NDArray[Any], position: int, size: int) -> bytes | None:
+        """Number of elements and all element headers of a record, 4 bytes each; None if they do not fit it."""
         if size < HEADER:
             return None
-        endian = "little" if self._order == "<" else "big"
         raw = data[position : position + size].tobytes()
-        count = int.from_bytes(raw[4:6], endian)  # type: ignore[arg-type]
-        words = []
+        heads = raw[2:6]
         at = HEADER
-        for _ in range(count if count <= _MOST_ELEMENTS else 0):
-            length = int.from_bytes(raw[at + 2 : at + 4], endian)  # type: ignore[arg-type]
+        count = self._number(raw, 4)
+        for _ in range(min(count, _MOST_ELEMENTS)):
+            length = self._number(raw, at + 2)
             if length < _ELEMENT or at + length > size:
                 return None
-            words.append(int.from_bytes(raw[at : at + 2], endian) << 16 | length)  # type: ignore[arg-type]
+            heads += raw[at : at + _ELEMENT]
             at += length
-        return tuple(words) if count <= _MOST_ELEMENTS else None
+        return heads if count <= _MOST_ELEMENTS else None
 
-    def _compare(
-        self, shape: Shape, data: NDArray[Any], positions: Ints, words: tuple[int, ...]
-    ) -> Iterator[tuple[Any, int]]:
-        """What records have where a shape has its number of elements and their headers, and what it should be."""
-        image = shape.image(data, positions)
+    def _number(self, raw: bytes, at: int) -> int:
+        return int.from_bytes(raw[at : at + 2], "little" if self._order == "<" else "big")
 
-        def at(offset: int) -> Any:
-            return np.ndarray((len(image),), f"{self._order}u2", image, offset, image.strides[:1])
-
-        yield at(4), len(words)
+    def _same(self, image: NDArray[Any], heads: bytes) -> NDArray[np.bool_]:
+        """Which records have these heads where a record with them has them."""
         offset = HEADER
-        for word in words:
-            yield at(offset), word >> 16
-            yield at(offset + 2), word & 0xFFFF
-            offset += word & 0xFFFF
+        same: NDArray[np.bool_] = _words(image, 2) == int.from_bytes(heads[:4], "little")
+        for at in range(4, len(heads), _ELEMENT):
+            same &= _words(image, offset) == int.from_bytes(heads[at : at + _ELEMENT], "little")
+            offset += self._number(heads, at + 2)
+        return same
 
-    def _shape(self, size: int, words: tuple[int, ...]) -> Shape:
-        key = (size, *words)
+    def _shape(self, size: int, heads: bytes) -> Shape:
+        key = (size, heads)
         shape = self._shapes.get(key)
         if shape is None:
             shape = Shape(size)
             offset = HEADER
-            for word in words:
-                shape.values += element_values(word >> 16, offset + _ELEMENT, (word & 0xFFFF) - _ELEMENT, self._order)
-                offset += word & 0xFFFF
+            for at in range(4, len(heads), _ELEMENT):
+                length = self._number(heads, at + 2)
+                shape.values += element_values(
+                    self._number(heads, at), offset + _ELEMENT, length - _ELEMENT, self._order
+                )
+                offset += length
             shape.time_events()
             if len(self._shapes) < _MOST_SHAPES:
                 self._shapes[key] = shape
         return shape
+
+
+def _words(image: NDArray[Any], offset: int) -> NDArray[np.uint32]:
+    """Four bytes of each record, as they are in memory."""
+    return np.ndarray((len(image),), "<u4", image, offset, image.strides[:1])
 
 
 def element_values(number: int, offset: int, length: int, order: str) -> list[Value]:
