@@ -11,6 +11,7 @@ from threading import Event
 from typing import Any, Protocol
 
 from nftui.config import Config
+from nftui.engine import elements
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.control import ControlServer, socket_path
