@@ -93,6 +93,7 @@ def dump(
 
     began = time.perf_counter()
     zone_info = zone_of(zone, utc)
+    name_elements(config)
     parsed = asked_filter(filter_words, filter_file, zone_info, config)
     if check:
         return 0
