@@ -104,6 +104,22 @@ def _surroundings(text: str, zone: tzinfo | None, config: str | None) -> Surroun
     )
 
 
+def name_elements(config: str | None) -> None:
+    """Give elements without a column the names of the user's file, `elements.file` of the configuration.
+
+    Raises:
+        ConfigError: the configuration or the file is wrong.
+    """
+    from pathlib import Path
+
+    from nftui.config import load
+    from nftui.engine.elements import read_user_file
+
+    named = load(Path(config) if config else None).elements.file
+    if named:
+        read_user_file(Path(named).expanduser())
+
+
 def named_exporters(sources: tuple[str, ...]) -> dict[str, list[tuple[int, int]]]:
     """Networks by the lower-case names that `collector.sources` (`ident,cidr[;cidr...]`) gives to exporters."""
     from nftui.engine.query.numbers import block
