@@ -88,7 +88,7 @@ def dump(
 
     The FILTER comes last: `nftui dump -s srcip/bytes 'proto tcp and dst port 443'`.
     """
-    from nftui.cli.asking import asked_filter, asked_paths, asked_window
+    from nftui.cli.asking import asked_filter, asked_paths, asked_window, name_elements
     from nftui.engine.query.time import zone_of
 
     began = time.perf_counter()
