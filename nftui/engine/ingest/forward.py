@@ -65,8 +65,8 @@ class Target:
     Attributes:
         label: as the user wrote it, `HOST:PORT`.
         socket: connected and non-blocking.
-        sent: datagrams given to the kernel.
-        failed: datagrams that it did not take.
+        sent: datagrams given to the kernel, without those of which it learnt that nobody took them.
+        failed: the others.
     """
 
     label: str
@@ -126,20 +126,21 @@ class Forwarder:
         messages = np.zeros(len(offset), MSGHDR)
         messages["iov"] = vectors.ctypes.data + _IOV.itemsize * np.arange(len(offset))
         messages["iov_length"] = 1
-        done = sent = 0
-        told = False
+        done = sent = refused = 0
         while done < len(offset):
             pointer = messages.ctypes.data + MSGHDR.itemsize * done
             taken = self._call(opened.fileno(), pointer, len(offset) - done, socket.MSG_DONTWAIT)
             if taken > 0:
-                sent, done, told = sent + taken, done + taken, False
-            elif ctypes.get_errno() == errno.ECONNREFUSED and not told:
-                told = True  # the answer to an earlier datagram; this one was not tried
-            elif ctypes.get_errno() in {errno.EMSGSIZE, errno.ECONNREFUSED}:
-                done, told = done + 1, False
+                sent, done = sent + taken, done + taken
+                continue
+            error = ctypes.get_errno()
+            if error == errno.ECONNREFUSED and refused <= sent:
+                refused += 1  # the answer to an earlier datagram; this one was not tried
+            elif error in {errno.EMSGSIZE, errno.ECONNREFUSED}:
+                done += 1
             else:
                 break  # no room, no route: the others would fare alike
-        return sent
+        return max(0, sent - refused)
 
 
 def _connect(endpoint: Endpoint) -> socket.socket:
@@ -159,17 +160,22 @@ def _connect(endpoint: Endpoint) -> socket.socket:
 def _send_singly(
     opened: socket.socket, data: NDArray[np.uint8], offset: NDArray[np.int64], length: NDArray[np.int64]
 ) -> int:
-    sent = 0
+    sent = refused = 0
     view = data.data
     for start, size in zip(offset.tolist(), length.tolist(), strict=True):
-        try:
-            opened.send(view[start : start + size])
-        except BlockingIOError:
-            break
-        except OSError:
-            continue
-        sent += 1
-    return sent
+        for _ in range(2):
+            try:
+                opened.send(view[start : start + size])
+            except ConnectionRefusedError:
+                refused += 1  # the answer to an earlier datagram; this one was not tried
+            except BlockingIOError:
+                return max(0, sent - refused)
+            except OSError:
+                break
+            else:
+                sent += 1
+                break
+    return max(0, sent - refused)
 
 
 def _sendmmsg() -> ctypes._NamedFuncPointer | None:

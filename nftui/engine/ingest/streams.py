@@ -22,7 +22,7 @@ from typing import Protocol
 
 from nftui import text
 from nftui.engine.clock import Clock
-from nftui.engine.counters import Counts, add
+from nftui.engine.counters import Counts
 from nftui.engine.decode.datagrams import DatagramBlock, block_of
 from nftui.engine.ingest.allow import AllowList
 from nftui.engine.ingest.rate_limit import RateLimiter
@@ -171,7 +171,8 @@ class StreamReceiver:
                 payloads += messages
                 sessions += [connection.session] * len(messages)
             if broken or why:
-                ended.append((connection, "framing" if broken else why))
+                cut = why == "closed" and connection.waiting
+                ended.append((connection, "framing" if broken else "truncated" if cut else why))
         if payloads:
             sink.feed(block_of(payloads, sessions, self._clock.now_ms()))
         for connection, why in ended:  # after its last messages were decoded
@@ -189,7 +190,7 @@ class StreamReceiver:
             except OSError:
                 return taken, "error"
             if not part:
-                return taken, "truncated" if len(connection.waiting) else "closed"
+                return taken, "closed"
             connection.waiting += part
             taken += len(part)
         return taken, ""
@@ -233,12 +234,10 @@ class StreamReceiver:
         number = connection.socket.fileno()
         self._selector.unregister(connection.socket)
         del self._connections[number]
-        connection.socket.close()
         counts: Counts = {f"connections.ended.{why}": 1}
-        by_exporter: dict[str, Counts] = {}
-        add(by_exporter.setdefault(text.address(connection.address), {}), counts)
-        self._ledger.commit(counts, by_exporter)
+        self._ledger.commit(counts, {text.address(connection.address): counts})
         sink.end(connection.session)
+        connection.socket.close()  # last: who sees the end finds it counted
 
 
 def split_messages(data: bytearray) -> tuple[list[bytes], bool]:

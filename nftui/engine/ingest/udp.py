@@ -10,7 +10,6 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 
 from nftui.engine.ingest.proc_net import DropCounter, holder
 from nftui.errors import ListenError, UsageError
@@ -142,31 +141,43 @@ def _open_any(port: int) -> tuple[socket.socket, str]:
 
 def _open_host(endpoint: Endpoint) -> tuple[socket.socket, str]:
     host, _, interface = endpoint.host.partition("%")
-    wanted = endpoint.host if ":" in host else host  # IPv6 scopes are for getaddrinfo, IPv4 has none
-    found = socket.getaddrinfo(wanted, endpoint.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+    if _is_group(host):
+        return _open_group(host, interface, endpoint.port), endpoint.label
+    found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, name = found[0]
     opened = socket.socket(family, kind, protocol)
     try:
-        if not ip_address(str(name[0]).partition("%")[0]).is_multicast:
-            opened.bind(name)
-        else:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # others may listen to the group too
-            opened.bind(name)
-            _join(opened, name, interface)
+        opened.bind(name)
     except OSError:
         opened.close()
         raise
     return opened, endpoint.label
 
 
-def _join(opened: socket.socket, name: tuple[Any, ...], interface: str) -> None:
-    """Become a member of a multicast group, on an interface or on the one that the routes name."""
-    group = ip_address(str(name[0]).partition("%")[0])
+def _is_group(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_multicast
+    return False
+
+
+def _open_group(host: str, interface: str, port: int) -> socket.socket:
+    """A member of a multicast group, on an interface or on the one that the routes name."""
+    group = ip_address(host)
     index = socket.if_nametoindex(interface) if interface else 0
-    if group.version == 4:
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _MREQN.pack(group.packed, bytes(4), index))
-    else:
-        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group.packed + struct.pack("=I", index))
+    opened = socket.socket(socket.AF_INET if group.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # others may listen to the group too
+        if group.version == 4:
+            opened.bind((host, port))
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _MREQN.pack(group.packed, bytes(4), index))
+        else:
+            opened.bind((host, port, 0, index))
+            member = group.packed + struct.pack("=I", index)
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+    except OSError:
+        opened.close()
+        raise
+    return opened
 
 
 def _reason(error: OSError, endpoint: Endpoint) -> str:

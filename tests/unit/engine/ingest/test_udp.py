@@ -2,6 +2,8 @@
 
 import os
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +183,63 @@ def test_a_shut_socket_keeps_what_it_has_and_takes_nothing_new(opened, host):
     assert [listener.socket.recv(10) for _ in targets] == [b"before"] * len(targets)
     with pytest.raises(BlockingIOError):
         listener.socket.recv(10)
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint", "label"),
+    [
+        ("tcp://4739", Endpoint("", 4739, True), "tcp://[::]:4739"),
+        ("tcp://127.0.0.1:4739", Endpoint("127.0.0.1", 4739, True), "tcp://127.0.0.1:4739"),
+        ("tcp://[::1]:4739", Endpoint("::1", 4739, True), "tcp://[::1]:4739"),
+        ("udp://127.0.0.1:2055", Endpoint("127.0.0.1", 2055), "127.0.0.1:2055"),
+        ("239.0.0.9%lo:2055", Endpoint("239.0.0.9%lo", 2055), "239.0.0.9%lo:2055"),
+        ("[ff15::9%lo]:2055", Endpoint("ff15::9%lo", 2055), "[ff15::9%lo]:2055"),
+    ],
+)
+def test_transports_and_groups(text, endpoint, label):
+    assert parse_endpoint(text) == endpoint
+    assert endpoint.label == label
+
+
+@pytest.mark.parametrize("text", ["sctp://1", "tcp://", "tcp://tcp://1", "tcp://x"])
+def test_what_is_no_transport_is_refused(text):
+    with pytest.raises(UsageError):
+        parse_endpoint(text)
+
+
+def test_datagrams_to_a_multicast_group_arrive():
+    port = free_port()
+    first = listen(Endpoint("239.0.0.9%lo", port), 65_536)
+    second = listen(Endpoint("239.0.0.9%lo", port), 65_536)  # another program of the machine
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            index = socket.if_nametoindex("lo")
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, bytes(8) + index.to_bytes(4, sys.byteorder))
+            sender.sendto(b"to all", ("239.0.0.9", port))
+        for listener in (first, second):
+            listener.socket.settimeout(10)
+            assert listener.socket.recv(99) == b"to all"
+    finally:
+        first.close()
+        second.close()
+
+
+@pytest.mark.parametrize("group", ["ff12::9", "ff02::9"])
+def test_a_group_of_ipv6_is_joined_on_the_interface(group):
+    """The kernel's own list of members; loopback has no route for multicast of IPv6."""
+    packed = socket.inet_pton(socket.AF_INET6, group).hex()
+
+    def members() -> int:
+        lines = [line.split() for line in Path("/proc/net/igmp6").read_text().splitlines()]
+        return sum(int(words[3]) for words in lines if words[1] == "lo" and words[2] == packed)
+
+    before = members()
+    listener = listen(Endpoint(f"{group}%lo", free_port()), 65_536)
+    assert members() == before + 1
+    listener.close()
+    assert members() == before
+
+
+def test_an_interface_that_is_not_there_is_told():
+    with pytest.raises(ListenError, match=r"cannot listen on 239\.0\.0\.9%nosuch0:"):
+        listen(Endpoint("239.0.0.9%nosuch0", free_port()), 65_536)
