@@ -35,7 +35,7 @@ class Columns:
         """
         dtype = FIELDS[name].dtype
         if rows is None:
-            self._values[name] = values.astype(dtype)
+            self._values[name] = values.astype(dtype, copy=False)
             self._complete(name)
             return
         self._column(name, dtype)[rows] = values
@@ -43,7 +43,7 @@ class Columns:
 
     def put_where(self, name: str, values: Array, has: Mask) -> None:
         """Set values of all rows that count only where the mask is True."""
-        self._values[name] = values.astype(FIELDS[name].dtype)
+        self._values[name] = values.astype(FIELDS[name].dtype, copy=False)
         self._valid[name] = has.copy()
 
     def put_ipv4_where(self, name: str, values: Array, has: Mask) -> None:
