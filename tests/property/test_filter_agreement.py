@@ -43,7 +43,8 @@ _NUMBERS: dict[str, list[int]] = {
     "in_if": [0, 1, 3], "out_if": [0, 2, 3],
     "src_as": [0, 65000, 4200000000], "dst_as": [0, 65000, 13], "src_mask": [0, 24], "dst_mask": [8, 24],
     "src_vlan": [1, 100], "direction": [0, 1], "forwarding_status": [0, 64, 128, 131, 192], "min_ttl": [1, 64],
-    "max_ttl": [64, 255], "mpls_1": [0x101, 0x1000, 0x1F3], "mpls_2": [0x101, 0x23E], "in_src_mac": [0x1122334455, 7],
+    "max_ttl": [1, 64, 255], "port_block_start": [0, 50, 1024], "port_block_end": [80, 2048], "port_block_size": [64],
+    "ingress_acl_id": [0x1F, 0xFFFFFFFF], "client_latency_us": [0, 250, 1500, 40_000], "mpls_1": [0x101, 0x1000, 0x1F3], "mpls_2": [0x101, 0x23E], "in_src_mac": [0x1122334455, 7],
     "nat_event": [1, 2], "firewall_event": [1, 2, 3], "firewall_ext_event": [1001, 1004], "post_nat_src_port": [80, 9],
 }  # fmt: skip
 _TEXTS = {"username": ["alice", "Bob", "o'hara", "100%_x", "bo!b"], "in_if_name": ["eth0", "Gi0/1"]}
@@ -157,6 +158,7 @@ _COMPARED = {
     "ttl": ("min_ttl", "max_ttl"), "flags": ("tcp_flags",), "nat event": ("nat_event",), "src_vlan": ("src_vlan",),
     "src nport": ("post_nat_src_port",), "sampling rate": ("sampling_rate",), "customer vlan": ("customer_vlan",),
     "asa xevent": ("firewall_ext_event",), "fwdstat": ("forwarding_status",), "flowdir": ("direction",),
+    "pblock start": ("port_block_start",), "nat pblock size": ("port_block_size",), "ingress acl": ("ingress_acl_id",),
 }  # fmt: skip
 _THRESHOLDS = [
     0,
@@ -300,6 +302,10 @@ def _fixed(rng: random.Random) -> tuple[str, Test]:
         entry = row.get(f"mpls_{index}")
         return entry >> 4 if isinstance(entry, int) else None
 
+    def block(row: Row, name: str) -> bool:
+        numbers = [row.get(n) for n in ("port_block_start", name, "port_block_end")]
+        return None not in numbers and sorted(numbers) == numbers  # type: ignore[type-var]
+
     def fold(row: Row, name: str) -> str:
         return str(row.get(name, "")).lower()
 
@@ -326,6 +332,11 @@ def _fixed(rng: random.Random) -> tuple[str, Test]:
         ),
         ("nat event add", lambda row: row.get("nat_event") == 1),
         ("mac 00:11:22:33:44:55", lambda row: row.get("in_src_mac") == 0x1122334455),
+        ("ttl equal", lambda row: "min_ttl" in row and row["min_ttl"] == row.get("max_ttl")),
+        ("src port in pblock", lambda row: block(row, "src_port")),
+        ("port in nat pblock", lambda row: block(row, "src_port") or block(row, "dst_port")),
+        ("client latency > 1", lambda row: row.get("client_latency_us", 0) > 1000),  # type: ignore[operator]
+        ("client latency < 251us", lambda row: row.get("client_latency_us", 9**9) < 251),  # type: ignore[operator]
         ("user alice", lambda row: fold(row, "username") == "alice"),
         ("user 'BO*'", lambda row: fold(row, "username").startswith("bo")),
         ('username "*%_*"', lambda row: "%_" in fold(row, "username")),

@@ -20,7 +20,7 @@ from typing import Protocol
 from nftui.engine.query.grouping import Key, field_key
 from nftui.engine.query.pieces import HALF, signed
 from nftui.engine.query.sql import value_sql
-from nftui.engine.query.statistics import RECORD
+from nftui.engine.query.statistics import RECORD, WITHOUT_FIELD
 from nftui.engine.query.values import COUNTERS
 from nftui.engine.schema import FIELDS
 from nftui.errors import UsageError
@@ -198,6 +198,8 @@ def _element(name: str) -> tuple[str, str]:
         return ELEMENTS[name]
     if name in FIELDS and FIELDS[name].groupable:
         return name, next((tag for field, tag in ELEMENTS.values() if field == name), "")
+    if name in WITHOUT_FIELD:
+        raise UsageError(f"-A {name}: {WITHOUT_FIELD[name]}")
     near = get_close_matches(name, ELEMENTS, 1)
     hint = f"; did you mean {near[0]}?" if near else f": use some of {' '.join(ELEMENTS)}"
     raise UsageError(f"unknown element {name!r} of -A{hint}")

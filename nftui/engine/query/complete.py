@@ -80,7 +80,7 @@ def _following(stream: list[Token], values: Values) -> Iterable[str]:
         word = PHRASES[tuple(words[:size])]
         at += size
         if at == len(stream):
-            return [*_longer(tuple(words[:size])), *_operands(word, values)]
+            return [*_operands(word, values), *_longer(tuple(words[:size]))]
         if word.shape in _NO_OPERAND:
             continue
         if stream[at].lower in SIGNS or stream[at].lower == "in":

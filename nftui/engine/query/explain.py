@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nftui.engine.query import tree
-from nftui.engine.query.numbers import block_text
 from nftui.engine.query.filters import Filter
+from nftui.engine.query.numbers import block_text
 from nftui.engine.query.sql import compile_where
 from nftui.engine.schema import FIELDS, Show
 from nftui.text import mac, protocol, tcp_flag_names
@@ -58,6 +58,8 @@ def _leaf(node: tree.Node) -> str:
                 tree.Match.CONTAINS: "contains",
             }[how]
             return f"{field} {verb} {pattern!r}, in any case of letters"
+        case tree.Ordered(field, other):
+            return f"{field} <= {other}"
         case tree.Present(field):
             return f"{field} is known"
     raise AssertionError(node)

@@ -29,6 +29,8 @@ class Filter:
                 out.update(dict.fromkeys(VALUES[leaf.value].fields))
             elif not isinstance(leaf, tree.Always):
                 out[leaf.field] = None
+                if isinstance(leaf, tree.Ordered):
+                    out[leaf.other] = None
         return tuple(out)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from nftui import text
 from nftui.engine.query.format_machine import Value, plain
-from nftui.engine.query.format_statistics import key_text
 from nftui.engine.query.series import MEASURES, Amounts, Line, Series, spread
-from nftui.engine.query.style import Style, protocol
+from nftui.engine.query.style import Style, field_text, protocol
 from nftui.engine.schema import FIELDS, Show
 
 
@@ -65,7 +64,7 @@ def _name(series: Series, line: Line, style: Style) -> str:
         return line.name
     if FIELDS[by.fields[0]].show is Show.PROTOCOL:
         return protocol(style, line.key if isinstance(line.key, int) else None)
-    return key_text(style, by.fields[0], line.key)
+    return field_text(style, FIELDS[by.fields[0]], line.key)
 
 
 def _start(series: Series, place: int) -> int:

@@ -8,8 +8,8 @@ from nftui import text
 from nftui.engine.query.format_machine import Value, plain
 from nftui.engine.query.query import Group, Ranking, Totals
 from nftui.engine.query.statistics import StatisticRequest
-from nftui.engine.query.style import ABSENT, Style, destination_port, protocol
-from nftui.engine.schema import FIELDS, Show
+from nftui.engine.query.style import ABSENT, Style, destination_port, field_text, protocol
+from nftui.engine.schema import FIELDS
 
 
 def percent(part: int, whole: int) -> float:
@@ -23,28 +23,6 @@ def rates(totals: Totals) -> tuple[int, int, int]:
     pps = totals.packets * 1000 // duration if duration > 0 else 0
     bps = totals.bytes * 8000 // duration if duration > 0 else 0
     return pps, bps, totals.bytes // totals.packets if totals.packets else 0
-
-
-def key_text(style: Style, field: str, value: int | str | None) -> str:
-    """Value of a key as people read it."""
-    item = FIELDS[field]
-    if value is None:
-        return ABSENT
-    if isinstance(value, str):
-        return text.clean(value)
-    if item.show is Show.ADDRESS:
-        return style.address(value)
-    if item.show is Show.MAC:
-        return text.mac(value)
-    if item.show is Show.MPLS:
-        return text.mpls(value)
-    if item.show is Show.TCP_FLAGS:
-        return text.tcp_flags(value)
-    if item.show is Show.HEX:
-        return f"0x{value:04x}"
-    if item.show is Show.ENUM and item.name != "direction":
-        return dict(item.names).get(value, str(value))
-    return str(value)
 
 
 def statistic_lines(request: StatisticRequest, ranking: Ranking, limit: int | None, style: Style) -> Iterator[str]:
@@ -73,7 +51,7 @@ def _row(request: StatisticRequest, group: Group, ranking: Ranking, style: Style
     )
     return (
         f"{style.time(sums.first_ms):23} {lasted} {_protocol(request, group, style):5} "
-        f"{key_text(style, ranking.fields[0], group.key[0]):>{width}} {shares} "
+        f"{field_text(style, FIELDS[ranking.fields[0]], group.key[0]):>{width}} {shares} "
         f"{style.count(pps):>8} {style.count(bps):>8} {bpp:>5}"
     )
 

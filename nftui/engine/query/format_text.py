@@ -10,7 +10,7 @@ from nftui.engine.query.addresses import address_value
 from nftui.engine.query.rendering import Cell, Column, Row, joined
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.style import Style
-from nftui.engine.query.tags import Piece, tags
+from nftui.engine.query.tags import WITHOUT_FIELD, Piece, tags
 from nftui.engine.query.values import VALUES
 from nftui.engine.schema import FIELDS, Kind
 from nftui.errors import UsageError
@@ -29,7 +29,7 @@ FORMATS["nat"] = FORMATS["nel"]
 """Formats by name, as nfdump defines them."""
 
 
-_PART = re.compile(r"%([a-z]+\d*)|%%|([^%]+|%)")
+_PART = re.compile(r"%([a-z][a-z0-9_]*)|%%|([^%]+|%)")
 
 
 @dataclass(slots=True)
@@ -76,13 +76,22 @@ def layout(form: str, style: Style) -> Layout:
         if name == "n":
             out.parts.append("\n")
             continue
+        # A tag may be followed by letters at once: `%sa_%da`.
+        rest = ""
+        while name not in known and name not in WITHOUT_FIELD and "_" in name:
+            name, _, cut = name.rpartition("_")
+            rest = f"_{cut}{rest}"
         tag = known.get(name)
         if tag is None:
             near = nearest(name, known)
+            if name in WITHOUT_FIELD:
+                raise UsageError(f"no tag %{name}: {WITHOUT_FIELD[name]}")
             raise UsageError(f"unknown tag %{name}" + (f"; did you mean %{near}?" if near else ""))
         out.header += tag.header
         for piece in tag.pieces:
             out.parts.append(_cell(piece, [_place(out, places, value, style) for value in piece.values]))
+        out.parts += [rest] if rest else []
+        out.header += " " * len(rest)
     out.header = out.header.rstrip(" ")
     return out
 

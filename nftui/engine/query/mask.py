@@ -76,6 +76,8 @@ class _Evaluation:
                 return self._where_valid(field, (column & bits) == wanted)
             case tree.Text(field, pattern, how):
                 return self._text(field, pattern, how)
+            case tree.Ordered(field, other):
+                return self._ordered(field, other)
             case tree.Present(field):
                 return self._present(field)
 
@@ -85,6 +87,12 @@ class _Evaluation:
     def _where_valid(self, field: str, found: Bools) -> Bools:
         valid = self._batch.valid.get(field)
         return found if valid is None else found & valid
+
+    def _ordered(self, field: str, other: str) -> Bools:
+        if not (self._batch.has(field) and self._batch.has(other)):
+            return self._nothing()
+        low, high = (self._batch.columns[name].astype(np.int64) for name in (field, other))
+        return self._where_valid(other, self._where_valid(field, low <= high))
 
     def _present(self, field: str) -> Bools:
         if not self._batch.has(field):

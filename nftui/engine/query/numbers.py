@@ -37,6 +37,14 @@ def duration(text: str) -> Fraction | None:
     return _scaled(text, _TIME_UNITS)
 
 
+def microseconds(text: str) -> Fraction | None:
+    """Microseconds of `3` (milliseconds, as nfdump has it), `250us`, `1.5ms`, `2s`, or None."""
+    if text.lower().endswith("us"):
+        return _scaled(text[:-2], {"": 1})
+    milliseconds = duration(text)
+    return None if milliseconds is None else milliseconds * 1000
+
+
 def _scaled(text: str, units: dict[str, int]) -> Fraction | None:
     match = _NUMBER.fullmatch(text)
     if match is None:

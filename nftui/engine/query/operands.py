@@ -77,6 +77,10 @@ def comparison(reader: Reader, word: Word, phrase: str) -> Node:
         return _over(("src_addr", "dst_addr"), lambda name: tree.Addresses(name, (V4,)))
     if shape is Shape.FAMILY6:
         return _over(("src_addr", "dst_addr"), _is_v6)
+    if shape is Shape.TTL_EQUAL:
+        return tree.all_of((tree.Ordered("min_ttl", "max_ttl"), tree.Ordered("max_ttl", "min_ttl")))
+    if shape is Shape.IN_BLOCK:
+        return _over(word.fields, _in_block)
     if reader.peek().lower == "defined":
         reader.take()
         return _over(word.fields, _defined, word.every)
@@ -101,6 +105,10 @@ def _is_v6(field: str) -> Node:
 def _over(fields: tuple[str, ...], make: Callable[[str], Node], every: bool = False) -> Node:
     parts = [make(name) for name in fields]
     return tree.all_of(parts) if every else tree.any_of(parts)
+
+
+def _in_block(port: str) -> Node:
+    return tree.all_of((tree.Ordered("port_block_start", port), tree.Ordered(port, "port_block_end")))
 
 
 def _defined(name: str) -> Node:
@@ -219,6 +227,9 @@ def _number(reader: Reader, shape: Shape, word: Word, token: Token) -> Fraction 
     text = token.text
     if shape is Shape.DURATION:
         return numbers.duration(text)
+    if shape is Shape.LATENCY:
+        value = numbers.microseconds(text)
+        return None if value is None else value
     if shape is Shape.TIME:
         moment = reader.surroundings.moment(text)
         return None if moment is None else Fraction(moment)

@@ -210,15 +210,15 @@ class _Parser:
             token = self.peek(ahead)
             if token.kind is not Kind.WORD:
                 break
-            words.append(token.lower)
+            words.append("%" if token.text[0] == "%" else token.lower)
         for size in range(len(words), 0, -1):
             phrase = tuple(words[:size])
+            if phrase in PHRASES:
+                return phrase, PHRASES[phrase]
             reason = ABSENT.get(phrase)
             if reason is not None:
                 first = self.peek()
                 raise FilterError(f"{' '.join(phrase)}: {reason}", first.source, first.position, first.length)
-            if phrase in PHRASES:
-                return phrase, PHRASES[phrase]
         return (), None
 
     def _expected_comparison(self, token: Token) -> FilterError:
@@ -246,6 +246,9 @@ class _Parser:
 
     def unexpected_after(self, token: Token) -> FilterError:
         """Error for something that stands where only `and`, `or` or the end may follow."""
+        if token.text.startswith("%"):
+            reason = ABSENT[("%",)]
+            return FilterError(f"{token.text}: {reason}", token.source, token.position, token.length)
         if token.kind is Kind.SIGN and token.text == ")":
             return FilterError(") without (", token.source, token.position, expected=("the end",))
         return FilterError(

@@ -117,6 +117,11 @@ class _Writer:
                 return self._negatable(field, f"({field} & {mask}) = {bits}", wanted)
             case tree.Text(field, pattern, how):
                 return self._negatable(field, f"LOWER({field}) LIKE {_like(pattern, how)} ESCAPE '!'", wanted)
+            case tree.Ordered(field, other):
+                if wanted:
+                    return f"{field} <= {other}"
+                missing = "".join(f"{name} IS NULL OR " for name in (field, other) if name not in NON_NULL)
+                return f"({missing}{field} > {other})"
             case tree.Present(field):
                 column = FIELDS[field].physical[0]
                 return f"{column} IS {'NOT ' if wanted else ''}NULL"

@@ -110,6 +110,18 @@ natport                      | X-Port        | post_nat_src_port post_nat_dst_po
 user        | User            | username
 app nbar    | Application     | application_name
 sampling    | Sampling        | sampling_rate
+ivrfnam     | I-VRF-Name      | ingress_vrf_name
+evrfnam     | E-VRF-Name      | egress_vrf_name
+iacl        | Ingress ACL     | ingress_acl_id
+iace        | Ingress ACE     | ingress_ace_id
+ixace       | Ingress xACE    | ingress_xace_id
+eacl        | Egress ACL      | egress_acl_id
+eace        | Egress ACE      | egress_ace_id
+exace       | Egress xACE     | egress_xace_id
+bfd         | Biflow Dir      | biflow_direction
+cl          | Client Latency  | client_latency_us
+sl          | Server Latency  | server_latency_us
+al          | Appl Latency    | app_latency_us
 source      | Source          | flow_source
 """
 
@@ -131,6 +143,16 @@ def _statistics() -> dict[str, Statistic]:
 STATISTICS: dict[str, Statistic] = _statistics()
 """All statistics by name: nfdump's, and every groupable field of the registry by its own name."""
 
+WITHOUT_FIELD: dict[str, str] = {
+    **dict.fromkeys(("srcgeo", "dstgeo", "geo"), "flows carry no country"),
+    **dict.fromkeys(("srcasn", "dstasn", "asn"), "names of AS are not stored; srcas, dstas and as have the numbers"),
+    **dict.fromkeys(("ja3", "ja4", "ja4s"), "payload is not stored"),
+    "tunproto": "tunnel elements have no column",
+    "sysid": "exporters are known by their address: router",
+    "exp": "exporters are known by their address: router",
+}
+"""Statistics and elements of nfdump for which flows have no field, with the reason."""
+
 RECORD = ("proto", "src_addr", "dst_addr", "src_port", "dst_port")
 """Fields of `-s record` and `-a`: the 5-tuple."""
 
@@ -149,6 +171,8 @@ def parse_statistic(text: str) -> StatisticRequest:
     if name.lower() == "record":
         return StatisticRequest(None, bool(split), wanted)
     statistic = STATISTICS.get(name.lower())
+    if name.lower() in WITHOUT_FIELD:
+        raise UsageError(f"-s {name}: {WITHOUT_FIELD[name.lower()]}")
     if statistic is None:
         near = nearest(name.lower(), [*STATISTICS, "record"])
         hint = f"; did you mean {near}?" if near else f": use one of record {' '.join(STATISTICS)}"

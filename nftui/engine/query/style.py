@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
 from nftui import text
+from nftui.engine.schema import Field, Show
 
 ABSENT = "-"
 
@@ -111,3 +112,26 @@ def destination_port(port: int | None, proto: int | None, icmp_type: int | None,
         assert port is not None
         icmp_type, icmp_code = divmod(port, 256)
     return f"{icmp_type}.{icmp_code or 0}"
+
+
+def field_text(style: Style, item: Field, value: int | str | None) -> str:
+    """Value of a field as people read it."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, str):
+        return text.clean(value)
+    if item.show is Show.ADDRESS:
+        return style.address(value)
+    if item.show is Show.MAC:
+        return text.mac(value)
+    if item.show is Show.MPLS:
+        return text.mpls(value)
+    if item.show is Show.TCP_FLAGS:
+        return text.tcp_flags(value)
+    if item.show is Show.HEX:
+        return f"0x{value:04x}"
+    if item.unit == "us":
+        return f"{value / 1000:.3f}"
+    if item.show is Show.ENUM and item.name != "direction":
+        return dict(item.names).get(value, str(value))
+    return str(value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC
 
 from nftui import text
-from nftui.engine.query.style import ABSENT, Style, destination_port, network, number, protocol
-from nftui.engine.schema import FIELDS
+from nftui.engine.query.style import ABSENT, Style, destination_port, field_text, network, number, protocol
+from nftui.engine.schema import FIELDS, Field, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,30 @@ def tags(style: Style) -> dict[str, Tag]:
     _add_counters(out, style)
     _add_ends(out, style)
     _add_numbers(out, style)
+    for item in FIELDS.values():
+        if item.kind is not Kind.EXTRA:
+            out.setdefault(item.name, _of_field(item, style))
     return out
+
+
+WITHOUT_FIELD: dict[str, str] = {
+    **dict.fromkeys(
+        ("gsap", "gdap", "gsa", "gda", "gra", "sc", "dc", "sloc", "dloc", "stor", "dtor"), "flows carry no country"
+    ),
+    **dict.fromkeys(("sasn", "dasn"), "names of AS are not stored; %sas and %das have the numbers"),
+    **dict.fromkeys(("ipl", "opl", "ja3", "ja4", "sni", "tls"), "payload is not stored"),
+    **dict.fromkeys(("pfifn", "pfact", "pfrea", "pfdir", "pfrule"), "pf log elements have no column"),
+    **dict.fromkeys(("isid", "osid", "sgt", "nats"), "there is no element that fills it"),
+    "lbl": "labels of sub-expressions are not kept",
+    "idt": "flows do not carry the collector's ident; %ra is the exporter",
+}
+"""Tags of nfdump for which flows have no field, with the reason."""
+
+
+def _of_field(item: Field, style: Style) -> Tag:
+    """The tag that every field has, by its own name."""
+    width = max(len(item.title), 39 if item.kind is Kind.ADDRESS and style.full_ipv6 else 16)
+    return _tag(f"{item.title:>{width}}", (item.name,), lambda value: f"{field_text(style, item, value):>{width}}")
 
 
 def _add_times(out: dict[str, Tag], style: Style) -> None:
@@ -68,6 +92,15 @@ def _add_times(out: dict[str, Tag], style: Style) -> None:
         out["td"] = _tag("    Duration    ", ("duration",), lambda ms: f"{ms / 1000:16.3f}")
     else:
         out["td"] = _tag("    Duration    ", ("duration",), lambda ms: f"{text.duration(ms):>16}")
+    utc = replace(style, zone=UTC)
+    for name, title, value in (
+        ("tsg", "Date first seen (UTC)", start), ("teg", "Date last seen (UTC)", end),
+        ("trg", "Date flow received (UTC)", received),
+    ):  # fmt: skip
+        out[name] = Tag(f"{title:24}", (Piece((value,), lambda ms: f"{utc.time(ms):24}"),))
+    event = (start, "firewall_event", "nat_event")
+    out["tevt"] = _tag(f"{'Event time':23}", event, lambda ms, *events: f"{style.time(_when(ms, events)):23}")
+    out["msec"] = _tag("   Event Time", event, lambda ms, *events: f"{number(_when(ms, events)):>13}")
     out["tds"] = _tag("    Duration", ("duration",), lambda ms: f"{ms / 1000:12.3f}")
 
 
@@ -132,7 +165,10 @@ def _add_numbers(out: dict[str, Tag], style: Style) -> None:
         ("ndp", "XdPort", "post_nat_dst_port", 6), ("xevt", "XEvent", "firewall_ext_event", 7),
         ("minttl", "MinTTL", "min_ttl", 6), ("maxttl", "MaxTTL", "max_ttl", 6), ("ttl", "TTL", "min_ttl", 3),
         ("frag", "Frag", "fragment_flags", 4), ("exp", "Exp ID", "observation_domain_id", 6),
-        ("rate", "Sampling", "sampling_rate", 8),
+        ("rate", "Sampling", "sampling_rate", 8), ("bfd", "Bfd", "biflow_direction", 3),
+        ("flid", "Flow ID", "flow_id", 10), ("pbstart", "Pb-Start", "port_block_start", 8),
+        ("pbend", "Pb-End", "port_block_end", 6), ("pbstep", "Pb-Step", "port_block_step", 7),
+        ("pbsize", "Pb-Size", "port_block_size", 7),
     ):  # fmt: skip
         out[name] = _tag(f"{title:>{width}}", (value,), lambda n, width=width: f"{number(n):>{width}}")
     out["pr"] = _tag("Proto", ("proto",), lambda n: f"{protocol(style, n):5}")
@@ -155,11 +191,49 @@ def _add_numbers(out: dict[str, Tag], style: Style) -> None:
     for name, title, value, width in (
         ("uname", "UserName", "username", 16), ("inam", "Input interface name", "in_if_name", 21),
         ("onam", "Output interface name", "out_if_name", 21),
-        ("nbnam", "Application", "application_name", 16),
+        ("nbnam", "Application", "application_name", 16), ("ivrfnam", "I-VRF-Name", "ingress_vrf_name", 16),
+        ("evrfnam", "E-VRF-Name", "egress_vrf_name", 16),
     ):  # fmt: skip
         out[name] = _tag(f"{title:<{width}}", (value,), lambda s, width=width: f"{text.clean(s or ABSENT):<{width}}")
     out["eng"] = _tag(" engine", ("engine_type", "engine_id"), lambda k, i: f"{number(k):>3}/{number(i):<3}")
+    for name, title, value in (
+        ("cl", "C Latency", "client_latency_us"), ("sl", "S latency", "server_latency_us"),
+        ("al", "A latency", "app_latency_us"),
+    ):  # fmt: skip
+        out[name] = _tag(title, (value,), lambda us: f"{ABSENT if us is None else f'{us / 1000:.3f}':>9}")
+    for name, title, side in (("iacl", "Ingress ACL", "ingress"), ("eacl", "Egress ACL", "egress")):
+        lists = tuple(f"{side}_{part}_id" for part in ("acl", "ace", "xace"))
+        out[name] = _tag(f"{title:<32}", lists, lambda *ids: " ".join(f"{_hexadecimal(i):<10}" for i in ids))
+    out["nbid"] = _tag(" nbar ID", ("application_id",), lambda n: f"{_application(n):>8}")
+    out["cnt"] = Tag(" Count", (Piece(("flows",), lambda _: "", _Counter().numbers),))
     out["nfv"] = _tag("Ver", ("flow_source",), lambda n: f"{n:>3}")
+
+
+class _Counter:
+    """Numbers rows from 1."""
+
+    def __init__(self) -> None:
+        self._next = 1
+
+    def numbers(self, values: Iterable[int | None]) -> Iterator[str]:
+        """A number for each value."""
+        for _ in values:
+            yield f"{self._next:>6}"
+            self._next += 1
+
+
+def _when(ms: int | None, events: tuple[int | None, ...]) -> int | None:
+    """Time of an event; flows without an event have none."""
+    return None if all(event is None for event in events) else ms
+
+
+def _hexadecimal(value: int | None) -> str:
+    return ABSENT if value is None else f"0x{value:x}"
+
+
+def _application(value: int | None) -> str:
+    """Engine and selector of an application id, RFC 6759."""
+    return ABSENT if value is None else f"{value >> 24}..{value & 0xFFFFFF}"
 
 
 def _mpls(value: int | None) -> str:

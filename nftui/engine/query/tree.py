@@ -81,6 +81,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordered:
+    """The flow has both integer fields, and the first is not larger than the second."""
+
+    field: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
 class Present:
     """The flow has the field at all."""
 
@@ -108,7 +116,7 @@ class Any:
     parts: tuple[Node, ...]
 
 
-Node: TypeAlias = Always | Numbers | Addresses | Bits | Text | Present | Not | All | Any
+Node: TypeAlias = Always | Numbers | Addresses | Bits | Text | Ordered | Present | Not | All | Any
 
 
 def all_of(parts: Iterable[Node]) -> Node:
@@ -208,7 +216,7 @@ def unite_blocks(blocks: Iterable[Block]) -> tuple[Block, ...]:
     return tuple(out)
 
 
-def leaves(node: Node) -> Iterator[Always | Numbers | Addresses | Bits | Text | Present]:
+def leaves(node: Node) -> Iterator[Always | Numbers | Addresses | Bits | Text | Ordered | Present]:
     """All comparisons of the tree, left to right."""
     if isinstance(node, Not):
         yield from leaves(node.part)

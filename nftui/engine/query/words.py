@@ -34,11 +34,13 @@ class Shape(Enum):
     MPLS_LABEL = "a label"
     MPLS_EXP = "experimental bits, 0 to 7"
     MPLS_END = "a label at the bottom of the stack"
+    LATENCY = "milliseconds or a time such as 250us"
     DENIAL = "a reason: ingress, egress, interface or nosyn"
     FAMILY4 = "nothing: IPv4 flows"
     FAMILY6 = "nothing: IPv6 flows"
     ANYTHING = "nothing: every flow"
-    DEFINED = "defined"
+    TTL_EQUAL = "nothing: smallest and largest time to live are the same"
+    IN_BLOCK = "nothing: a port of the block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ _SINGLE: tuple[tuple[Shape, str, tuple[str, ...]], ...] = (
     (Shape.NUMBER, "tos|src tos", ("ip_tos",)),
     (Shape.NUMBER, "dst tos", ("dst_tos",)),
     (Shape.NUMBER, "ttl", ("min_ttl", "max_ttl")),
+    (Shape.TTL_EQUAL, "ttl equal", ("min_ttl", "max_ttl")),
     (Shape.NUMBER, "min ttl", ("min_ttl",)),
     (Shape.NUMBER, "max ttl", ("max_ttl",)),
     (Shape.NUMBER, "ethertype|ether type", ("etype",)),
@@ -136,6 +139,20 @@ _SINGLE: tuple[tuple[Shape, str, tuple[str, ...]], ...] = (
     (Shape.TEXT, "asa user|user", ("username",)),
     (Shape.TEXT, "application|app", ("application_name",)),
     (Shape.STATE, "nat event", ("nat_event",)),
+    *((Shape.PORT, f"pblock {part}|nat pblock {part}", (f"port_block_{part}",)) for part in ("start", "end")),
+    *((Shape.NUMBER, f"pblock {part}|nat pblock {part}", (f"port_block_{part}",)) for part in ("step", "size")),
+    *(
+        (Shape.IN_BLOCK, f"{side}port in pblock|{side}port in nat pblock", fields)
+        for side, fields in (("", ("src_port", "dst_port")), ("src ", ("src_port",)), ("dst ", ("dst_port",)))
+    ),
+    *(
+        (Shape.NUMBER, f"{side} {part}", (f"{side}_{part}_id",))
+        for side in ("ingress", "egress")
+        for part in ("acl", "ace", "xace")
+    ),
+    (Shape.TEXT, "ingress vrf name|vrf name", ("ingress_vrf_name",)),
+    (Shape.TEXT, "egress vrf name", ("egress_vrf_name",)),
+    *((Shape.LATENCY, f"{who} latency", (f"{who}_latency_us",)) for who in ("client", "server", "app")),
     (Shape.MPLS_LABEL, "mpls any", tuple(f"mpls_{i}" for i in range(1, 11))),
     (Shape.MPLS_END, "mpls eos", tuple(f"mpls_{i}" for i in range(1, 11))),
     *((Shape.MPLS_LABEL, f"mpls label{i}|mpls label {i}", (f"mpls_{i}",)) for i in range(1, 11)),
@@ -152,16 +169,18 @@ ABSENT: dict[Phrase, str] = {
     ("geo",): "flows carry no country",
     ("src", "geo"): "flows carry no country",
     ("dst", "geo"): "flows carry no country",
-    ("payload",): "payload is not stored",
-    ("client", "latency"): "latency elements have no column",
-    ("server", "latency"): "latency elements have no column",
-    ("app", "latency"): "latency elements have no column",
-    ("tun",): "tunnel elements have no column",
-    ("tunip",): "tunnel elements have no column",
-    ("pblock",): "NAT port blocks have no column",
-    ("nat", "pblock"): "NAT port blocks have no column",
-    ("ingress", "acl"): "firewall access lists have no column",
-    ("egress", "acl"): "firewall access lists have no column",
+    **{(*side, "payload"): "payload is not stored" for side in ((), ("in",), ("out",))},
+    **{
+        (*side, word): "tunnel elements have no column"
+        for side in ((), ("src",), ("dst",))
+        for word in ("tun", "tunip")
+    },
+    **{
+        (*side, "ip", "tor"): "there is no list of TOR exits; `nftui ioc` takes one"
+        for side in ((), ("src",), ("dst",))
+    },
+    ("prev", "ip"): "flows carry no previous hop",
+    ("%",): "labels of sub-expressions are not kept (nor are they by nfdump 1.7.8)",
     ("flowlabel",): "flow labels of nfdump are not stored; the IPv6 flow label is `flow label`",
     ("pf",): "pf log elements have no column",
 }
