@@ -142,11 +142,25 @@ class Archive(ABC):
                 without which no record is (`nftui.engine.schema.NON_NULL`) come if they are wanted.
         """
         self.begin()
+        flows = 0
         for piece in self.pieces(fields):
             batch = self.settle(piece())
             if batch is not None and len(batch):
                 self.records += len(batch)
+                flows += int(batch.columns["flows"].sum()) if "flows" in batch.columns else 0
                 yield batch
+        if fields is None or "flows" in fields:
+            self.end(flows)
+
+    def end(self, flows: int) -> None:
+        """Say whether fewer flows came out than the file's statistics promise, where nothing else was found wrong.
+
+        Args:
+            flows: sum of the field, over all that came out.
+        """
+        promised = self.about.statistics.get("flows", 0)
+        if flows < promised and not self.damage:
+            self.report(0, f"{promised} flows promised, {flows} found")
 
     def report(self, offset: int, what: str) -> None:
         """Remember a damaged place."""

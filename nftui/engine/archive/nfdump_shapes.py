@@ -112,8 +112,10 @@ class ShapeTable:
 
     def _signatures(self, data: NDArray[Any], positions: Ints, sizes: Ints) -> tuple[NDArray[np.bool_], Any]:
         """Whether a record's elements fit it, and a number that is equal for records with equal elements."""
-        count = self._u2(data, positions + 4) if int(sizes.min()) >= HEADER else np.zeros(len(sizes), np.int64)
-        good = (sizes >= HEADER) & (count <= _MOST_ELEMENTS)
+        good = sizes >= HEADER
+        count = np.zeros(len(sizes), np.int64)
+        count[good] = self._u2(data, positions[good] + 4)
+        good &= count <= _MOST_ELEMENTS
         signature = sizes.astype(np.uint64) << np.uint64(16) | count.astype(np.uint64)
         place, end = positions + HEADER, positions + sizes
         rows = np.flatnonzero(good)

@@ -29,10 +29,6 @@ class ForeignFile(Protocol):
     def trouble(self) -> str:
         """What could not be read the last time, in words; empty if nothing."""
 
-    @property
-    def records(self) -> int:
-        """Flows that came out the last time."""
-
     def begin(self) -> None:
         """Start over."""
 
@@ -41,6 +37,9 @@ class ForeignFile(Protocol):
 
     def settle(self, piece: Any) -> FlowBatch | None:
         """Flows of a piece, in the order of the pieces."""
+
+    def end(self, flows: int) -> None:
+        """All pieces were settled; so much is the sum of their field `flows`."""
 
 
 class Formats(Protocol):
@@ -112,14 +111,17 @@ class ForeignFlows:
             self._skip(path, (error.strerror or str(error)).lower())
             return
         file.begin()
-        count = 0
+        count = flows = 0
         try:
             for piece in _decoded(file.pieces(fields), pool, self._threads * _AHEAD):
                 batch = file.settle(piece)
                 if batch is not None and len(batch):
                     count += len(batch)
+                    flows += int(batch.columns["flows"].sum()) if "flows" in batch.columns else 0
                     yield batch
             self._records[path] = count
+            if "flows" in fields:
+                file.end(flows)
         finally:
             if file.trouble:
                 self._skip(path, f"read in part, {file.trouble}")
