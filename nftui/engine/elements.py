@@ -74,6 +74,7 @@ def read_user_file(path: Path) -> int:
             found[element.pen, element.number] = element
     _user.clear()
     _user.update(found)
+    label.cache_clear()
     return len(found)
 
 
@@ -106,6 +107,7 @@ def find(pen: int, number: int) -> Element | None:
     return found
 
 
+@functools.lru_cache(maxsize=65_536)
 def label(pen: int, number: int) -> str:
     """Name for people: `sourceIPv4Address`, `ntop.L7_PROTO`; a number where there is no name, as `35632.118`."""
     found = find(pen, number)
@@ -113,6 +115,13 @@ def label(pen: int, number: int) -> str:
         return f"{pen}.{number}" if pen else str(number)
     vendor = "" if (pen, number) in _user else VENDORS.get(pen, "")
     return f"{vendor}.{found.name}" if vendor else found.name
+
+
+def shown_value(pen: int, number: int, raw: bytes) -> str:
+    """A value for people and for output: by the element's type, else in hexadecimal."""
+    found = find(pen, number)
+    shown = value_text(found.kind, raw) if found is not None else None
+    return raw.hex() if shown is None else shown
 
 
 def value_text(kind: str, raw: bytes) -> str | None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _VERSIONS = {10: "IPFIX", 20: "sFlow"}
 _REFRESH_SECONDS = 1.0
+_NAMES = 24
+"""Names of interfaces and VRFs shown of a domain."""
 
 
 def _plain(value: object, width: int) -> str:  # noqa: ARG001  the table cuts
@@ -179,17 +181,41 @@ def _details(exporter: ExporterStatus) -> Text:
     lines += [
         f"sampling 1:{rate.rate} from {rate.source}, domain {rate.domain}"
         + (f", sampler {rate.sampler}" if rate.sampler is not None else "")
+        + (f", interface {rate.interface}" if rate.interface is not None else "")
         for rate in exporter.sampling
     ]
+    lines += _announced(exporter)
     for template in exporter.templates:
         kind = "options template" if template.options else "template"
         line = f"{kind} {template.template_id} (domain {template.domain}): {template.fields} fields"
+        line += ": " + ", ".join(template.elements) if template.elements else ""
         if template.waiting:
             line = f"template {template.template_id} (domain {template.domain}) unknown: {template.waiting} sets wait"
         lines.append(line)
     interesting = {k: v for k, v in sorted(exporter.counts.items()) if v}
     lines.append("  ".join(f"{name} {amount:,}" for name, amount in interesting.items()))
     return Text("\n".join(clean(line, 2000) for line in lines))
+
+
+def _announced(exporter: ExporterStatus) -> list[str]:
+    """What the exporter said in options data, and what nobody named."""
+    lines = []
+    for domain in exporter.announced:
+        for title, names in (("interfaces", domain.interfaces), ("VRFs", domain.vrfs)):
+            if names:
+                shown = ", ".join(f"{number} {name}" for number, name in names[:_NAMES])
+                more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+                lines.append(f"{title} of domain {domain.domain}: {shown}{more}")
+        if domain.applications:
+            lines.append(f"{domain.applications} application names in domain {domain.domain}")
+        if domain.statistics:
+            totals = ", ".join(f"{name} {amount:,}" for name, amount in domain.statistics)
+            lines.append(f"domain {domain.domain} says of itself: {totals}")
+        if domain.elements:
+            lines.append(f"elements named by domain {domain.domain}: {', '.join(domain.elements)}")
+    if exporter.unnamed:
+        lines.append(f"elements without a name: {', '.join(exporter.unnamed)}")
+    return lines
 
 
 def _ago(ms: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from nftui import text
+from nftui.engine import elements
 from nftui.engine.batch import FlowBatch
 from nftui.engine.schema import FIELDS, Field, Kind, Quality, Show
 from nftui.screens.columns import service
@@ -119,4 +120,9 @@ def _element(pen: int, element: int, data: bytes) -> DetailLine:
     if words and text.is_clean(words) and "\ufffd" not in words:
         forms.append(f'"{words}"')
     owner = f"enterprise {pen}" if pen else "IANA"
-    return DetailLine("extra", f"{pen}.{element}", " = ".join(forms), f"Element {element} of {owner}, as it came.")
+    known = elements.find(pen, element)
+    typed = elements.value_text(known.kind, data) if known is not None else None
+    if known is not None and typed is not None:
+        forms = [typed, f"0x{data.hex()}"] if known.kind != "string" else [f'"{typed}"']
+    doc = f"Element {element} of {owner}, {known.kind if known is not None else 'of a type that nobody named'}."
+    return DetailLine("extra", elements.label(pen, element), " = ".join(forms), doc)

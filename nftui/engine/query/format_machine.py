@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from nftui import text
+from nftui.engine import elements
 from nftui.engine.query.addresses import address_value
 from nftui.engine.query.rendering import Cell, Row, joined
 from nftui.engine.query.sql import value_sql
@@ -19,7 +20,7 @@ from nftui.engine.query.style import Style
 from nftui.engine.query.values import COUNTERS, VALUES
 from nftui.engine.schema import FIELDS, Field, Kind, Show
 
-Value = int | float | str | dict[str, str] | None
+Value = int | float | str | dict[str, str | list[str]] | None
 
 COLUMNS: tuple[str, ...] = tuple(FIELDS)
 """Columns of a csv list of flows: always all of them and in this order."""
@@ -207,14 +208,15 @@ def _words(value: int, v6: bool) -> list[int]:
     return [value >> shift & 0xFFFFFFFF if v6 or not shift else 0 for shift in (96, 64, 32, 0)]
 
 
-def _elements(run: bytes) -> dict[str, str] | None:
-    """Elements without a column as {"enterprise:element": hexadecimal bytes}; see `batch.ExtraColumn`."""
-    out: dict[str, str] = {}
+def _elements(run: bytes) -> dict[str, str | list[str]] | None:
+    """Elements without a column, by name; several values of one element as a list. See `batch.ExtraColumn`."""
+    found: dict[str, list[str]] = {}
     place = 0
     while place + 8 <= len(run):
         enterprise = int.from_bytes(run[place : place + 4], "big")
         element = int.from_bytes(run[place + 4 : place + 6], "big")
         length = int.from_bytes(run[place + 6 : place + 8], "big")
-        out[f"{enterprise}:{element}"] = run[place + 8 : place + 8 + length].hex()
+        raw = run[place + 8 : place + 8 + length]
+        found.setdefault(elements.label(enterprise, element), []).append(elements.shown_value(enterprise, element, raw))
         place += 8 + length
-    return out or None
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()} or None
