@@ -48,6 +48,8 @@ class Limits:
     """Distinct compiled templates shared by all exporters."""
     template_idle_seconds: int = 1800
     """A template that was not refreshed for so long is forgotten (RFC 7011 section 8.4 for UDP)."""
+    deferred_bytes: int = 4 << 20
+    """Template sets of senders that never delivered a flow, kept unparsed while there is a crowd of them."""
     template_file_bytes: int = 32 << 20
     """File that keeps templates over a restart: 100 000 templates of usual size."""
 

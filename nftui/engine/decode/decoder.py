@@ -18,10 +18,11 @@ from nftui.engine.decode import messages as message_formats
 from nftui.engine.decode import netflow5, sflow
 from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire, distinct
+from nftui.engine.decode.deferred import DeferredTemplates
 from nftui.engine.decode.describe import Describer
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import LayoutTable
-from nftui.engine.decode.messages import MessageDecoder
+from nftui.engine.decode.messages import Memory, MessageDecoder
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.ports import PortChanges
@@ -79,7 +80,12 @@ class Decoder:
         self._counts: dict[str, Counts] = {}
         self._gone: list[str] = []
         self._clocks = Clocks(self._domains)
+        self._deferred = DeferredTemplates(limits)
         self._ports = PortChanges(self._sessions, self._domains, self._templates)
+        self._memory = Memory(
+            self._sessions, self._layouts, self._templates, self._waiting, self._deferred, self._options, self._ports,
+            self._clocks,
+        )  # fmt: skip
         self._saved = SavedTemplates(limits, self._sessions, self._domains, self._templates, self._layouts)
         self._describer = Describer(
             self._sessions, self._domains, self._templates, self._waiting, self._options, self._clocks,
@@ -212,18 +218,9 @@ class Decoder:
         domains = self._domains.find(slots, version, domain)
         messages = Messages(wire, version, ranks, slots, domains, received, export_ms, uptime)
         finisher = Finisher(self._sessions, self._domains, self._options, self._limits, tally)
-        decoder = MessageDecoder(
-            self._layouts,
-            self._templates,
-            self._waiting,
-            self._options,
-            self._ports,
-            finisher,
-            self._clocks,
-            self._limits,
-            tally,
-        )
+        decoder = MessageDecoder(self._memory, finisher, self._limits, tally)
         batches, steps = decoder.decode(messages, sequence, offset + header, end)
+        tally.one("sets.deferred_evicted", 0, self._deferred.surplus())
         self._establish(batches, messages)
         self._follow(messages, sequence, steps, version == 9, tally)
         return batches
@@ -310,6 +307,9 @@ class Decoder:
         }
         add(evicted.setdefault(label, {}), {name: amount for name, amount in gone.items() if amount})
         add(evicted[label], self._sequences.drop_domain(slot))
+        forgotten = len(self._deferred.take(slot))
+        if forgotten:
+            add(evicted[label], {"sets.deferred_evicted": forgotten})
         self._options.drop_domain(slot)
         self._ports.drop_domain(slot)
         self._header_rates.pop(slot, None)

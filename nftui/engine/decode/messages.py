@@ -16,12 +16,14 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.decode import sets as wire_sets
 from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import SPARE_BYTES, Ints, Wire
+from nftui.engine.decode.deferred import DeferredSet, DeferredTemplates
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import IPFIX, LayoutTable
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.ports import PortChanges
 from nftui.engine.decode.rows import DataSets, Messages, Reader, Rows
+from nftui.engine.decode.sessions import Sessions
 from nftui.engine.decode.tally import Tally
 from nftui.engine.decode.templates import TemplateStore, template_key
 from nftui.engine.decode.variable import locate
@@ -48,31 +50,43 @@ class Replay:
     rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is remembered of exporters between blocks."""
+
+    sessions: Sessions
+    layouts: LayoutTable
+    templates: TemplateStore
+    waiting: WaitingSets
+    deferred: DeferredTemplates
+    options: Options
+    ports: PortChanges
+    clocks: Clocks
+
+
 class MessageDecoder:
     """Decodes the v9 or IPFIX datagrams of one block.
 
     Args:
-        layouts, templates, waiting, options, ports: state of the exporters.
+        memory: state of the exporters.
         finisher: makes flow batches of rows.
-        clocks: gets the export delay.
         limits: bounds.
         tally: gets the counts.
     """
 
-    def __init__(
-        self, layouts: LayoutTable, templates: TemplateStore, waiting: WaitingSets, options: Options,
-        ports: PortChanges, finisher: Finisher, clocks: Clocks, limits: Limits, tally: Tally,
-    ) -> None:  # fmt: skip
-        self._layouts = layouts
-        self._templates = templates
-        self._waiting = waiting
-        self._options = options
-        self._ports = ports
+    def __init__(self, memory: Memory, finisher: Finisher, limits: Limits, tally: Tally) -> None:
+        self._sessions = memory.sessions
+        self._layouts = memory.layouts
+        self._templates = memory.templates
+        self._waiting = memory.waiting
+        self._deferred = memory.deferred
+        self._options = memory.options
+        self._ports = memory.ports
+        self._clocks = memory.clocks
         self._finisher = finisher
-        self._clocks = clocks
         self._limits = limits
         self._tally = tally
-        self._reader = Reader(layouts, limits, tally)
+        self._reader = Reader(memory.layouts, limits, tally)
         self._batches: list[FlowBatch] = []
         self._replays: list[Replay] = []
         self._sequence = np.zeros(0, np.int64)
@@ -115,6 +129,7 @@ class MessageDecoder:
         kinds = TEMPLATE_SETS[messages.version]
         layout = np.full(len(found), _NO_DATA, np.int64)
         is_data = found.kind >= 256
+        newcomer = self._sessions.newcomers(messages.session)
         if is_data.all():
             self._look_up(messages, found, layout, 0, len(found), is_data)
             return layout
@@ -128,18 +143,32 @@ class MessageDecoder:
                 continue
             raw = messages.wire.data[int(found.start[place]) : int(found.end[place])].tobytes()
             slot, received_ms = int(messages.slot[message]), int(messages.received_ms[message])
+            if newcomer is not None and newcomer[message] and not self._waiting.has_domain(slot):
+                kept = self._deferred.add(slot, DeferredSet(options, raw, received_ms))
+                self._tally.one("sets.deferred" if kept else "sets.deferred_overflow", rank)
+                continue
             if not self._templates.repeated(slot, options, raw):
                 self._look_up(messages, found, layout, done, place, is_data)
                 done = place
-            fresh, count = self._templates.learn(slot, options, raw, received_ms, rank, self._tally)
-            self._steps.templates[message] += count
-            self._ports.announced(slot, fresh)
-            for key in fresh:
-                number = self._templates.layout_of.get(key, -1)
-                if number >= 0:
-                    self._replays += [Replay(item, number, rank) for item in self._waiting.take(key)]
+            if slot in self._deferred:
+                self._recall(slot, rank)
+            self._steps.templates[message] += self._learn(slot, options, raw, received_ms, rank)
         self._look_up(messages, found, layout, done, len(found), is_data)
         return layout
+
+    def _learn(self, slot: int, options: bool, raw: bytes, received_ms: int, rank: int) -> int:
+        """Take over a template set, and find what waited for it; returns its number of template records."""
+        fresh, count = self._templates.learn(slot, options, raw, received_ms, rank, self._tally)
+        self._ports.announced(slot, fresh)
+        for key in fresh:
+            number = self._templates.layout_of.get(key, -1)
+            if number >= 0:
+                self._replays += [Replay(item, number, rank) for item in self._waiting.take(key)]
+        return count
+
+    def _recall(self, slot: int, rank: int) -> None:
+        for item in self._deferred.take(slot):
+            self._learn(slot, item.options, item.raw, item.received_ms, rank)
 
     def _look_up(
         self,
@@ -157,7 +186,13 @@ class MessageDecoder:
         keys = messages.slot[found.message[places]] << 16 | found.kind[places]
         layout[places] = self._templates.layouts(keys)
         for place in places[layout[places] < 0].tolist():
-            self._wait(messages, found, place)
+            message = int(found.message[place])
+            slot = int(messages.slot[message])
+            if slot in self._deferred:
+                self._recall(slot, int(messages.rank[message]))
+            layout[place] = self._templates.layout_of.get(template_key(slot, int(found.kind[place])), -1)
+            if layout[place] < 0:
+                self._wait(messages, found, place)
 
     def _wait(self, messages: Messages, found: wire_sets.Sets, place: int) -> None:
         message = int(found.message[place])

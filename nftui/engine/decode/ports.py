@@ -26,6 +26,8 @@ _MISSES = 3
 _SILENT_MS = 10_000
 _SILENT_INTERVALS = 4
 """The owner of templates is silent after this time, and after so many of its usual intervals."""
+_FEW_PORTS = 64
+"""An address with more ports is looked at only now and then."""
 _SERIES = 8
 """Datagrams that show a series of numbers over several ports."""
 _SERIES_PORTS = 3
@@ -37,6 +39,7 @@ _MODULUS = 1 << 32
 class _Missed:
     """Data without templates of one address, version and domain id."""
 
+    total: int = 0
     numbers: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=_SERIES))
     by_slot: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -92,6 +95,9 @@ class PortChanges:
         missed.numbers.append((slot, number))
         count, since_ms = missed.by_slot.get(slot, (0, now_ms))
         missed.by_slot[slot] = (count + 1, since_ms)
+        missed.total += 1
+        if len(siblings) > _FEW_PORTS and missed.total % _FEW_PORTS:
+            return []  # looking at all of them each time would be too much work
         others = [self._domains.lookup(other, version, domain) for other in siblings]
         owners = [other for other in others if other >= 0 and self._templates.of_domain(other)]
         if not owners or not self._agree(owners):

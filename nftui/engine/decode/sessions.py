@@ -10,6 +10,7 @@ from collections import deque
 
 import numpy as np
 
+from nftui.engine.batch import Mask
 from nftui.engine.decode.datagrams import Ints, Session
 from nftui.engine.decode.numbering import standard_unit
 from nftui.engine.limits import Limits
@@ -21,6 +22,9 @@ _RESERVE = 8192
 
 NEVER = -(1 << 62)
 """Stands for a clock difference that was not yet seen."""
+
+_CROWD = 256
+"""More sessions than this that never delivered a flow are a crowd."""
 
 UNKNOWN_SESSION = -1
 """Index given when every slot is taken; its datagrams are rejected."""
@@ -111,6 +115,13 @@ class Sessions:
         slots = slots[~self.stream[slots]]
         order = np.lexsort((self.last_ms[slots], self.blocks[slots] > 1))
         return slots[order[:count]].tolist()  # type: ignore[no-any-return]
+
+    def newcomers(self, slots: Ints) -> Mask | None:
+        """Which of the sessions never delivered a flow, once there is a crowd of such; else None."""
+        if len(self._sessions) <= _CROWD or np.count_nonzero(self._alive & (self.blocks == 0)) <= _CROWD:
+            return None
+        mask: Mask = self.blocks[slots] == 0
+        return mask
 
     def forget(self, slot: int) -> bool:
         """Free a slot; indexes given out for it are no longer valid. Returns whether the address has other sessions."""

@@ -47,6 +47,7 @@ class WaitingSets:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._sets: dict[int, deque[WaitingSet]] = {}
+        self._keys: dict[int, set[int]] = {}
         self._session_bytes: dict[int, int] = {}
         self._bytes = 0
 
@@ -70,6 +71,7 @@ class WaitingSets:
         ):
             return False
         self._sets.setdefault(item.key, deque()).append(item)
+        self._keys.setdefault(item.key >> 16, set()).add(item.key)
         self._session_bytes[item.session] = held + item.cost
         self._bytes += item.cost
         return True
@@ -79,13 +81,24 @@ class WaitingSets:
         queue = self._sets.pop(key, None)
         if queue is None:
             return []
+        self._drop_key(key)
         for item in queue:
             self._release(item)
         return list(queue)
 
     def take_domain(self, slot: int) -> list[WaitingSet]:
         """Remove and return the sets of a domain."""
-        return [item for key in [key for key in self._sets if key >> 16 == slot] for item in self.take(key)]
+        return [item for key in sorted(self._keys.get(slot, ())) for item in self.take(key)]
+
+    def has_domain(self, slot: int) -> bool:
+        """Whether sets of a domain wait."""
+        return slot in self._keys
+
+    def _drop_key(self, key: int) -> None:
+        keys = self._keys[key >> 16]
+        keys.discard(key)
+        if not keys:
+            del self._keys[key >> 16]
 
     def expire(self, now_ms: int) -> list[WaitingSet]:
         """Remove the sets that wait longer than the limit."""
@@ -99,6 +112,7 @@ class WaitingSets:
                 expired.append(item)
             if not queue:
                 del self._sets[key]
+                self._drop_key(key)
         return expired
 
     def _release(self, item: WaitingSet) -> None:
