@@ -148,7 +148,7 @@ class Describer:
                 out.append(SamplingStatus(number, None, self.header_rates[domain], "header"))
         static = self.options.static_rate(address)
         if static:
-            out.append(SamplingStatus(0, None, abs(static), "configuration"))
+            out.append(SamplingStatus(0, None, abs(static), "config"))
         return out
 
 
@@ -161,12 +161,10 @@ def _specs_of(shape: Shape) -> tuple[FieldSpec, ...]:
     return tuple(shape.specs())
 
 
-@lru_cache(maxsize=8192)
 def _label(pen: int, element: int) -> str:
     return f"scope {_SCOPES.get(element, element)}" if pen == SCOPE_PEN else elements.label(pen, element)
 
 
-@lru_cache(maxsize=8192)
 def _is_unnamed(pen: int, element: int) -> bool:
     return pen != SCOPE_PEN and elements.find(pen, element) is None
 
