@@ -80,6 +80,7 @@ class NfdumpFile(Archive):
         super().__init__(path)
         with open(path, "rb") as file:
             raw = file.read(FILE_HEADER.itemsize)
+            self._cut = len(raw) < FILE_HEADER.itemsize
             self._order = "<" if int.from_bytes(raw[:2], "little") == MAGIC else ">"
             raw = raw.ljust(FILE_HEADER.itemsize, b"\0")
             self._header = np.frombuffer(raw, in_order(FILE_HEADER, self._order))[0]
@@ -106,6 +107,9 @@ class NfdumpFile(Archive):
 
     def pieces(self, fields: Collection[str] | None) -> Iterator[Callable[[], _Piece]]:
         """A piece a block."""
+        if self._cut:
+            self.report(0, "header cut off")
+            return
         if int(self._header["encryption"]) not in {0, 1}:
             self.report(0, "encrypted")
             return

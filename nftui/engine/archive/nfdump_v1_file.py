@@ -52,7 +52,9 @@ class NfdumpV1File(Archive):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         with open(path, "rb") as file:
-            raw = file.read(_START).ljust(_START, b"\0")
+            raw = file.read(_START)
+        self._cut = len(raw) < _START
+        raw = raw.ljust(_START, b"\0")
         self._order = "<" if int.from_bytes(raw[:2], "little") == MAGIC else ">"
         self._header = np.frombuffer(raw, in_order(layout.FILE_HEADER, self._order), 1)[0]
         self.about.ident = clean(bytes(self._header["ident"]))
@@ -82,6 +84,9 @@ class NfdumpV1File(Archive):
     def pieces(self, fields: Collection[str] | None) -> Iterator[Callable[[], _Piece]]:
         """A piece a block."""
         self._fields = fields
+        if self._cut:
+            self.report(0, "header cut off")
+            return
         flags = int(self._header["flags"])
         compression = next((kind for flag, kind in layout.COMPRESSIONS if flags & flag), Compression.NONE)
         count = 0
