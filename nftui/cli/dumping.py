@@ -26,7 +26,6 @@ from nftui.cli.output import (
 )
 from nftui.cli.progress import Progress
 from nftui.engine.archive.formats import ArchiveFormats
-from nftui.engine.query.aggregate import Aggregation, Bidirectional, ByKeys
 from nftui.engine.query.orders import Order, parse_order
 from nftui.engine.query.query import Query, Totals
 from nftui.engine.query.session import Interrupted, Session
@@ -39,6 +38,7 @@ from nftui.errors import UsageError
 
 if TYPE_CHECKING:
     from nftui.cli.measuring import Measures
+    from nftui.engine.query.aggregate import Aggregation
     from nftui.engine.query.filters import Filter
 
 DEFAULT_TOP = 10
@@ -87,6 +87,8 @@ class Answer:
             raise UsageError("--distinct counts for each row of a statistic: give one with -s")
         if self.bin_ms is None:
             return
+        from nftui.engine.query.aggregate import Bidirectional
+
         if measured or self.distinct or isinstance(self.aggregation, Bidirectional):
             raise UsageError("--bin goes with -a, -A and -s, without --distinct; --series has bins of its own")
         if self.aggregation is None and not self.statistics:
@@ -164,9 +166,11 @@ def _questions(asked: Answer) -> _Questions:
         order = records[0].orders[0] if records else order
         requests = [request for request in requests if request.statistic is not None]
         aggregation = aggregation if records else None
-    if asked.bin_ms is not None and isinstance(aggregation, ByKeys):
+    if asked.bin_ms is not None and aggregation is not None:
+        from nftui.engine.query.aggregate import ByKeys
         from nftui.engine.query.bins import per_bin
 
+        assert isinstance(aggregation, ByKeys)
         aggregation = per_bin(aggregation)
     listing = aggregation is not None or not (requests or asked.series or asked.summary)
     return _Questions(requests, aggregation, order, listing)

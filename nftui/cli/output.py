@@ -10,7 +10,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from nftui.cli.interruption import Reach
-from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.format_machine import (
     COLUMNS,
     CsvFlows,
@@ -32,6 +31,7 @@ from nftui.engine.query.style import Style
 from nftui.errors import UsageError
 
 if TYPE_CHECKING:
+    from nftui.engine.query.aggregate import Aggregation
     from nftui.engine.query.distinct import DistinctCounts
 
 MACHINE = ("csv", "ndjson", "json", "pipe", "null")

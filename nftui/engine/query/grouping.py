@@ -120,7 +120,7 @@ def by_either(source: str, where: str, ends: Sequence[str], more: Sequence[str],
 
 
 def with_rollups(
-    flows: Grouped | None, sums: str, whole: str, columns: int, order: Order, limit: int | None
+    flows: Grouped | None, sums: str, whole: str, columns: int, order: Order, limit: int | None, rolled: str = ""
 ) -> Grouped:
     """Groups of flows and of roll-ups together.
 
@@ -134,8 +134,11 @@ def with_rollups(
         columns: number of key columns.
         order: what the groups will be ordered by.
         limit: how many of them are wanted; None for all.
+        rolled: statement that gives the relation `rolled`, which the two others read; empty if they do not. Made for
+            few groups: all sums of all of them are computed then.
     """
-    steps = list(flows.steps) if flows else []
+    steps = [("rolled", rolled)] if rolled else []
+    steps += flows.steps if flows else []
     names = [f"k{i}" for i in range(columns)]
     keys = ", ".join(names)
     wholes = f"SELECT {', '.join(SUMS)} FROM ({whole}) AS rolled_whole"  # noqa: S608
@@ -143,7 +146,7 @@ def with_rollups(
         sums += f" UNION ALL SELECT {keys}, {', '.join(SUMS)} FROM {flows.groups}"  # noqa: S608
         wholes += f" UNION ALL SELECT {', '.join(SUMS)} FROM {flows.whole}"  # noqa: S608
     chosen = ""
-    if limit and order.name in PLAIN_SUMS:
+    if limit and not rolled and order.name in PLAIN_SUMS:
         ties = ", ".join(f"{name} NULLS LAST" for name in names)
         first = (
             f"SELECT {keys}, SUM({order.name}) AS {order.name} FROM ({sums}) AS parts GROUP BY {keys} "  # noqa: S608

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nftui.engine.query import tree
 from nftui.engine.query.addresses import address_value
-from nftui.engine.query.aggregate import Aggregation
 from nftui.engine.query.contest import Contest, first_groups
 from nftui.engine.query.filters import Filter
 from nftui.engine.query.grouping import PLAIN_SUMS, Grouped, Key, by_either, by_keys, field_key, with_rollups
 from nftui.engine.query.orders import Order
+from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.planner import Plan, make_plan
-from nftui.engine.query.rollup import ANSWERS, MINUTE, read_sql
+from nftui.engine.query.rollup import ANSWERS, MINUTE, is_small, read_sql, rows_sql
 from nftui.engine.query.session import Part, Session
 from nftui.engine.query.sql import MANY, compile_where, value_sql
 from nftui.engine.query.stages import Stage, read_by
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Mode, Window
 from nftui.engine.schema import FIELDS
+
+if TYPE_CHECKING:
+    from nftui.engine.query.aggregate import Aggregation
 
 _START, _END = "time_flow_start_ms", "time_flow_end_ms"
 _MINUTES = ("time_flow_start_ms", "proto")
@@ -336,9 +339,12 @@ class Query:
                     return grouped(self._source(relation, needed)).top(order, limit)
                 rest = self._session.relation(self._fields(needed), Part(plan.files, True))
                 flows = grouped(self._source(rest, needed)) if plan.reads_flows else None
-                sums = read_sql(plan.rollups, plan.kinds, columns, self._scaled)
-                whole = read_sql(plan.rollups, ANSWERS[("proto",)], 1, self._scaled)
-                return with_rollups(flows, sums, whole, columns, order, limit).top(order, limit)
+                all_kinds = (*plan.kinds, *ANSWERS[("proto",)])
+                rolled = rows_sql(plan.rollups, all_kinds) if is_small(answered_by) else ""
+                source = "rolled" if rolled else parquet_sql(plan.rollups)
+                sums = read_sql(source, plan.kinds, columns, self._scaled)
+                whole = read_sql(source, ANSWERS[("proto",)], 1, self._scaled)
+                return with_rollups(flows, sums, whole, columns, order, limit, rolled).top(order, limit)
 
             rows = self._session.all_rows(self._fields(needed), statement)
             groups = [Group(key_values(fields, row[1:]), totals_of(row[-6:])) for row in rows if row[0] == 0]

@@ -77,6 +77,14 @@ def _key(field: str) -> tuple[str, str]:
     return (columns[0], columns[1]) if len(columns) == 2 else ("NULL", columns[0])
 
 
+_MANY = ("src_addr", "dst_addr", "src_port", "dst_port")
+
+
+def is_small(fields: tuple[str, ...]) -> bool:
+    """Whether the sections for the fields of a statistic have few rows: then one reading of the files is best."""
+    return not set(fields) & set(_MANY)
+
+
 ANSWERS, SECTIONS = _sections()
 """Which sections answer for the fields of a statistic, `("minute",)` being the series; and how each one is made."""
 
@@ -100,11 +108,16 @@ def make_sql(section: Section, relation: str) -> str:
     )
 
 
-def read_sql(files: Sequence[str], kinds: Sequence[int], keys: int, scaled: bool) -> str:
+def rows_sql(files: Sequence[str], kinds: Sequence[int]) -> str:
+    """Rows of sections as they are."""
+    return f"SELECT * FROM {parquet_sql(files)} WHERE kind IN ({', '.join(map(str, kinds))})"  # noqa: S608
+
+
+def read_sql(source: str, kinds: Sequence[int], keys: int, scaled: bool) -> str:
     """Groups of a statistic, in part.
 
     Args:
-        files: paths of roll-ups.
+        source: relation of roll-ups.
         kinds: sections.
         keys: 2 for `k0`, `k1` from both key columns, 1 for `k0` from the low one.
         scaled: with sampling applied.
@@ -113,5 +126,5 @@ def read_sql(files: Sequence[str], kinds: Sequence[int], keys: int, scaled: bool
     counters = [f"COALESCE(scaled_{name}, {name}) AS {name}" if scaled else name for name in ("packets", "bytes")]
     return (
         f"SELECT {names}, first, last, flows, {', '.join(counters)}, records "  # noqa: S608
-        f"FROM {parquet_sql(files)} WHERE kind IN ({', '.join(map(str, kinds))})"
+        f"FROM {source} WHERE kind IN ({', '.join(map(str, kinds))})"
     )

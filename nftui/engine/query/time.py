@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
-from zoneinfo import ZoneInfo
 
 from nftui.errors import UsageError
 
@@ -79,6 +78,8 @@ def zone_of(name: str | None, utc: bool = False) -> tzinfo | None:
         return UTC
     if name is None:
         return None
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from sortedcontainers import SortedDict
-
 from nftui.engine.store.layout import (
     DAY_MS,
     HOUR_MS,
@@ -105,7 +103,7 @@ class _Day:
     path: str
     stamp: int = -1
     reach: Reach = field(default_factory=Reach)
-    hours: dict[int, _Hour] = field(default_factory=SortedDict)
+    hours: dict[int, _Hour] = field(default_factory=dict)
 
 
 class Catalog:
@@ -118,7 +116,7 @@ class Catalog:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._stamp = -1
-        self._days: SortedDict[int, _Day] = SortedDict()
+        self._days: dict[int, _Day] = {}
 
     def slots(self, start_ms: int | None = None, end_ms: int | None = None) -> list[SlotFile]:
         """Sealed files in order of their slots that may hold flows overlapping `start_ms` to `end_ms` (UTC, inclusive).
@@ -183,6 +181,7 @@ class Catalog:
         for day, name in days.items():
             if day not in self._days:
                 self._days[day] = _Day(f"{self._root}/{name}")
+        self._days = dict(sorted(self._days.items()))
 
     def _may_hold(self, day: _Day, day_ms: int, start_ms: int | None, end_ms: int | None) -> bool:
         """Whether a look into the day is worth it, from what is known of it; reads its markers."""
@@ -202,6 +201,7 @@ class Catalog:
         for hour, name in hours.items():
             if hour not in day.hours:
                 day.hours[hour] = _Hour(f"{day.path}/{name}")
+        day.hours = dict(sorted(day.hours.items()))
 
     def _files(self, day: _Day, day_ms: int, first_ms: int, last_ms: int) -> Iterator[SlotFile]:
         """Files of a day whose slots start in the given range."""
