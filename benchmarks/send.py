@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from workload import KINDS, Stream, make_stream
+from workload import EXPORTERS, KINDS, Stream, make_stream
 
 _MMSG = np.dtype(
     [("name", "u8"), ("namelen", "u4"), ("pad0", "u4"), ("iov", "u8"), ("iovlen", "u8"), ("control", "u8"),
@@ -30,6 +30,8 @@ _IOV = np.dtype([("base", "u8"), ("length", "u8")])
 _BEHIND_SECONDS = 0.02
 """A sender that was held up longer does not make up for it: that would be another rate."""
 _POOL_FLOWS = 100_000
+_EXPORTER_FLOWS = 500
+"""At least so many of each, so that templates are as rare as they are."""
 
 _sendmmsg = ctypes.CDLL(None, use_errno=True).sendmmsg
 _sendmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int]
@@ -109,16 +111,17 @@ def main() -> None:
     parser.add_argument("--kind", choices=KINDS, default="v9")
     parser.add_argument("--rate", type=float, default=300_000, help="flows per second")
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--exporters", type=int, default=2, help="source addresses 127.0.1.x")
+    parser.add_argument("--exporters", type=int, default=2, help="source addresses 127.0.x.y")
     parser.add_argument("--cpu", type=int, default=-1, help="run on this core only")
     parser.add_argument("--wait", action="store_true", help="start at a line on standard input")
     args = parser.parse_args()
     if args.cpu >= 0:
         os.sched_setaffinity(0, {args.cpu})
-    per = _POOL_FLOWS // args.exporters
+    count = EXPORTERS.get(args.kind, args.exporters)
+    per = max(_EXPORTER_FLOWS, _POOL_FLOWS // count)
     exporters = [
-        Exporter.create(make_stream(args.kind, per, seed), f"127.0.1.{seed % 250 + 1}", args.port)
-        for seed in range(args.exporters)
+        Exporter.create(make_stream(args.kind, per, seed), f"127.0.{1 + seed // 250}.{seed % 250 + 1}", args.port)
+        for seed in range(count)
     ]
     print("ready", file=sys.stderr, flush=True)
     if args.wait:

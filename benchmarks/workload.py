@@ -17,7 +17,12 @@ from nftui.engine.encode.sflow import SflowEncoder
 from nftui.engine.schema import FIELDS
 from nftui.text import V4_PREFIX
 
-KINDS = ("v5", "v9", "ipfix", "ipfix-varlen", "sflow")
+KINDS = ("v5", "v9", "ipfix", "ipfix-varlen", "exporters1000", "one-record", "sflow")
+"""`exporters1000` is v9 from a thousand addresses, `one-record` v9 with one IPv4 flow in each datagram."""
+EXPORTERS = {"exporters1000": 1000}
+"""Addresses that a kind is sent from, where it is not what the caller says."""
+_ONE_RECORD_BYTES = 112
+"""Payload that holds the template, or one record of IPv4 and not two."""
 _UPTIME_MS = 86_400_000
 _REFRESH_DATAGRAMS = 512
 _SIZES = {"bytes": 4, "packets": 4, "in_if": 2, "out_if": 2, "tcp_flags": 1}
@@ -91,12 +96,13 @@ def make_stream(kind: str, flows: int, seed: int) -> Stream:
     now = time.time_ns() // 1_000_000
     if kind == "sflow":
         return _make_samples(flows, seed, now)
-    batch = make_flows(flows, seed, ipv6=kind != "v5", names=kind == "ipfix-varlen")
+    batch = make_flows(flows, seed, ipv6=kind not in {"v5", "one-record"}, names=kind == "ipfix-varlen")
     if kind == "v5":
         five = NetFlow5Encoder(boot_ms=now - _UPTIME_MS)
         return Stream(five.encode(batch, now), 16, five.sequence)
-    if kind == "v9":
-        nine = NetFlow9Encoder(1, boot_ms=now - _UPTIME_MS, sizes=_SIZES, refresh_datagrams=_REFRESH_DATAGRAMS)
+    if kind in {"v9", "exporters1000", "one-record"}:
+        small = {"payload_bytes": _ONE_RECORD_BYTES} if kind == "one-record" else {}
+        nine = NetFlow9Encoder(1, boot_ms=now - _UPTIME_MS, sizes=_SIZES, refresh_datagrams=_REFRESH_DATAGRAMS, **small)
         return Stream(nine.encode(batch, now), 12, nine.sequence)
     ten = IpfixEncoder(1, refresh_datagrams=_REFRESH_DATAGRAMS)
     return Stream(ten.encode(batch, now), 8, ten.sequence)
