@@ -49,6 +49,7 @@ BENCHMARKS = (
     Benchmark("ingest", (), ("--seconds", "3", "--repeat", "1", "--peak-seconds", "1.5", "--kinds", "v9")),
     Benchmark("decode", (), ("--quick",)),
     Benchmark("mutations"),
+    Benchmark("flood", (), ("--sources", "5000")),
     Benchmark("store_write"),
     Benchmark("storage_forms", (), ("--flows", "200000", "--runs", "3")),
     Benchmark("analysis"),
