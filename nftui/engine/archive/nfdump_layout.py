@@ -147,12 +147,14 @@ class Member:
         field: field of the registry; empty if there is none.
         element: IPFIX element (enterprise number, id) under which `extra` keeps it, or None for padding and for
             what a field holds.
+        zero_is_null: nfdump writes zero where it knows nothing, and zero would mean something else.
     """
 
     format: str
     offset: int
     field: str
     element: tuple[int, int] | None
+    zero_is_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,10 @@ class Extension:
 
 
 def _extension(number: int, name: str, *members: tuple[str, str], size: int | None = None) -> Extension:
-    """Members as (format, meaning): a field, `#N` or `#PEN.N` for an element kept in `extra`, `-` for nothing."""
+    """Members as (format, meaning).
+
+    A meaning is a field, with `?` if zero is null there, `#N` or `#PEN.N` for an element kept in `extra`, or `-`.
+    """
     found = []
     offset = 0
     for form, meaning in members:
@@ -183,12 +188,14 @@ def _extension(number: int, name: str, *members: tuple[str, str], size: int | No
         if meaning.startswith("#"):
             pen, _, number_of = meaning[1:].rpartition(".")
             element = (int(pen or 0), int(number_of))
-        found.append(Member(form, offset, meaning if meaning[0] not in "#-" else "", element))
+        name = "" if meaning[0] in "#-" else meaning.removesuffix("?")
+        found.append(Member(form, offset, name, element, meaning.endswith("?")))
         offset += np.dtype(form).itemsize
     return Extension(number, name, tuple(found), offset if size is None else size)
 
 
 _IPV4, _IPV6 = "u4", "2u8"
+_ACCESS_LISTS = tuple(("u4", f"{side}_{part}_id") for side in ("ingress", "egress") for part in ("acl", "ace", "xace"))
 
 EXTENSIONS: dict[int, Extension] = {
     extension.id: extension
@@ -202,7 +209,8 @@ EXTENSIONS: dict[int, Extension] = {
         _extension(3, "IPv6 addresses", (_IPV6, "src_addr"), (_IPV6, "dst_addr")),
         _extension(
             4, "interfaces and masks", ("u4", "in_if"), ("u4", "out_if"), ("u1", "src_mask"), ("u1", "dst_mask"),
-            ("u1", "direction"), ("u1", "dst_tos"), ("u1", "#239"), ("u1", "flow_end_reason"), ("u2", "-"),
+            ("u1", "direction"), ("u1", "dst_tos"), ("u1", "biflow_direction?"), ("u1", "flow_end_reason?"),
+            ("u2", "-"),
         ),
         _extension(5, "reverse counters", ("u8", "flows"), ("u8", "out_packets"), ("u8", "out_bytes")),
         _extension(6, "VLANs", ("u4", "src_vlan"), ("u4", "dst_vlan")),
@@ -219,7 +227,7 @@ EXTENSIONS: dict[int, Extension] = {
             ("u8", "out_src_mac"),
         ),
         _extension(16, "adjacent autonomous systems", ("u4", "next_as"), ("u4", "prev_as")),
-        Extension(17, "latencies", (), 24, whole=True),
+        _extension(17, "latencies", ("u8", "client_latency_us"), ("u8", "server_latency_us"), ("u8", "app_latency_us")),
         _extension(18, "sampler", ("u8", "sampler_id"), ("u2", "-"), ("u2", "-"), size=16),
         _extension(
             19, "firewall event", ("u8", "#323"), ("u4", "flow_id"), ("u2", "firewall_ext_event"),
@@ -228,10 +236,10 @@ EXTENSIONS: dict[int, Extension] = {
         _extension(20, "translated IPv4 addresses", (_IPV4, "post_nat_src_addr"), (_IPV4, "post_nat_dst_addr")),
         _extension(21, "translated IPv6 addresses", (_IPV6, "post_nat_src_addr"), (_IPV6, "post_nat_dst_addr")),
         _extension(22, "translated ports", ("u2", "post_nat_src_port"), ("u2", "post_nat_dst_port")),
-        _extension(23, "access lists", ("3u4", "#33000"), ("3u4", "#33001")),
+        _extension(23, "access lists", *_ACCESS_LISTS),
         _extension(24, "user", ("S66", "username"), ("u2", "-")),
         _extension(25, "NAT event", ("u8", "#323"), ("u4", "#283"), ("u1", "nat_event"), ("u1", "-"), ("u2", "-")),
-        _extension(26, "NAT port block", ("u2", "#361"), ("u2", "#362"), ("u2", "#363"), ("u2", "#364")),
+        _extension(26, "NAT port block", *(("u2", f"port_block_{part}") for part in ("start", "end", "step", "size"))),
         Extension(27, "application id", (), 0),
         Extension(28, "label", (), 0, whole=True),
         Extension(29, "payload", (), 0, whole=True),
@@ -244,9 +252,10 @@ EXTENSIONS: dict[int, Extension] = {
         _extension(36, "VRFs", ("u4", "egress_vrf"), ("u4", "ingress_vrf")),
         Extension(37, "OpenBSD pf", (), 0, whole=True),
         _extension(
-            38, "layer 2", ("u2", "src_vlan"), ("u2", "customer_vlan"), ("u2", "dst_vlan"), ("u2", "#255"),
-            ("u4", "#252"), ("u4", "#253"), ("u8", "#351"), ("u2", "etype"), ("u1", "ip_version"), ("u1", "-"),
-            ("u4", "-"),
+            38, "layer 2", ("u2", "src_vlan"), ("u2", "customer_vlan?"), ("u2", "dst_vlan"),
+            ("u2", "dst_customer_vlan?"),
+            ("u4", "#252"), ("u4", "#253"), ("u8", "layer2_segment_id?"), ("u2", "etype?"), ("u1", "ip_version?"),
+            ("u1", "-"), ("u4", "-"),
         ),
         _extension(39, "flow id", ("u8", "flow_id")),
         _extension(40, "Nokia NAT services", ("u2", "#637.91"), ("u2", "#637.92")),

@@ -219,4 +219,4 @@ def _member_values(extension: Extension, offset: int, length: int, order: str) -
         elif member.offset + width <= length and (member.field or member.element):
             count = len(member.format) - len(member.format.lstrip("0123456789"))
             form = member.format[:count] + order + member.format[count:]
-            yield Value(offset + member.offset, form, member.field, member.element)
+            yield Value(offset + member.offset, form, member.field, member.element, zero_is_null=member.zero_is_null)

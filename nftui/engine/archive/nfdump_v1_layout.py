@@ -13,7 +13,7 @@ from enum import IntFlag
 
 import numpy as np
 
-from nftui.engine.archive.nfdump_layout import NO_ELEMENT_PEN, Compression
+from nftui.engine.archive.nfdump_layout import Compression
 
 LAYOUT = 1
 BLOCK = 2
@@ -70,7 +70,6 @@ COMMON = (
 )  # fmt: skip
 """Format and field of the common part, from byte 8 of a record on; `FLOW` has exporter and ICMP (u2 each) behind."""
 
-_LOCAL = f"#{NO_ELEMENT_PEN}."
 Members = tuple[tuple[str, str], ...]
 
 EXTENSIONS: dict[int, Members] = {
@@ -105,12 +104,12 @@ EXTENSIONS: dict[int, Members] = {
     38: (("u2", "post_nat_src_port"), ("u2", "post_nat_dst_port")),
     39: (("u4", "post_nat_src_addr"), ("u4", "post_nat_dst_addr")),
     40: (("2u8", "post_nat_src_addr"), ("2u8", "post_nat_dst_addr")),
-    41: (("3u4", "#33000"), ("3u4", "#33001")),
+    41: tuple(("u4", f"{side}_{part}_id") for side in ("ingress", "egress") for part in ("acl", "ace", "xace")),
     42: (("S24", "username"),),
     43: (("S72", "username"),),
-    45: (("24u1", f"{_LOCAL}17"),),
+    45: (("u8", "client_latency_us"), ("u8", "server_latency_us"), ("u8", "app_latency_us")),
     46: (("u1", "nat_event"), ("u1", "-"), ("u2", "-"), ("u4", "egress_vrf"), ("u4", "ingress_vrf")),
     47: (("u4", "post_nat_src_addr"), ("u4", "post_nat_dst_addr")),
-    48: (("u2", "#361"), ("u2", "#362"), ("u2", "#363"), ("u2", "#364")),
+    48: tuple(("u2", f"port_block_{part}") for part in ("start", "end", "step", "size")),
 }  # fmt: skip
 """Format and meaning of each member, as in `nftui.engine.archive.nfdump_layout`."""

@@ -36,6 +36,7 @@ class Value(NamedTuple):
         field: field of the registry that it fills, or empty.
         element: IPFIX element (enterprise number, id) under which `extra` keeps it, or None.
         raw: kept in `extra` with the bytes as they are, and even if they are all zero.
+        zero_is_null: the field is null where the value is zero.
     """
 
     offset: int
@@ -43,6 +44,7 @@ class Value(NamedTuple):
     field: str = ""
     element: tuple[int, int] | None = None
     raw: bool = False
+    zero_is_null: bool = False
 
 
 @dataclass(slots=True)
@@ -128,19 +130,23 @@ class Builder:
         for value in shape.values:
             if value.field:
                 if self.wants(value.field):
-                    self._add_field(value.field, value_of(image, value), rows, value.field in done)
+                    # What is null if zero adds nothing where it is zero, as what is there twice.
+                    again = value.zero_is_null or value.field in done
+                    self._add_field(value.field, value_of(image, value), rows, again)
                     done.add(value.field)
             elif value.element is not None and self.wants("extra"):
                 self._keep(value, value_of(image, value), rows)
 
     def _add_field(self, name: str, values: Array, rows: Rows, again: bool) -> None:
-        """Take a field; `again` if the records have it twice: then what is not zero counts, of two such the later.
+        """Take a field; `again` if only values that are not zero count, of two such of one record the later.
 
         Exporters whose templates have both address families leave one of them zero.
         """
         item = FIELDS[name]
         if again:
             present = values.any(axis=1) if values.ndim == 2 else values != 0
+            if not present.any():
+                return
             rows = np.flatnonzero(present) if rows is None else rows[present]
             values = values[present]
         if item.kind is Kind.ADDRESS:
