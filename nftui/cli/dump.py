@@ -48,6 +48,7 @@ Examples:
 @click.option("-A", "elements", metavar="FIELDS", help="Sum up by these: srcip,dstport or srcip4/24,srcip6/64,proto.")
 @click.option("-b", "pairs", is_flag=True, help="Sum up both directions of a connection.")
 @click.option("-B", "guessed_pairs", is_flag=True, help="As -b, client first: guessed from the ports.")
+@click.option("--initiator", is_flag=True, help="With -B: by SYN, service, port and time, and say by which.")
 @click.option("--stitch", is_flag=True, help="Join the slices that an active timeout made of a flow.")
 @click.option("--dedup", is_flag=True, help="Count a flow that several exporters saw once.")
 @click.option("--gap", metavar="TIME", help="Longest pause for --stitch (60s) and --dedup (5s).")
@@ -80,7 +81,7 @@ def dump(
     statistics: tuple[str, ...], by_tuple: bool, elements: str | None, pairs: bool, guessed_pairs: bool,
     order: str | None, top: int | None, most: int | None, form: str | None, target: str | None,
     distinct: str | None, series: str | None, summary: bool,
-    stitch: bool, dedup: bool, gap: str | None, bin_length: str | None,
+    initiator: bool, stitch: bool, dedup: bool, gap: str | None, bin_length: str | None,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
     config: str | None, utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -112,7 +113,7 @@ def dump(
         window=asked_window(window, mode, zone_info),
         filter=parsed,
         statistics=statistics,
-        aggregation=_aggregation(by_tuple, elements, pairs, guessed_pairs),
+        aggregation=_aggregation(by_tuple, elements, pairs, guessed_pairs, initiator),
         order=order,
         top=top,
         most=most,
@@ -134,14 +135,23 @@ def dump(
     return explain_statistics(asked) if explain else answer(asked, began)
 
 
-def _aggregation(by_tuple: bool, elements: str | None, pairs: bool, guessed: bool) -> Aggregation | None:
+def _aggregation(
+    by_tuple: bool, elements: str | None, pairs: bool, guessed: bool, initiator: bool
+) -> Aggregation | None:
+    from nftui.errors import UsageError
+
+    if initiator and not guessed:
+        raise UsageError("--initiator says how -B is to guess: give it with -B")
     if not (by_tuple or elements or pairs or guessed):
         return None
     from nftui.engine.query.aggregate import BY_TUPLE, Bidirectional, parse_aggregation
-    from nftui.errors import UsageError
 
     if elements and (pairs or guessed):
         raise UsageError("-A excludes -b and -B, which sum up by protocol, addresses and ports")
+    if initiator:
+        from nftui.engine.query.initiator import Initiated
+
+        return Initiated()
     if pairs or guessed:
         return Bidirectional(guess=guessed)
     return parse_aggregation(elements) if elements else BY_TUPLE

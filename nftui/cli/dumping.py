@@ -224,7 +224,10 @@ def _ask(
         for table in tables:
             write_statistic(table, how, out)
         tables = []
-        listed = write_flows(asking, session, questions.order, how, out, interruption.reach)
+        whole = None
+        if questions.aggregation is not None and how.form in {"csv", "ndjson", "json"}:
+            whole = totals = totals or query.totals()
+        listed = write_flows(asking, session, questions.order, how, out, interruption.reach, whole)
         if totals is None and (listed.complete or listed.interrupted):
             totals = listed.totals
     return _Answers(tables, measures, listed, totals)
@@ -237,7 +240,7 @@ def _rank(
         from nftui.engine.query.bins import rank_bins
 
         found = [rank_bins(session, query, request, limit, asked.scaled) for request in requests]
-        return [Table(r, [one], [[]]) for r, some in zip(requests, found, strict=True) for b in some for one in b]
+        return [Table(r, b, [[] for _ in b]) for r, some in zip(requests, found, strict=True) for b in some]
     if not requests:
         return []
     from nftui.engine.query.together import rank_together

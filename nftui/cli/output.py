@@ -117,14 +117,29 @@ class Listed:
 
 
 def write_flows(
-    query: Query, session: Session, order: Order | None, how: Presentation, out: Output, reach: Reach | None = None
+    query: Query,
+    session: Session,
+    order: Order | None,
+    how: Presentation,
+    out: Output,
+    reach: Reach | None = None,
+    whole: Totals | None = None,
 ) -> Listed:
     """List flows, single or summed up.
+
+    Args:
+        query: which flows.
+        session: where they are.
+        order: None for the order of reception.
+        how: format.
+        out: where to.
+        reach: what a partial answer is made from.
+        whole: what shares of sums refer to; none are shown without it.
 
     Raises:
         Interrupted: before the first flow of a list that must be complete before it can be ordered.
     """
-    writer = _list_writer(session, how)
+    writer = _list_writer(session, how, whole)
     header = [writer.header] if writer.header and not how.quiet and how.form != "null" else []
     sums, interrupted = Sums(), False
     try:
@@ -154,7 +169,7 @@ def write_flows(
     return Listed(sums.totals, not at_limit and not interrupted, interrupted)
 
 
-def _list_writer(session: Session, how: Presentation) -> LineWriter:
+def _list_writer(session: Session, how: Presentation, whole: Totals | None) -> LineWriter:
     aggregation = how.aggregation
     # Sums of an aggregation are scaled already.
     style = how.style if aggregation is None else replace(how.style, scaled=False)
@@ -164,10 +179,21 @@ def _list_writer(session: Session, how: Presentation) -> LineWriter:
         return layout(how.form[4:] if how.form.startswith("fmt:") else FORMATS.get(how.form, FORMATS["line"]), style)
     names = stored(session.present()) if aggregation is None else aggregation.columns
     if how.form == "csv":
-        return CsvFlows(COLUMNS if aggregation is None else names, names, style.scaled)
+        return CsvFlows(COLUMNS if aggregation is None else names, names, style.scaled, _shares(aggregation, whole))
     if how.form in {"ndjson", "json"}:
-        return JsonFlows(names, style.scaled)
+        return JsonFlows(names, style.scaled, _shares(aggregation, whole))
     return RawFlows(names, style)
+
+
+def _shares(aggregation: Aggregation | None, whole: Totals | None) -> dict[str, str]:
+    """Percentage columns of sums, as SQL."""
+    if aggregation is None or whole is None:
+        return {}
+    sums = {"flows": whole.flows, "packets": whole.packets, "bytes": whole.bytes}
+    return {
+        f"{name}_percent": f"ROUND(CAST({name} AS DOUBLE) * 100 / {total}, 3)" if total else "CAST(0 AS DOUBLE)"
+        for name, total in sums.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +213,11 @@ class Table:
 
 def write_statistic(table: Table, how: Presentation, out: Output) -> None:
     """All rankings of one `-s`."""
+    titled = None
     for ranking, counts in zip(table.rankings, table.distinct, strict=True):
         if how.form in {"ndjson", "json", "csv"}:
-            _write_machine(table.request, ranking, how, out, counts)
+            _write_machine(table.request, ranking, how, out, counts, titled != ranking.order)
+            titled = ranking.order if ranking.groups else titled
             continue
         lines: Iterable[str]
         if table.request.statistic is None:
@@ -234,14 +262,20 @@ def without_header(lines: Iterable[str], header: int) -> Iterator[str]:
 
 
 def _write_machine(
-    request: StatisticRequest, ranking: Ranking, how: Presentation, out: Output, distinct: Sequence[DistinctCounts]
+    request: StatisticRequest,
+    ranking: Ranking,
+    how: Presentation,
+    out: Output,
+    distinct: Sequence[DistinctCounts],
+    titled: bool,
 ) -> None:
+    """Records of a ranking; `titled` says that csv begins with its header."""
     rows = [statistic_record(request, ranking, rank, group) for rank, group in enumerate(ranking.groups, 1)]
     for column in distinct:
         for row, count in zip(rows, column.counts, strict=True):
             row[column.name] = count
     if how.form == "csv":
-        if rows and not how.quiet:
+        if rows and titled and not how.quiet:
             out.write(csv_line(rows[0]))
         for row in rows:
             out.write(csv_line(row.values()))

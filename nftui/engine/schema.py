@@ -271,6 +271,9 @@ _FIELDS: tuple[Field, ...] = (
          show=Show.ENUM, groupable=True,
          names=((0, "arbitrary"), (1, "initiator"), (2, "reverse initiator"), (3, "perimeter"))),
     _int("flow_id", "i8", "Flow id", "The exporter's own number of the flow or connection.", 148, groupable=True),
+    _int("initiator", "u1", "Initiator", "How the source of a connection was found out, with -B --initiator.",
+         show=Show.ENUM, names=((1, "element"), (2, "syn"), (3, "handshake"), (4, "service"), (5, "port"), (6, "time"),
+                                (7, "received"))),
     # Delays that the exporter measured
     *(_int(f"{who}_latency_us", "i8", f"{title} lat", f"{doc}, as the exporter measured it.", unit="us")
       for who, title, doc in (("client", "C", "Half of the network's round trip between exporter and client"),

@@ -321,13 +321,17 @@ class Bidirectional:
             for column in summed_sql(name, scaled)
         ]
         grouped = (
-            f"SELECT {', '.join([keys, sums, first, *others])} FROM (SELECT *, {ends} FROM "  # noqa: S608
+            f"SELECT {', '.join([keys, sums, first, *self._evidence(), *others])} FROM (SELECT *, {ends} FROM "  # noqa: S608
             f"(SELECT *, {turned} FROM {source}) AS flows_turned) AS flows_paired GROUP BY {keys}"
         )
         return f"({self._outermost(grouped, fields)}) AS flows_aggregated"
 
-    def _outermost(self, grouped: str, fields: Iterable[str]) -> str:
-        """The groups with the forward direction's ends and counters in their places."""
+    def _evidence(self) -> list[str]:
+        """Further sums over a pair, for `_directed`."""
+        return []
+
+    def _directed(self, grouped: str, fields: Iterable[str]) -> str:  # noqa: ARG002 - for those that add columns
+        """The pairs with a column `forward`: 1 if end two is the source."""
         later = "received_0 IS NULL OR received_1 < received_0 OR (received_1 = received_0 AND start_1 < start_0)"
         forward = f"SELECT *, CASE WHEN {later} THEN 1 ELSE 0 END AS forward FROM ({grouped}) AS pairs"  # noqa: S608
         if self.guess:
@@ -337,6 +341,10 @@ class Bidirectional:
             )
             turn = f"CASE WHEN proto IN (6, 17) AND ({answer}) THEN 1 - forward ELSE forward END AS forward"
             forward = f"SELECT * REPLACE ({turn}) FROM ({forward}) AS directed"  # noqa: S608
+        return forward
+
+    def _outermost(self, grouped: str, fields: Iterable[str]) -> str:
+        """The groups with the forward direction's ends and counters in their places."""
         columns = ["proto"]
         for index, (source, target) in enumerate(_ENDS):
             columns.append(f"CASE WHEN forward = 1 THEN two_{index} ELSE one_{index} END AS {source}")
@@ -350,4 +358,4 @@ class Bidirectional:
         columns += [
             column for name in fields if name not in RECORD and name not in COUNTERS for column in FIELDS[name].physical
         ]
-        return f"SELECT {', '.join(columns)} FROM ({forward}) AS ended"  # noqa: S608
+        return f"SELECT {', '.join(columns)} FROM ({self._directed(grouped, fields)}) AS ended"  # noqa: S608

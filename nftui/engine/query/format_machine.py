@@ -7,8 +7,9 @@ A value that a flow does not have is an empty csv cell, and no key at all in jso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from nftui import text
@@ -26,6 +27,9 @@ COLUMNS: tuple[str, ...] = tuple(FIELDS)
 """Columns of a csv list of flows: always all of them and in this order."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+NO_SHARES: Mapping[str, str] = MappingProxyType({})
 
 
 def csv_cell(value: Value) -> str:
@@ -76,9 +80,22 @@ def stored(present: Iterable[str]) -> tuple[str, ...]:
 
 
 class _Listing:
-    """Selection of fields and computed values, and one cell for each."""
+    """Selection of fields and computed values, and one cell for each.
 
-    def __init__(self, names: Sequence[str], scaled: bool, render: Callable[[str, Value], str]) -> None:
+    Args:
+        names: fields and values of `values.VALUES`.
+        scaled: apply sampling.
+        render: text of a cell from its name and value.
+        shares: SQL expressions of further columns by their names.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        scaled: bool,
+        render: Callable[[str, Value], str],
+        shares: Mapping[str, str],
+    ) -> None:
         self.columns: list[str] = []
         self.cells: dict[str, Cell] = {}
         read = [field for name in names for field in (VALUES[name].fields if name in VALUES else (name,))]
@@ -91,6 +108,13 @@ class _Listing:
             places = range(len(self.columns), len(self.columns) + len(expressions))
             self.columns += expressions
             self.cells[name] = Cell(places, _of_value(name, render))
+        for name, share in shares.items():
+            self.cells[name] = Cell((len(self.columns),), _of_share(name, render))
+            self.columns.append(share)
+
+
+def _of_share(name: str, render: Callable[[str, Value], str]) -> Callable[..., str]:
+    return lambda value: render(name, value)
 
 
 def _of_value(name: str, render: Callable[[str, Value], str]) -> Callable[..., str]:
@@ -105,10 +129,13 @@ def _of_value(name: str, render: Callable[[str, Value], str]) -> Callable[..., s
 class CsvFlows(_Listing):
     """Csv with the given columns, empty where nothing is stored."""
 
-    def __init__(self, columns: Sequence[str], names: Sequence[str], scaled: bool) -> None:
-        super().__init__([name for name in columns if name in names], scaled, lambda _, value: csv_cell(value))
-        self.header = ",".join(columns)
-        self._parts = [self.cells.get(name, "") for name in columns]
+    def __init__(
+        self, columns: Sequence[str], names: Sequence[str], scaled: bool, shares: Mapping[str, str] = NO_SHARES
+    ) -> None:
+        stored_names = [name for name in columns if name in names]
+        super().__init__(stored_names, scaled, lambda _, value: csv_cell(value), shares)
+        self.header = ",".join([*columns, *shares])
+        self._parts = [self.cells.get(name, "") for name in (*columns, *shares)]
 
     def lines(self, rows: Sequence[Row]) -> Iterator[str]:
         """One csv line per flow."""
@@ -120,8 +147,8 @@ class JsonFlows(_Listing):
 
     header = ""
 
-    def __init__(self, names: Sequence[str], scaled: bool) -> None:
-        super().__init__(names, scaled, _json_member)
+    def __init__(self, names: Sequence[str], scaled: bool, shares: Mapping[str, str] = NO_SHARES) -> None:
+        super().__init__(names, scaled, _json_member, shares)
 
     def lines(self, rows: Sequence[Row]) -> Iterator[str]:
         """One object per flow, each on a line."""
@@ -138,7 +165,7 @@ class RawFlows(_Listing):
     header = ""
 
     def __init__(self, names: Sequence[str], style: Style) -> None:
-        super().__init__(names, style.scaled, lambda name, value: _raw_line(name, value, style))
+        super().__init__(names, style.scaled, lambda name, value: _raw_line(name, value, style), NO_SHARES)
 
     def lines(self, rows: Sequence[Row]) -> Iterator[str]:
         """Several lines per flow."""
