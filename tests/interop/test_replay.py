@@ -170,5 +170,4 @@ def test_ipfix_keeps_the_original_exporter(tmp_path: Path, source: Path) -> None
     assert len(lines) == 50
     for line in lines:
         assert line["sampler_address"] == "127.0.0.1"
-        kept = bytes.fromhex(line["extra"]["0:130"])
-        assert ".".join(map(str, kept)) == exporter
+        assert line["extra"]["exporterIPv4Address"] == exporter == "192.0.2.99"
