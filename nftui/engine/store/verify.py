@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from nftui.engine.limits import Limits
 from nftui.engine.store import checksum, disk
-from nftui.engine.store.arrow import schema_of
+from nftui.engine.store.arrow import CORE_COLUMNS, schema_of
 from nftui.engine.store.catalog import Catalog, SlotFile
 from nftui.engine.store.footer import Summary, read_footer
 from nftui.engine.store.layout import QUARANTINE, PartName, new_writer
@@ -27,6 +27,9 @@ from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin, SegmentReader
 from nftui.errors import CorruptFile
+
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError)
+"""What Arrow and our own reading of a file raise for one that is damaged: its names and numbers may be anything."""
 
 
 @dataclass(slots=True)
@@ -82,8 +85,8 @@ def verify_sealed(file: SlotFile) -> Verdict:
         verdict.problems.append("its checksum is gone")
     elif holds is False:
         verdict.problems.append("its checksum does not hold")
-    if about["segment"] != file.name.stem:
-        verdict.problems.append(f"has the name of another file: it was {about['segment']}")
+    if about.get("segment") != file.name.stem:
+        verdict.problems.append(f"has the name of another file: it was {about.get('segment')}")
     if holds is not True:
         _try_groups(file.path, about, verdict)
     return verdict
@@ -99,9 +102,7 @@ def salvage(root: Path, file: SlotFile, limits: Limits) -> int:
         OSError: the disk failed; the file is where it was.
     """
     name = PartName(file.name.slot_ms, new_writer(), 1, file.name.hour)
-    saved = 0
-    with contextlib.suppress(CorruptFile):
-        saved = _copy_sound_groups(root, file.path, name, limits)
+    saved = _copy_sound_groups(root, file.path, name, limits)
     if file.rollup_file is not None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(file.rollup_file)
@@ -112,24 +113,30 @@ def salvage(root: Path, file: SlotFile, limits: Limits) -> int:
 
 
 def _copy_sound_groups(root: Path, path: Path, name: PartName, limits: Limits) -> int:
-    about = read_footer(path)
+    """Write the row groups that read to the temporary file of a new part; returns their rows."""
+    try:
+        about = read_footer(path)
+        origin = Origin(about["slot_ms"], about["slot_seconds"], about["ident"])
+        parquet = pq.ParquetFile(path, page_checksum_verification=True)
+        schema = schema_of(set(parquet.schema_arrow.names))
+    except (CorruptFile, *_UNREADABLE):
+        return 0
     temporary = name.temporary(root)
     disk.make_directory(temporary.parent, root)
     summary = Summary()
     writer: pq.ParquetWriter | None = None
-    with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
-        schema = schema_of(set(parquet.schema_arrow.names))
+    with parquet:
         for group in range(parquet.num_row_groups):
             table = _read_group(parquet, group)
-            if table is None:
+            if table is None or not set(CORE_COLUMNS) <= set(table.column_names):
                 continue
             if writer is None:
                 writer = open_writer(temporary, schema, limits.row_group_rows)
             summary.add(table)
             writer.write_table(table.select(schema.names).cast(schema), row_group_size=table.num_rows)
     if writer is not None:
-        origin = Origin(about["slot_ms"], about["slot_seconds"], about["ident"])
-        finish(writer, temporary, summary.encode(name.stem, origin, about["notes"], about.get("replaces")))
+        notes, replaces = about.get("notes", {}), about.get("replaces")
+        finish(writer, temporary, summary.encode(name.stem, origin, notes, replaces))
         disk.sync_file(temporary)
     return summary.rows
 
@@ -146,10 +153,10 @@ def _try_groups(path: Path, about: dict[str, Any], verdict: Verdict) -> None:
                     verdict.problems += _damaged_columns(parquet, group)
                 else:
                     summary.add(table)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         verdict.problems.append(_first_line(error))
     verdict.readable = summary.rows
-    said = (about["rows"], about["flows"], about["packets"], about["bytes"])
+    said = tuple(about.get(key) for key in ("rows", "flows", "packets", "bytes"))
     if not verdict.problems and (summary.rows, *summary.sums) != said:
         verdict.problems.append(f"its flows, packets and bytes are {summary.sums}, its footer says {said[1:]}")
 
@@ -158,7 +165,7 @@ def _read_group(parquet: pq.ParquetFile, group: int) -> pa.Table | None:
     """A row group, or None if it cannot be read whole."""
     try:
         return parquet.read_row_group(group)
-    except (pa.ArrowException, OSError, ValueError):
+    except _UNREADABLE:
         return None
 
 
@@ -168,7 +175,7 @@ def _damaged_columns(parquet: pq.ParquetFile, group: int) -> Iterator[str]:
         chunk = described.column(column)
         try:
             parquet.read_row_group(group, columns=[chunk.path_in_schema])
-        except (pa.ArrowException, OSError, ValueError):
+        except _UNREADABLE:
             pages = [place for place in (chunk.dictionary_page_offset, chunk.data_page_offset) if place is not None]
             start = min(pages)
             yield (
@@ -186,7 +193,7 @@ def _verify_rollup(path: Path) -> Verdict:
     elif holds is None:
         try:
             pq.read_table(path, page_checksum_verification=True)
-        except (pa.ArrowException, OSError, ValueError) as error:
+        except _UNREADABLE as error:
             verdict.problems.append(_first_line(error))
     return verdict
 

@@ -88,7 +88,7 @@ def test_no_flipped_bit_of_a_file_goes_unnoticed(tmp_path: Path, seed: int):
     fill(tmp_path)
     file = only(tmp_path)
     sound = file.path.read_bytes()
-    for place in np.random.default_rng(seed).integers(0, len(sound), 25).tolist():
+    for place in np.random.default_rng(seed).integers(0, len(sound), 125).tolist():
         damage(file.path, place)
         assert verify_sealed(file).problems, place
         file.path.write_bytes(sound)
