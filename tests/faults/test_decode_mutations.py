@@ -1,6 +1,7 @@
 """Mutated datagrams of the interop corpus: nothing raises, everything is counted, memory stays flat.
 
-By default 18 000 mutations; with NFTUI_FULL=1 200 000. `benchmarks/mutations.py` prints the slowest datagram.
+A22 of docs/reliability.md: 100 000 seeded mutations of each protocol; with NFTUI_FULL=1 a million, of another seed.
+`benchmarks/mutations.py` prints the slowest datagram.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from nftui.engine.counters import Counts, add, datagram_balance, record_balance
 from nftui.engine.decode.datagrams import block_of
 from nftui.engine.decode.decoder import Decoder
 
-TOTAL = 200_000 if os.environ.get("NFTUI_FULL") == "1" else 18_000
-GROUPS = {"v5": ("v1", "v5", "v7"), "v9": ("v9",), "ipfix": ("ipfix",)}
+FULL = os.environ.get("NFTUI_FULL") == "1"
+TOTAL = 1_000_000 if FULL else 100_000
+SEED = 20_261_122 if FULL else 20_261_121
+GROUPS = {"v5": ("v1", "v5", "v7"), "v9": ("v9",), "ipfix": ("ipfix",), "sflow": ("sflow5",)}
 SIZES = (1, 3, 17, 128, 512)
 
 pytestmark = pytest.mark.skipif(not cases(), reason=f"no interop corpus at {FOLDER} (NFTUI_INTEROP)")
@@ -38,10 +41,9 @@ def test_mutations(group: str) -> None:
     counts: Counts = {}
     part: list[bytes] = []
     size, now_ms, before = 1, NOW_MS, 0
-    total = TOTAL // len(GROUPS)
-    for place, raw in enumerate(mutations(20_261_121, datagrams, total)):
+    for place, raw in enumerate(mutations(SEED, datagrams, TOTAL)):
         part.append(raw)
-        if len(part) < size and place < total - 1:
+        if len(part) < size and place < TOTAL - 1:
             continue
         sessions = [decoder.session(V4 | 0x0A000000 | rng.randrange(50), 2055) for _ in part]
         decoded = decoder.decode(block_of(part, sessions, now_ms))
@@ -57,7 +59,7 @@ def test_mutations(group: str) -> None:
         part, size, now_ms = [], rng.choice(SIZES), now_ms + 50
         if place % 1000 == 0:
             add(counts, decoder.expire(now_ms).counts)
-        if not before and place > total // 4:
+        if not before and place > TOTAL // 4:
             before = resident_kb()
     assert counts["records.flows"] > 1000
     assert resident_kb() - before < 48 << 10

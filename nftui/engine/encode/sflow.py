@@ -1,6 +1,6 @@
 """sFlow version 5 (sflow.org, "sFlow Version 5", July 2004): flow batches to datagrams, one flow sample a flow.
 
-The sampled header is made up from the flow's fields: Ethernet, at most one VLAN tag, IPv4 or IPv6, TCP, UDP or ICMP.
+The sampled header is made up from the flow's fields: Ethernet, IPv4 or IPv6, TCP, UDP, SCTP or ICMP.
 VLANs, routes and AS numbers go into extended records. There are no flow times, and one sample is one packet.
 """
 
@@ -21,9 +21,10 @@ from nftui.text import V4_PREFIX
 _HEADER_BYTES = {4: 28, 16: 40}
 _TRAILER = 4
 """Bytes of the frame check sequence, stripped from the sampled header."""
-_TCP, _UDP, _ICMP, _ICMP6 = 6, 17, 1, 58
+_TCP, _UDP, _SCTP, _ICMP, _ICMP6 = 6, 17, 132, 1, 58
+_PORTS = (_TCP, _UDP, _SCTP)
 _NO_PORTS = 0
-_TRANSPORT_BYTES = {_TCP: 20, _UDP: 8, _ICMP: 4, _NO_PORTS: 0}
+_TRANSPORT_BYTES = {_TCP: 20, _UDP: 8, _SCTP: 12, _ICMP: 4, _NO_PORTS: 0}
 _LARGEST_INTERFACE = (1 << 30) - 1
 _LARGEST_SOURCE = (1 << 24) - 1
 
@@ -182,12 +183,14 @@ class _Shape:
             fields += [("version", "u1"), ("tos", "u1"), ("ip_length", ">u2"), ("ident", ">u2"), ("fragment", ">u2")]
             fields += [("ttl", "u1"), ("proto", "u1"), ("checksum", ">u2"), ("src_addr", "u1", 4)]
             fields += [("dst_addr", "u1", 4)]
-        if self.transport in {_TCP, _UDP}:
+        if self.transport in _PORTS:
             fields += [("src_port", ">u2"), ("dst_port", ">u2")]
         if self.transport == _TCP:
             fields += [("numbers", "u1", 8), ("tcp_size", "u1"), ("tcp_flags", "u1"), ("tcp_rest", "u1", 6)]
         elif self.transport == _UDP:
             fields += [("udp_length", ">u2"), ("udp_checksum", ">u2")]
+        elif self.transport == _SCTP:
+            fields.append(("sctp_rest", "u1", 8))
         elif self.transport == _ICMP:
             fields += [("icmp_type", "u1"), ("icmp_code", "u1"), ("icmp_checksum", ">u2")]
         self._made = 14 + (40 if self.v6 else 20) + _TRANSPORT_BYTES[self.transport]
@@ -235,7 +238,7 @@ class _Shape:
         else:
             out["version"], out["tos"], out["ip_length"] = 0x45, _values(batch, "ip_tos"), total
             out["ident"] = _values(batch, "fragment_id")
-        if self.transport in {_TCP, _UDP}:
+        if self.transport in _PORTS:
             out["src_port"], out["dst_port"] = _values(batch, "src_port"), _values(batch, "dst_port")
         if self.transport == _TCP:
             out["tcp_size"], out["tcp_flags"] = 0x50, _values(batch, "tcp_flags") & 0xFF
@@ -252,7 +255,7 @@ def _groups(batch: FlowBatch, header_bytes: int) -> Iterator[tuple[Index, _Shape
     v6 = _is_v6(batch, "src_addr") | _is_v6(batch, "dst_addr")
     proto = _values(batch, "proto")
     icmp = np.where(v6, proto == _ICMP6, proto == _ICMP)
-    transport = np.where(np.isin(proto, (_TCP, _UDP)), proto, np.where(icmp, _ICMP, _NO_PORTS))
+    transport = np.where(np.isin(proto, _PORTS), proto, np.where(icmp, _ICMP, _NO_PORTS))
     long = np.where(_values(batch, "bytes") >= header_bytes + _TRAILER, header_bytes, 0)
     source = _source(batch)
     expanded = (_values(batch, "in_if") > _LARGEST_INTERFACE) | (_values(batch, "out_if") > _LARGEST_INTERFACE)
