@@ -1,7 +1,11 @@
 """Questions to stored flows, nftui dump against nfdump on the same flows.
 
-    python benchmarks/analysis.py --data /tmp/flows                    10 M flows in 72 slots, made once
-    python benchmarks/analysis.py --data /tmp/flows1 --flows 1000000 --runs 3
+    python benchmarks/run.py analysis --data /tmp/flows                     everything, and the report; see below
+    python benchmarks/run.py analysis --data /tmp/flows --growth 1000000    as above without 50 M flows
+    python benchmarks/analysis.py --data /tmp/flows --only srcip --runs 3   some questions
+
+Flows are made once, each number of them in a directory of its own below --data: 10 M in 72 slots take 2.5 GB and two
+minutes, 50 M take 13 GB and ten. The questions at 50 M need 15 GB of memory, for nfdump.
 
 Each question is asked by both programs in turn, so that whatever else the machine does meets both, and the median
 counts. `process` is a whole process from start to end; `warm` is the same command inside a process that has its
@@ -12,6 +16,7 @@ Ratios above 1 say how many times faster nftui is. Prints one line of JSON per f
 from __future__ import annotations
 
 import argparse
+import compileall
 import contextlib
 import json
 import os
@@ -29,6 +34,7 @@ from pathlib import Path
 from analysis_data import COMPACTED, NFDUMP, NFDUMP_LZ4, SEALED, build, check_totals, size
 from analysis_flows import BUSY, RARE, SLOT_MS, START_MS, slot_flows
 
+import nftui
 from nftui import text
 from nftui.cli.main import run
 from nftui.engine.clock import ManualClock
@@ -81,6 +87,13 @@ QUESTIONS = (
 )  # fmt: skip
 
 
+GROWTH = {"top srcip": 8, "filter, top dstip": 2, "list rare address": 8, "-a, top 10": 3}
+"""Questions asked of other numbers of flows, and how many times faster than nfdump the process shall be at 50 M."""
+_LARGE = 50_000_000
+MEMORY = ("-a, top 10", "-B, top 10")
+"""Questions whose peak of memory shall be a quarter of nfdump's."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One process: wall clock seconds, processor seconds, peak of resident memory in MB, exit code."""
@@ -107,12 +120,12 @@ class Launcher:
         return Run(*json.loads(self._process.stdout.readline()))
 
 
-def nftui(place: Path, question: Question) -> list[str]:
+def ours(place: Path, question: Question) -> list[str]:
     """The command line of nftui."""
     return [sys.executable, "-m", "nftui", "dump", "-R", str(place), *question.ours, *question.arguments]
 
 
-def nfdump(place: Path, question: Question) -> list[str]:
+def theirs(place: Path, question: Question) -> list[str]:
     """The command line of nfdump."""
     return ["nfdump", "-R", str(place), *question.arguments]
 
@@ -121,7 +134,7 @@ def warm(place: Path, question: Question) -> float:
     """Seconds of the command inside this process."""
     began = time.perf_counter()
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
-        status = run(nftui(place, question)[3:])
+        status = run(ours(place, question)[3:])
     assert status == 0, (question, status)
     return time.perf_counter() - began
 
@@ -138,10 +151,10 @@ def ask(
     """Every question to both programs."""
     for question in questions:
         commands = {
-            COMPACTED: nftui(places[COMPACTED], question),
-            SEALED: nftui(places[SEALED], question),
-            NFDUMP: nfdump(places[NFDUMP], question),
-            NFDUMP_LZ4: nfdump(places[NFDUMP_LZ4], question),
+            COMPACTED: ours(places[COMPACTED], question),
+            SEALED: ours(places[SEALED], question),
+            NFDUMP: theirs(places[NFDUMP], question),
+            NFDUMP_LZ4: theirs(places[NFDUMP_LZ4], question),
         }
         found: dict[str, list[Run]] = {name: [] for name in commands}
         for _ in range(runs):
@@ -171,6 +184,56 @@ def ask(
         }
 
 
+def memory(launcher: Launcher, places: dict[str, Path]) -> Iterator[dict[str, object]]:
+    """Peak of resident memory of whole processes."""
+    for question in (question for question in QUESTIONS if question.name in MEMORY):
+        peaks = {
+            "nfdump": launcher.run(theirs(places[NFDUMP], question)).peak,
+            "nftui": launcher.run(ours(places[COMPACTED], question)).peak,
+            "nftui, sealed only": launcher.run(ours(places[SEALED], question)).peak,
+        }
+        yield {
+            "peak memory": question.name,
+            **{f"{name} MB": peak for name, peak in peaks.items()},
+            "of nfdump's": peaks["nftui"] / peaks["nfdump"],
+            "goal": 0.25,
+        }
+
+
+def growth(launcher: Launcher, folder: Path, sizes: Sequence[int], runs: int) -> Iterator[dict[str, object]]:
+    """The same questions to other numbers of flows."""
+    chosen = [question for question in QUESTIONS if question.name in GROWTH]
+    for flows in sizes:
+        places = build(folder / str(flows), flows)
+        check_totals(places)
+        for question in chosen:
+            found = _compared(launcher, places, question, runs)
+            yield {
+                "question": question.name,
+                "flows": flows,
+                "nfdump s": found[0],
+                "nftui s": found[1],
+                "nftui us per 1000 flows": found[1] / flows * 1e9,
+                "process x": found[0] / found[1],
+                "goal": GROWTH[question.name] if flows == _LARGE else None,
+            }
+
+
+def _compared(launcher: Launcher, places: dict[str, Path], question: Question, runs: int) -> tuple[float, float]:
+    """Seconds of nfdump, with its faster files, and of nftui; medians of runs in turn."""
+    commands = [
+        theirs(places[NFDUMP], question), theirs(places[NFDUMP_LZ4], question), ours(places[COMPACTED], question),
+    ]  # fmt: skip
+    seconds: list[list[float]] = [[] for _ in commands]
+    for _ in range(runs):
+        for command, so_far in zip(commands, seconds, strict=True):
+            done = launcher.run(command)
+            assert done.status == 0, command
+            so_far.append(done.seconds)
+    none, lz4, own = map(statistics.median, seconds)
+    return min(none, lz4), own
+
+
 def _median_cpu(runs: Sequence[Run]) -> float:
     return statistics.median(run.cpu for run in runs)
 
@@ -198,7 +261,7 @@ def sizes(places: dict[str, Path], flows: int) -> Iterator[dict[str, object]]:
 
 
 def _seconds(launcher: Launcher, place: Path, question: Question) -> float:
-    return launcher.run(nftui(place, question)).seconds
+    return launcher.run(ours(place, question)).seconds
 
 
 def tiny(launcher: Launcher, folder: Path, runs: int) -> Iterator[dict[str, object]]:
@@ -267,20 +330,28 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--only", default="", help="questions whose name has this text")
     parser.add_argument("--no-year", action="store_true", help="leave out the store of 100 000 slots")
+    parser.add_argument("--growth", default="1000000,50000000", help="other numbers of flows; empty for none")
     args = parser.parse_args()
     if not shutil.which("nfdump"):
         sys.exit("nfdump is not installed")
     os.environ["TZ"] = "UTC"
+    # As an installer leaves it: compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(Path(nftui.__file__).parent, quiet=1)
     launcher = Launcher()
     with contextlib.ExitStack() as stack:
         folder = args.data or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        places = build(folder, args.flows)
+        places = build(folder / str(args.flows), args.flows)
         print(json.dumps({"flows": args.flows, **check_totals(places)}))
         chosen = [question for question in QUESTIONS if args.only in question.name]
         parts = [ask(launcher, places, chosen, args.runs)]
         if not args.only:
-            parts += [series(places, args.runs), sizes(places, args.flows), tiny(launcher, folder, args.runs)]
+            parts += [memory(launcher, places), series(places, args.runs), sizes(places, args.flows)]
+            parts += [tiny(launcher, folder, args.runs)]
             parts += [] if args.no_year else [year(launcher, folder, args.runs)]
+            others = [int(number) for number in args.growth.split(",") if number]
+            between = sorted({*others, args.flows}) if others else []
+            parts += [growth(launcher, folder, between, min(args.runs, 3))]
         for part in parts:
             for record in part:
                 print(json.dumps(record), flush=True)

@@ -52,7 +52,7 @@ BENCHMARKS = (
     Benchmark("flood", (), ("--sources", "5000")),
     Benchmark("store_write"),
     Benchmark("storage_forms", (), ("--flows", "200000", "--runs", "3")),
-    Benchmark("analysis"),
+    Benchmark("analysis", seconds=4 * 3600),
     Benchmark("live_window", (), ("--seconds", "10")),
     Benchmark("ranking"),
     Benchmark("probe_offline", (), ("--packets", "300000", "--repeat", "1")),
