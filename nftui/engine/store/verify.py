@@ -55,7 +55,7 @@ def verify_store(root: Path) -> Iterator[Verdict]:
     """Check all files of a store, one by one; takes no lock. Files that vanish meanwhile are left out."""
     for file in Catalog(root).slots():
         with contextlib.suppress(FileNotFoundError):
-            yield verify_sealed(file)
+            yield verify_sealed(file.path, file.name.stem)
         if file.rollup_file is not None:
             with contextlib.suppress(FileNotFoundError):
                 yield _verify_rollup(Path(file.rollup_file))
@@ -71,24 +71,32 @@ def set_aside(root: Path) -> list[str]:
     return []
 
 
-def verify_sealed(file: SlotFile) -> Verdict:
-    """Check a sealed file. Raises FileNotFoundError."""
-    verdict = Verdict(file.path, file.path.stat().st_size)
+def verify_sealed(path: Path, stem: str = "") -> Verdict:
+    """Check a Parquet file that this program wrote.
+
+    Args:
+        path: the file.
+        stem: that its name says; empty for a file outside of a store.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    verdict = Verdict(path, path.stat().st_size)
     try:
-        about = read_footer(file.path)
+        about = read_footer(path)
     except CorruptFile as error:
-        verdict.problems.append(str(error).removeprefix(f"{file.path}: "))
+        verdict.problems.append(str(error).removeprefix(f"{path}: "))
         return verdict
     verdict.rows = verdict.readable = about["rows"]
-    holds = checksum.check(file.path)
+    holds = checksum.check(path)
     if holds is None and about.get("checksum"):
         verdict.problems.append("its checksum is gone")
     elif holds is False:
         verdict.problems.append("its checksum does not hold")
-    if about.get("segment") != file.name.stem:
+    if stem and about.get("segment") != stem:
         verdict.problems.append(f"has the name of another file: it was {about.get('segment')}")
     if holds is not True:
-        _try_groups(file.path, about, verdict)
+        _try_groups(path, about, verdict)
     return verdict
 
 
