@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Tests mostly wait, for sockets, timers and peers: more processes than cores.
 JOBS   ?= 4
 
-.PHONY: demo run test check lint types imports bench screenshots clean
+.PHONY: demo run test check lint types imports bench fuzz screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/nftui demo $(ARGS)
@@ -33,6 +33,11 @@ imports: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# Coverage-guided fuzzing of one decoder: make fuzz TARGET=v9 ARGS="-max_total_time=1800"; see fuzz/decode.py.
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python fuzz/decode.py $(TARGET) $(ARGS)
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py $(ARGS)
