@@ -141,8 +141,8 @@ class Member:
     """One value of an extension.
 
     Attributes:
-        format: NumPy code without byte order; `2u8` is an IPv6 address, high half first, `u4` in an address field an
-            IPv4 address; `S` is text of the rest of the extension.
+        format: NumPy code, without byte order where it is the file's; `2u8` is an IPv6 address, high half first,
+            `u4` in an address field an IPv4 address; `S` is text of the rest of the extension.
         offset: bytes from the end of the element header.
         field: field of the registry; empty if there is none.
         element: IPFIX element (enterprise number, id) under which `extra` keeps it, or None for padding and for
@@ -195,7 +195,7 @@ def _extension(number: int, name: str, *members: tuple[str, str], size: int | No
 
 
 _IPV4, _IPV6 = "u4", "2u8"
-_ACCESS_LISTS = tuple(("u4", f"{side}_{part}_id") for side in ("ingress", "egress") for part in ("acl", "ace", "xace"))
+_ACCESS_LISTS = tuple((">u4", f"{side}_{part}_id") for side in ("ingress", "egress") for part in ("acl", "ace", "xace"))
 
 EXTENSIONS: dict[int, Extension] = {
     extension.id: extension

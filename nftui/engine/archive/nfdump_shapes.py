@@ -218,5 +218,5 @@ def _member_values(extension: Extension, offset: int, length: int, order: str) -
                 yield Value(offset + member.offset, f"S{width}", member.field, member.element)
         elif member.offset + width <= length and (member.field or member.element):
             count = len(member.format) - len(member.format.lstrip("0123456789"))
-            form = member.format[:count] + order + member.format[count:]
+            form = member.format if ">" in member.format else member.format[:count] + order + member.format[count:]
             yield Value(offset + member.offset, form, member.field, member.element, zero_is_null=member.zero_is_null)

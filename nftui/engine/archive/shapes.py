@@ -68,7 +68,7 @@ class Shape:
         times = [value for value in self.values if value.element == _EVENT_TIME]
         if times:
             self.quality |= Quality.TIME_MISSING
-            self.values += [times[0]._replace(field=name, element=None) for name in _TIMES[:2]]
+            self.values += [times[0]._replace(field=name, element=None, zero_is_null=True) for name in _TIMES[:2]]
 
     def image(self, data: Array, positions: NDArray[np.int64]) -> Array:
         """The records as an array of `size` bytes each; a view if they follow each other without gaps.
