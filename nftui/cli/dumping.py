@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -26,8 +26,8 @@ from nftui.cli.output import (
 )
 from nftui.cli.progress import Progress
 from nftui.engine.archive.formats import ArchiveFormats
-from nftui.engine.query.orders import Order, parse_order
-from nftui.engine.query.query import Query, Totals
+from nftui.engine.query.orders import Direction, Order, parse_order
+from nftui.engine.query.query import Query, Ranking, Totals
 from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import find_sources
 from nftui.engine.query.stages import Stage
@@ -39,7 +39,9 @@ from nftui.errors import UsageError
 if TYPE_CHECKING:
     from nftui.cli.measuring import Measures
     from nftui.engine.query.aggregate import Aggregation
+    from nftui.engine.query.distinct import DistinctCounts
     from nftui.engine.query.filters import Filter
+    from nftui.engine.query.hiding import Hiding
 
 DEFAULT_TOP = 10
 
@@ -71,6 +73,7 @@ class Answer:
     summary: bool
     stages: tuple[Stage, ...] = ()
     bin_ms: int | None = None
+    hiding: Hiding | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that exclude each other."""
@@ -115,7 +118,7 @@ def answer(asked: Answer, began: float) -> int:
     style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
     default = DEFAULT_TOP if asked.statistics or asked.series else 0
     limit = (asked.top if asked.top is not None else default) or None
-    how = Presentation(form, style, asked.quiet, limit, questions.aggregation)
+    how = Presentation(form, style, asked.quiet, limit, questions.aggregation, asked.hiding)
     sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats())
     session = Session(sources, asked.memory, asked.threads)
     with closing(session), Interruption(session) as interruption, Progress(session) as progress:
@@ -185,12 +188,14 @@ class _Answers:
         measures: what `--series` or `--summary` found.
         listed: what a list had in it; it is written already.
         totals: sums over all flows that passed, as far as they are known.
+        whole: gives them otherwise.
     """
 
     tables: list[Table]
     measures: Measures | None
     listed: Listed | None
     totals: Totals | None
+    whole: Query
 
 
 def _ask(
@@ -204,16 +209,15 @@ def _ask(
 ) -> _Answers:
     """Ask for everything; only lists are written as they come."""
     totals, measures, listed = None, None, None
-    asking = query
+    both = _both(asked, questions, query, session, how)
     if asked.bin_ms is not None:
-        from nftui.engine.query.bins import Binned, check_bins
+        from nftui.engine.query.bins import check_bins
 
         check_bins(query, asked.bin_ms)
-        totals = query.totals()
-        stages = (*asked.stages, Binned(asked.bin_ms, query.window, asked.scaled))
-        asking = Query(session, asked.filter, query.window, asked.scaled, asked.most, questions.aggregation, stages)
-    tables = _rank(asked, questions.requests, asking, session, how.limit)
-    if tables and totals is None:
+        totals = both.totals()
+    asking = _query(asked, questions, query, session, Direction.IN)
+    tables = _rank(asked, questions, query, session, how.limit, None if both is query else both)
+    if tables and totals is None and tables[0].rankings[0].order.direction is Direction.BOTH:
         totals = tables[0].rankings[0].totals
     if asked.series or asked.summary:
         from nftui.cli.measuring import find_measures
@@ -226,37 +230,99 @@ def _ask(
         tables = []
         whole = None
         if questions.aggregation is not None and how.form in {"csv", "ndjson", "json"}:
-            whole = totals = totals or query.totals()
+            whole = totals = totals or both.totals()
         listed = write_flows(asking, session, questions.order, how, out, interruption.reach, whole)
-        if totals is None and (listed.complete or listed.interrupted):
+        if totals is None and both is query and (listed.complete or listed.interrupted):
             totals = listed.totals
-    return _Answers(tables, measures, listed, totals)
+    return _Answers(tables, measures, listed, totals, both)
+
+
+def _both(asked: Answer, questions: _Questions, query: Query, session: Session, how: Presentation) -> Query:
+    """The query that counts both directions: another one only if exporters report the opposite one and it matters."""
+    from nftui.engine.query.directions import Directed, reported
+
+    if not questions.requests and (how.form in MACHINE or how.quiet or asked.series or asked.summary):
+        return query
+    if not reported(session):
+        return query
+    stages = (*asked.stages, Directed(Direction.BOTH))
+    return Query(session, asked.filter, query.window, asked.scaled, asked.most, questions.aggregation, stages)
+
+
+def _query(asked: Answer, questions: _Questions, query: Query, session: Session, direction: Direction) -> Query:
+    """The query for a direction, cut into bins if there are any."""
+    stages = list(asked.stages)
+    if direction is not Direction.IN:
+        from nftui.engine.query.directions import Directed
+
+        stages.append(Directed(direction))
+    if asked.bin_ms is not None:
+        from nftui.engine.query.bins import Binned
+
+        stages.append(Binned(asked.bin_ms, query.window, asked.scaled))
+    if len(stages) == len(asked.stages):
+        return query
+    return Query(session, asked.filter, query.window, asked.scaled, asked.most, questions.aggregation, stages)
 
 
 def _rank(
-    asked: Answer, requests: list[StatisticRequest], query: Query, session: Session, limit: int | None
+    asked: Answer, questions: _Questions, query: Query, session: Session, limit: int | None, both: Query | None
 ) -> list[Table]:
+    """Tables of the statistics, each ranking in the direction that its order asks for.
+
+    Args:
+        asked: the options.
+        questions: with the statistics.
+        query: which flows.
+        session: where they are.
+        limit: groups per ranking; None for all.
+        both: counts both directions, if exporters report the opposite one, too.
+    """
+    requests = questions.requests
+    found: list[list[list[Ranking]]] = [[[] for _ in request.orders] for request in requests]
+    for direction in Direction:
+        places = [(i, j) for i, r in enumerate(requests) for j, o in enumerate(r.orders) if o.direction is direction]
+        if not places:
+            continue
+        counted = Direction.IN if direction is Direction.BOTH and both is None else direction
+        wanted = [replace(requests[i], orders=(requests[i].orders[j],)) for i, j in places]
+        of_direction = _query(asked, questions, query, session, counted)
+        for (i, j), rankings in zip(places, _rankings(asked, wanted, of_direction, session, limit), strict=True):
+            found[i][j] = rankings
+            if both is not None and direction is not Direction.BOTH and asked.bin_ms is None:
+                # Shares are those of all that passed, in both directions.
+                found[i][j] = [replace(ranking, totals=both.totals()) for ranking in rankings]
+    tables = []
+    for request, by_order in zip(requests, found, strict=True):
+        some = [ranking for rankings in by_order for ranking in rankings]
+        tables.append(Table(request, some, _distinct(asked, request, some, query, session)))
+    return tables
+
+
+def _rankings(
+    asked: Answer, requests: list[StatisticRequest], query: Query, session: Session, limit: int | None
+) -> list[list[Ranking]]:
+    """The rankings of each request, of which each has one order."""
+    if not requests:
+        return []
     if asked.bin_ms is not None:
         from nftui.engine.query.bins import rank_bins
 
-        found = [rank_bins(session, query, request, limit, asked.scaled) for request in requests]
-        return [Table(r, b, [[] for _ in b]) for r, some in zip(requests, found, strict=True) for b in some]
-    if not requests:
-        return []
+        return [rank_bins(session, query, request, limit, asked.scaled)[0] for request in requests]
     from nftui.engine.query.together import rank_together
 
+    return rank_together(session, query, requests, limit, asked.scaled)
+
+
+def _distinct(
+    asked: Answer, request: StatisticRequest, rankings: list[Ranking], query: Query, session: Session
+) -> list[list[DistinctCounts]]:
     if not asked.distinct:
-        rankings = rank_together(session, query, requests, limit, asked.scaled)
-        return [Table(request, some, [[] for _ in some]) for request, some in zip(requests, rankings, strict=True)]
+        return [[] for _ in rankings]
     from nftui.engine.query.distinct import count_distinct, parse_distinct
 
-    distinct = parse_distinct(asked.distinct)
-    out = []
-    rankings = rank_together(session, query, requests, limit, asked.scaled)
-    for request, some in zip(requests, rankings, strict=True):
-        counted = [count_distinct(session, query, request, ranking, distinct) for ranking in some]
-        out.append(Table(request, some, counted))
-    return out
+    wanted = parse_distinct(asked.distinct)
+    return [count_distinct(session, query, request, ranking, wanted) for ranking in rankings]
 
 
 def _write(
@@ -279,7 +345,7 @@ def _write(
         if (interruption.reach or cut) and not (how.form == "json" and answers.listed):
             write_partial(how, out, interruption.reach)
     elif not how.quiet:
-        totals = answers.totals or query.totals()
+        totals = answers.totals or answers.whole.totals()
         write_summary(query, session, totals, how, out, began, partial_text(interruption.reach, cut))
     out.flush()
 

@@ -31,7 +31,7 @@ def statistic_lines(request: StatisticRequest, ranking: Ranking, limit: int | No
     assert statistic is not None
     width = 39 if style.full_ipv6 else max(17, len(statistic.title))
     count = f"Top {limit}" if limit else "Top"
-    yield f"{count} {statistic.title} ordered by {ranking.order.name}:"
+    yield f"{count} {statistic.title} ordered by {ranking.order.label}:"
     yield (
         f"Date first seen                 Duration Proto {statistic.title:>{width}}"
         "    Flows(%)     Packets(%)       Bytes(%)         pps      bps   bpp"
@@ -70,7 +70,7 @@ def record_lines(ranking: Ranking, limit: int | None, style: Style) -> Iterator[
     """Title, header and rows of `-s record`: groups of whole 5-tuples, in the layout of `-o line`."""
     width = style.width
     count = f"Top {limit}" if limit else "Top"
-    yield f"{count} flows ordered by {ranking.order.name}:"
+    yield f"{count} flows ordered by {ranking.order.label}:"
     yield (
         f"Date first seen             Duration     Proto {'Src IP Addr':>{width}}:Port     "
         f"{'Dst IP Addr':>{width}}:Port   Packets    Bytes      bps    Bpp Flows"
@@ -110,7 +110,7 @@ def statistic_record(request: StatisticRequest, ranking: Ranking, rank: int, gro
     if statistic is not None:
         names[0] = statistic.key
     keys = {name: plain(FIELDS[f], v) for name, f, v in zip(names, ranking.fields, group.key, strict=True)}
-    head: dict[str, Value] = {"statistic": statistic.name if statistic else "record", "order": ranking.order.name}
+    head: dict[str, Value] = {"statistic": statistic.name if statistic else "record", "order": ranking.order.label}
     return {**head, "rank": rank, **keys, **sums_record(group, ranking)}
 
 

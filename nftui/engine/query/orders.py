@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from enum import Enum
 
 from nftui.engine.query.sql import value_sql
 from nftui.errors import UsageError
@@ -30,7 +31,24 @@ LIST_ORDERS = (*GROUP_ORDERS, "opkg", "obyte", "opps", "obps", "obpp")
 """Orders of lists; those with o are of the reverse direction."""
 
 STATISTIC_ORDERS = ("flows", "packets", "bytes", "pps", "bps", "bpp")
-"""Orders of `-s`."""
+"""Orders of `-s`, without direction."""
+
+
+class Direction(Enum):
+    """Which counters of a flow a statistic counts."""
+
+    BOTH = ""
+    IN = "i"
+    """From source to destination: the flow's own."""
+    OUT = "o"
+    """The opposite ones."""
+
+
+_DIRECTED = {"packets": "pkg", "bytes": "byte", "pps": "pps", "bps": "bps", "bpp": "bpp"}
+_BY_DIRECTION = {
+    f"{direction.value}{short}": (name, direction)
+    for direction in (Direction.IN, Direction.OUT) for name, short in _DIRECTED.items()
+}  # fmt: skip
 
 _FLOW_FIELDS = {"opkg": "out_packets", "obyte": "out_bytes", "tstart": "time_flow_start_ms", "tend": "time_flow_end_ms"}
 
@@ -42,10 +60,17 @@ class Order:
     Attributes:
         name: canonical name, one of `LIST_ORDERS`.
         ascending: smallest first.
+        direction: of a statistic, which counters it counts.
     """
 
     name: str
     ascending: bool
+    direction: Direction = Direction.BOTH
+
+    @property
+    def label(self) -> str:
+        """The name as given, without its direction of sorting."""
+        return self.direction.value + (_DIRECTED[self.name] if self.direction.value else self.name)
 
     def group_sql(self) -> str:
         """ORDER BY term for groups."""
@@ -83,3 +108,13 @@ def parse_order(text: str, known: tuple[str, ...] = LIST_ORDERS) -> Order:
         raise UsageError(f"unknown order {text!r}{hint}")
     by_time = name in {"tstart", "tend"}
     return Order(name, direction == "a" or (by_time and not direction))
+
+
+def parse_statistic_order(text: str) -> Order:
+    """Order of `-s`: `flows`, `bytes`, `ibyte`, `opps:a` ... Raises UsageError."""
+    name, mark, direction = text.partition(":")
+    name = name.lower().replace("packets", "pkg").replace("bytes", "byte") if name[:1].lower() in "io" else name
+    if name in _BY_DIRECTION:
+        canonical, counted = _BY_DIRECTION[name]
+        return replace(parse_order(f"{canonical}{mark}{direction}", STATISTIC_ORDERS), direction=counted)
+    return parse_order(text, STATISTIC_ORDERS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nftui.engine.query.orders import STATISTIC_ORDERS, Order, parse_order
+from nftui.engine.query.orders import Order, parse_statistic_order
 from nftui.engine.schema import FIELDS
 from nftui.errors import UsageError
 from nftui.text import nearest
@@ -167,7 +167,7 @@ def parse_statistic(text: str) -> StatisticRequest:
     name, _, split = what.partition(":")
     if split not in {"", "p"}:
         raise UsageError(f"unknown suffix :{split} in -s {text}: only :p, per protocol, is known")
-    wanted = tuple(parse_order(order, STATISTIC_ORDERS) for order in orders) or (Order("flows", False),)
+    wanted = tuple(parse_statistic_order(order) for order in orders) or (Order("flows", False),)
     if name.lower() == "record":
         return StatisticRequest(None, bool(split), wanted)
     statistic = STATISTICS.get(name.lower())

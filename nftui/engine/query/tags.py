@@ -206,7 +206,10 @@ def _add_numbers(out: dict[str, Tag], style: Style) -> None:
         out[name] = _tag(f"{title:<32}", lists, lambda *ids: " ".join(f"{_hexadecimal(i):<10}" for i in ids))
     out["nbid"] = _tag(" nbar ID", ("application_id",), lambda n: f"{_application(n):>8}")
     out["cnt"] = Tag(" Count", (Piece(("flows",), lambda _: "", _Counter().numbers),))
-    out["nfv"] = _tag("Ver", ("flow_source",), lambda n: f"{n:>3}")
+    out["nfv"] = _tag("Ver", ("flow_source",), lambda n: f"{f'Nv{n}' if n < _IPFIX else n:>3}")
+
+
+_IPFIX = 10
 
 
 class _Counter:
