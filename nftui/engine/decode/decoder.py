@@ -36,7 +36,7 @@ from nftui.engine.decode.templates import TemplateStore
 from nftui.engine.decode.waiting import WaitingSets
 from nftui.engine.limits import DEFAULT, Limits
 
-_HEADERS = {1: 16, 5: 24, 7: 24, 9: 20, 10: 16, sflow.VERSION: 24}
+_HEADERS = {1: 16, 5: 24, 7: 24, 9: 20, 10: 16, sflow.VERSION: sflow.HEADER_BYTES}
 """Bytes of the header by version."""
 
 

@@ -27,7 +27,7 @@ from nftui.engine.decode.sflow_samples import (
     read_flow_samples,
 )  # fmt: skip
 from nftui.engine.decode.sflow_state import COUNTERS, DISCARDS, FLOWS, AgentState
-from nftui.engine.decode.sflow_walk import VERSIONS, Headers, Items, in_order, read_headers, walk
+from nftui.engine.decode.sflow_walk import FIRST_WORD, HEADER_BYTES, Headers, Items, in_order, read_headers, walk
 from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
@@ -35,7 +35,9 @@ from nftui.engine.schema import FlowSource
 from nftui.text import V4_PREFIX
 
 VERSION = int(FlowSource.SFLOW)
-"""Number that stands for sFlow among export versions: its own 2, 4 and 5 are those of others."""
+"""Number that stands for sFlow among export versions: its own 5 is that of NetFlow v5."""
+
+__all__ = ["HEADER_BYTES", "VERSION", "SflowDecoder", "recognise"]
 _FEW = 64
 """Datagrams below which it does not matter where they lie."""
 
@@ -224,8 +226,9 @@ def _together(wire: Wire, offset: Ints, length: Ints) -> tuple[Wire, Ints]:
 
 
 def recognise(wire: Wire, offset: Ints, length: Ints) -> Mask:
-    """Which datagrams are sFlow: their first 32 bits are 2, 4 or 5, and no NetFlow begins with 16 zero bits."""
+    """Which datagrams are sFlow: their first 32 bits are 5, and no NetFlow begins with 16 zero bits."""
     zero: Mask = wire.u2[offset] == 0
     if not zero.any():
         return zero
-    return zero & (length >= 4) & np.isin(wire.u4[offset], VERSIONS)
+    found: Mask = zero & (length >= 4) & (wire.u4[offset] == FIRST_WORD)
+    return found

@@ -1,7 +1,7 @@
 """sFlow datagrams to samples, and samples to records: where each of them lies.
 
-Formats: sFlow version 5 (sflow.org, "sFlow Version 5", July 2004, section 5), versions 2 and 4 (RFC 3176). Counts of
-samples and records bound the walk and promise nothing: each length is checked against the end of what it lies in.
+Format: sFlow version 5 (sflow.org, "sFlow Version 5", July 2004, section 5). Counts of samples and records bound the
+walk and promise nothing: each length is checked against the end of what it lies in.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import numpy as np
 from nftui.engine.batch import Mask
 from nftui.engine.decode.datagrams import Ints, Wire
 
-VERSIONS = (2, 4, 5)
+FIRST_WORD = 5
 """First 32 bits of a datagram. NetFlow and IPFIX have their version in the first 16, so that nothing is ambiguous."""
 HEADER_BYTES = 28
-"""Smallest header of version 5, with an IPv4 agent; versions 2 and 4 have no sub-agent and four bytes less."""
+"""Smallest header, with an IPv4 agent."""
 
 _FEW = 8
 """Rows below which a walk one by one is cheaper."""
@@ -30,17 +30,15 @@ class Headers:
     """Headers of n datagrams.
 
     Attributes:
-        version: 2, 4 or 5.
         agent: position of the agent's address.
         agent_bytes: its size, 4 or 16; 0 where the header is not usable.
-        sub_agent: number of the sub-agent, 0 before version 5.
+        sub_agent: number of the sub-agent.
         sequence: datagrams sent by the sub-agent.
         uptime: milliseconds since the agent started.
         samples: number of samples, as claimed.
         begin: position of the first sample.
     """
 
-    version: Ints
     agent: Ints
     agent_bytes: Ints
     sub_agent: Ints
@@ -55,24 +53,13 @@ class Headers:
 
 
 def read_headers(wire: Wire, offset: Ints, length: Ints) -> Headers:
-    """Headers of datagrams that have at least 24 bytes."""
-    version = wire.u4[offset].astype(np.int64)
+    """Headers of datagrams that have at least `HEADER_BYTES`."""
     kind = wire.u4[offset + 4]
     size = np.where(kind == 1, 4, np.where(kind == 2, 16, 0))
     after = offset + 8 + size
-    has_sub = 4 * (version == 5)
-    numbers = after + has_sub
-    size[numbers + 12 > offset + length] = 0
-    return Headers(
-        version,
-        offset + 8,
-        size,
-        np.where(has_sub > 0, wire.u4[after], 0).astype(np.int64),
-        wire.u4[numbers].astype(np.int64),
-        wire.u4[numbers + 4].astype(np.int64),
-        wire.u4[numbers + 8].astype(np.int64),
-        numbers + 12,
-    )
+    size[after + 16 > offset + length] = 0
+    sub_agent, sequence, uptime, samples = (wire.u4[after + at].astype(np.int64) for at in (0, 4, 8, 12))
+    return Headers(offset + 8, size, sub_agent, sequence, uptime, samples, after + 16)
 
 
 @dataclass(slots=True)

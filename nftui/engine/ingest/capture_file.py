@@ -20,8 +20,8 @@ _CAPTURE_MAGIC = {
     b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x0a\x0d\x0d\x0a",
 }  # fmt: skip
 _VERSIONS = {1, 5, 7, 9, 10}
-_SFLOW_VERSIONS = {2, 4, 5}
-"""Of sFlow, in the first 32 bits."""
+_SFLOW = 5
+"""Version of sFlow, in the first 32 bits."""
 _LOOPBACK = V4_PREFIX | 0x7F000001
 """Sender of datagrams from files that name none."""
 
@@ -292,7 +292,7 @@ def _ether(frame: bytes, at: int) -> int:
 def _is_export(head: bytes) -> bool:
     """Whether bytes begin as a datagram of NetFlow, IPFIX or sFlow does."""
     short, long = int.from_bytes(head[:2], "big"), int.from_bytes(head[:4], "big")
-    return len(head) >= 4 and (short in _VERSIONS or long in _SFLOW_VERSIONS)
+    return len(head) >= 4 and (short in _VERSIONS or long == _SFLOW)
 
 
 def _by_version(frame: bytes, at: int) -> int:
