@@ -11,7 +11,7 @@ from collections import deque
 import numpy as np
 
 from nftui.engine.batch import Mask
-from nftui.engine.decode.datagrams import Ints, Session
+from nftui.engine.decode.datagrams import Ints, Session, distinct
 from nftui.engine.decode.numbering import standard_unit
 from nftui.engine.limits import Limits
 
@@ -228,16 +228,8 @@ class Domains:
 
     def find(self, sessions: Ints, version: int, domains: Ints) -> Ints:
         """Slot of each (session slot, version, domain id), made where new."""
-        keys = sessions << 32 | domains
-        first = int(keys[0])
-        if (keys == first).all():
-            return np.full(len(keys), self._find(first, version), np.int64)
-        get = self._slots.get
-        slots = [get((key, version), -1) for key in keys.tolist()]
-        out = np.array(slots, np.int64)
-        for place in np.flatnonzero(out < 0).tolist():
-            out[place] = self._find(int(keys[place]), version)
-        return out
+        different, inverse = distinct(sessions << 32 | domains)
+        return np.array([self._find(key, version) for key in different.tolist()], np.int64)[inverse]
 
     def lookup(self, session: int, version: int, domain: int) -> int:
         """Slot of a domain, -1 if it was never seen."""

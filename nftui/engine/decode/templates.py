@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nftui.engine.batch import Mask
-from nftui.engine.decode.datagrams import Ints
+from nftui.engine.decode.datagrams import Ints, distinct
 from nftui.engine.decode.layout import VARIABLE
 from nftui.engine.decode.layouts import IPFIX, LayoutTable, Shape
 from nftui.engine.decode.sessions import Domains
@@ -197,12 +197,10 @@ class TemplateStore:
         return self._layouts.find_shape(template.layout)
 
     def layouts(self, keys: Ints) -> Ints:
-        """Layout number of each template key, -1 where there is no template: one lookup per set."""
-        first = int(keys[0])
-        if (keys == first).all():
-            return np.full(len(keys), self.layout_of.get(first, -1), np.int64)
+        """Layout number of each template key, -1 where there is no template."""
+        different, inverse = distinct(keys)
         get = self.layout_of.get
-        return np.array([get(key, -1) for key in keys.tolist()], np.int64)
+        return np.array([get(key, -1) for key in different.tolist()], np.int64)[inverse]
 
     def repeated(self, slot: int, options: bool, raw: bytes) -> bool:
         """Whether the domain sent exactly this template set before and nothing replaced its templates since."""

@@ -65,10 +65,20 @@ def _distinct(wire: Wire, start: Ints, length: Ints) -> tuple[Ints, Ints]:
         hashes ^= words[:, column]
         hashes *= _MIX
         hashes ^= hashes >> _HALF
-    _, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+    inverse, first = _groups(hashes)
     if not ((words == words[first][inverse]).all() and (length == length[first][inverse]).all()):
         return _distinct_slowly(wire, start, length)
     return inverse, first
+
+
+def _groups(hashes: NDArray[np.uint64]) -> tuple[Ints, Ints]:
+    """Group of each row, and one row of each group; np.unique would sort stably, which takes four times as long."""
+    order = np.argsort(hashes)
+    ordered = hashes[order]
+    begins = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    inverse = np.empty(len(order), np.int64)
+    inverse[order] = np.repeat(np.arange(len(begins)), np.diff(np.r_[begins, len(order)]))
+    return inverse, order[begins]
 
 
 def _distinct_slowly(wire: Wire, start: Ints, length: Ints) -> tuple[Ints, Ints]:
