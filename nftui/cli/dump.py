@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from nftui.cli.asking import answer_options
 
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
+    from nftui.engine.query.hiding import Hiding
     from nftui.engine.query.stages import Stage
 
 _EPILOG = """\b
@@ -72,6 +74,7 @@ Examples:
     "-w", "--write", "target", metavar="PATH", help="Write what passes as a Parquet file; PATH/ makes a store."
 )
 @click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
+@click.option("--anonymize", "key", metavar="KEY", help="Replace addresses: file, 64 hex digits or 32 characters.")
 @click.option("-Z", "check", is_flag=True, help="Check the filter and exit.")
 @click.option("-X", "explain", is_flag=True, help="Say what the filter means, in words and SQL, and exit.")
 @answer_options
@@ -81,7 +84,7 @@ def dump(
     statistics: tuple[str, ...], by_tuple: bool, elements: str | None, pairs: bool, guessed_pairs: bool,
     order: str | None, top: int | None, most: int | None, form: str | None, target: str | None,
     distinct: str | None, series: str | None, summary: bool,
-    initiator: bool, stitch: bool, dedup: bool, gap: str | None, bin_length: str | None,
+    initiator: bool, stitch: bool, dedup: bool, gap: str | None, bin_length: str | None, key: str | None,
     filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
     config: str | None, utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
@@ -131,6 +134,7 @@ def dump(
         summary=summary,
         stages=_stages(stitch, dedup, gap),
         bin_ms=parse_bin(bin_length) if bin_length else None,
+        hiding=_hiding(key, elements, series, target),
     )
     return explain_statistics(asked) if explain else answer(asked, began)
 
@@ -155,6 +159,23 @@ def _aggregation(
     if pairs or guessed:
         return Bidirectional(guess=guessed)
     return parse_aggregation(elements) if elements else BY_TUPLE
+
+
+def _hiding(key: str | None, elements: str | None, series: str | None, target: str | None) -> Hiding | None:
+    """Only whole addresses can be replaced, and only what is printed."""
+    if key is None:
+        return None
+    from nftui.engine.anonymise import Anonymiser, read_key
+    from nftui.engine.query.hiding import Hiding
+    from nftui.errors import UsageError
+
+    if target is not None:
+        raise UsageError("--anonymize changes what is printed; nftui convert --anonymize writes files")
+    if elements and re.search(r"ip[46]?/|net", elements):
+        raise UsageError("--anonymize goes with whole addresses: take -A srcip, or convert with --anonymize first")
+    if series and "/" in series:
+        raise UsageError("--anonymize goes with a --series of sums: convert with --anonymize first")
+    return Hiding(Anonymiser(read_key(key)))
 
 
 def _stages(stitch: bool, dedup: bool, gap: str | None) -> tuple[Stage, ...]:

@@ -33,6 +33,7 @@ from nftui.errors import UsageError
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
     from nftui.engine.query.distinct import DistinctCounts
+    from nftui.engine.query.hiding import Hiding
 
 MACHINE = ("csv", "ndjson", "json", "pipe", "null")
 """Formats that carry data only: no header text, no summary."""
@@ -51,6 +52,7 @@ class Presentation:
         quiet: no header and no summary.
         limit: rows at most; None for all.
         aggregation: how flows are summed up before they are listed, if they are.
+        hiding: replaces addresses; None leaves them.
     """
 
     form: str
@@ -58,6 +60,7 @@ class Presentation:
     quiet: bool
     limit: int | None
     aggregation: Aggregation | None = None
+    hiding: Hiding | None = None
 
 
 def check_format(form: str) -> None:
@@ -147,7 +150,7 @@ def write_flows(
             for line in header:
                 out.write(line)
             header = []
-            lines = writer.lines(rows)
+            lines = writer.lines(how.hiding.rows(writer.columns, rows) if how.hiding else rows)
             if how.form == "json":
                 out.write(("," if sums.totals.records else "[\n") + "\n,".join(lines))
             elif how.form != "null":
@@ -214,7 +217,8 @@ class Table:
 def write_statistic(table: Table, how: Presentation, out: Output) -> None:
     """All rankings of one `-s`."""
     titled = None
-    for ranking, counts in zip(table.rankings, table.distinct, strict=True):
+    rankings = [how.hiding.ranking(ranking) if how.hiding else ranking for ranking in table.rankings]
+    for ranking, counts in zip(rankings, table.distinct, strict=True):
         if how.form in {"ndjson", "json", "csv"}:
             _write_machine(table.request, ranking, how, out, counts, titled != ranking.order)
             titled = ranking.order if ranking.groups else titled
