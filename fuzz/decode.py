@@ -5,7 +5,7 @@
 
 Targets: v5, v9, ipfix, sflow. An input is a list of datagrams, each with its length in two bytes in front, decoded one
 after the other by one decoder, as two blocks: so templates, waiting data and both ways to decode are within reach. An
-input that fails is kept in fuzz/work/TARGET; it gets a name that says what it is and goes to
+input that fails is kept in fuzz/found/TARGET; it gets a name that says what it is and goes to
 fuzz/corpus/TARGET, where `tests/faults/test_fuzz_corpus.py` decodes it for ever.
 """
 
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 CORPUS = Path(__file__).parent / "corpus"
-WORK = Path(__file__).parent / "work"
+FOUND = Path(__file__).parent / "found"
 VERSIONS = {"v5": b"\x00\x05", "v9": b"\x00\x09", "ipfix": b"\x00\x0a", "sflow": b"\x00\x00\x00\x05"}
 
 
@@ -50,9 +50,9 @@ def main() -> None:
 
     arguments = list(sys.argv)
     if all(item.startswith("-") for item in arguments[1:]):
-        work = WORK / target
-        work.mkdir(parents=True, exist_ok=True)
-        arguments += [str(work), str(CORPUS / target), f"-artifact_prefix={work}/"]
+        found = FOUND / target
+        found.mkdir(parents=True, exist_ok=True)
+        arguments += [str(found), str(CORPUS / target), f"-artifact_prefix={found}/"]
     atheris.Setup(arguments, one_input)
     atheris.Fuzz()
 
