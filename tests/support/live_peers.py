@@ -88,11 +88,11 @@ class Tee(threading.Thread):
 
 
 @contextmanager
-def nfcapd(folder: Path) -> Iterator[int]:
-    """nfcapd on a free port, which is yielded; at the end its files are complete."""
+def nfcapd(folder: Path, program: str = "nfcapd") -> Iterator[int]:
+    """nfcapd or sfcapd on a free port, which is yielded; at the end its files are complete."""
     folder.mkdir()
     port = free_port()
-    command = ["nfcapd", "-w", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400", "-B", str(BUFFER)]
+    command = [program, "-w", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400", "-B", str(BUFFER)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for_socket(port)
