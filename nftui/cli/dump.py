@@ -28,6 +28,10 @@ Examples:
 """
 
 
+_NAMED = ("raw", "csv", "ndjson", "json")
+"""Formats that show elements without a column, by names that the configuration may add to."""
+
+
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory of Parquet, or file.")
 @click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST.")
@@ -97,7 +101,8 @@ def dump(
 
     began = time.perf_counter()
     zone_info = zone_of(zone, utc)
-    name_elements(config)
+    if config or form in _NAMED:
+        name_elements(config)
     parsed = asked_filter(filter_words, filter_file, zone_info, config)
     if check:
         return 0
@@ -108,7 +113,6 @@ def dump(
         if not statistics:
             return 0
     from nftui.cli.dumping import Answer, answer, explain_statistics
-    from nftui.engine.query.bins import parse_bin
 
     asked = Answer(
         paths=asked_paths(read, ranges, many),
@@ -133,10 +137,18 @@ def dump(
         series=series,
         summary=summary,
         stages=_stages(stitch, dedup, gap),
-        bin_ms=parse_bin(bin_length) if bin_length else None,
+        bin_ms=_bin_ms(bin_length),
         hiding=_hiding(key, elements, series, target),
     )
     return explain_statistics(asked) if explain else answer(asked, began)
+
+
+def _bin_ms(length: str | None) -> int | None:
+    if not length:
+        return None
+    from nftui.engine.query.bins import parse_bin
+
+    return parse_bin(length)
 
 
 def _aggregation(

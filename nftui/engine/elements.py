@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import struct
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +88,8 @@ def _parse(parts: list[str]) -> Element | None:
 
 @functools.cache
 def _table() -> dict[tuple[int, int], Element]:
+    from importlib import resources
+
     raw = resources.files("nftui.engine").joinpath("elements.tsv").read_text(encoding="utf-8")
     out = {}
     for line in raw.splitlines():
