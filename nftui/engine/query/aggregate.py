@@ -109,7 +109,8 @@ class ByKeys:
     def columns(self) -> tuple[str, ...]:
         """Keys, times, sums and rates."""
         flags = ("tcp_flags",) if self.key_fields == RECORD else ()
-        return (*self.key_fields, *flags, *_SUMS, *_RATES)
+        # With bins, the start is a key.
+        return tuple(dict.fromkeys((*self.key_fields, *flags, *_SUMS, *_RATES)))
 
     def reads(self, fields: Iterable[str]) -> set[str]:
         """The fields themselves, the keys', and the sampling rate."""

@@ -67,6 +67,11 @@ def test_sums_per_bin_have_its_times_and_rates(tmp_path: Path, capsys: pytest.Ca
         (BASE_MS + MINUTE, BASE_MS + 2 * MINUTE, "10.0.0.1", 0, 300, 40),
         (BASE_MS + MINUTE, BASE_MS + 2 * MINUTE, "10.0.0.2", 1, 60, 8),
     ]
+    assert run(["dump", "-R", str(tmp_path), "-A", "srcip", "--bin", "1m", "-o", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "time_flow_start_ms,src_addr,time_flow_end_ms,flows,packets,bytes,pps,bps,bpp,"
+        "flows_percent,packets_percent,bytes_percent"
+    )
     ranked = asked(tmp_path, capsys, "-s", "ip/bytes", "-n", "1", "--bin", "1m")
     assert picked(ranked, "time_flow_start_ms", "addr", "bytes", "bytes_percent", "rank") == [
         (BASE_MS, "10.0.0.1", 300, 100.0, 1), (BASE_MS + MINUTE, "192.0.2.1", 360, 100.0, 1),
