@@ -133,7 +133,7 @@ def answer(asked: Answer, began: float) -> int:
             return report_skipped(sources)
         out = Output(progress.end)
         answers = interruption.answer(lambda: _ask(asked, questions, query, session, how, out, interruption))
-        _write(answers, query, session, how, out, began, interruption)
+        _write(answers, session, how, out, began, interruption)
     skipped = report_skipped(sources)
     if interruption.reach or (answers.listed and answers.listed.interrupted):
         say("nftui: interrupted: the answer is partial")
@@ -327,7 +327,6 @@ def _distinct(
 
 def _write(
     answers: _Answers,
-    query: Query,
     session: Session,
     how: Presentation,
     out: Output,
@@ -345,8 +344,9 @@ def _write(
         if (interruption.reach or cut) and not (how.form == "json" and answers.listed):
             write_partial(how, out, interruption.reach)
     elif not how.quiet:
-        totals = answers.totals or answers.whole.totals()
-        write_summary(query, session, totals, how, out, began, partial_text(interruption.reach, cut))
+        listed = answers.listed.totals if answers.listed and cut else None
+        totals = answers.totals or listed or answers.whole.totals()
+        write_summary(answers.whole, session, totals, how, out, began, partial_text(interruption.reach, cut))
     out.flush()
 
 
@@ -355,7 +355,7 @@ def explain_statistics(asked: Answer) -> int:
     with closing(
         Session(find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats()))
     ) as session:
-        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most)
+        query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, stages=asked.stages)
         for text in asked.statistics:
             request = parse_statistic(text)
             sys.stdout.write(f"\n-s {text}: {query.plan(request).text}\n  {query.statement(request)}\n")

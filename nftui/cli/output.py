@@ -305,11 +305,20 @@ def write_summary(
     if window.start_ms is not None or window.end_ms is not None:
         asked = " - ".join(style.time(ms) if ms is not None else "open" for ms in (window.start_ms, window.end_ms))
         rate = ""
-        if window.start_ms is not None and window.end_ms is not None and window.end_ms > window.start_ms:
+        # Of an answer that was cut off, nobody knows what passed in the window.
+        if (
+            not partial
+            and window.start_ms is not None
+            and window.end_ms is not None
+            and window.end_ms > window.start_ms
+        ):
             span = window.end_ms - window.start_ms
+            from nftui.engine.query.beyond import find_beyond
+
+            packets, octets = find_beyond(session, query, style.scaled)
             rate = (
-                f", over it: {style.count(totals.bytes * 8000 // span)} bps, "
-                f"{style.count(totals.packets * 1000 // span)} pps"
+                f", over it: {style.count((totals.bytes - octets) * 8000 // span)} bps, "
+                f"{style.count((totals.packets - packets) * 1000 // span)} pps"
             )
         out.write(f"Window asked: {asked} ({window.mode.value}){rate}")
     if partial:

@@ -108,6 +108,8 @@ def _operands(word: Word, values: Values) -> Iterable[str]:
     if word.shape in _NO_OPERAND:
         return _JOINING
     seen = list(values(word.fields))
+    if word.shape is Shape.INTERFACE:
+        return [*values(tuple(f"{name}_name" for name in word.fields)), *seen]
     if word.shape is Shape.STATE:
         return [*states(word.fields[0]), *seen]
     if word.shape is Shape.PROTOCOL:

@@ -476,6 +476,16 @@ def test_the_summary_tells_both_windows_apart(tmp_path: Path, capsys: pytest.Cap
     )
 
 
+def test_the_rate_over_the_window_is_that_of_the_parts_inside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"bytes": 600_000, "packets": 600, "start": -30_000, "lasts": 60_000}, {"bytes": 300_000, "packets": 300}]
+    store = store_of(tmp_path / "s", rows)
+    printed = dump(store, capsys, "-t", "2026-01-01T10:00..10:01")
+    assert "total bytes: 900000" in printed
+    assert "over it: 80000 bps, 10 pps" in printed  # half of the first flow, all of the second
+
+
 def test_dump_starts_without_numpy_where_no_segment_is_live(tmp_path: Path) -> None:
     store = store_of(tmp_path / "s", [{}])
     code = (

@@ -74,7 +74,15 @@ def test_values_come_from_the_data_most_frequent_first(tmp_path: Path) -> None:
             "in_src_mac": 17,
         },
         {"src_addr": "10.0.0.7", "dst_port": 53, "sampler_address": "192.0.2.1", "proto": 17, "username": "bob"},
-        {"src_addr": "10.0.0.9", "dst_port": 443, "sampler_address": "2001:db8::1", "username": None, "direction": 1},
+        {
+            "src_addr": "10.0.0.9",
+            "dst_port": 443,
+            "sampler_address": "2001:db8::1",
+            "username": None,
+            "direction": 1,
+            "in_if": 3,
+            "in_if_name": "Gi0/1",
+        },
     ]
     with closing(Session(find_sources([str(flow_file(tmp_path / "f.parquet", rows))]))) as session:
         seen = SeenValues(session)
@@ -84,6 +92,7 @@ def test_values_come_from_the_data_most_frequent_first(tmp_path: Path) -> None:
         assert complete("proto ", 6, seen).candidates[:2] == ("tcp", "udp")
         assert complete("user ", 5, seen).candidates == ('"ann b"', "bob")
         assert complete("in src mac ", 11, seen).candidates == ("00:00:00:00:00:11",)
+        assert complete("in if ", 6, seen).candidates[:2] == ("Gi0/1", "3")
         assert "egress" in complete("flowdir e", 9, seen).candidates
         assert seen(("bytes",)) == seen(("duration",)) == []
         session.interrupt()  # every field is asked for once
