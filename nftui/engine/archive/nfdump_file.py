@@ -85,6 +85,8 @@ class NfdumpFile(Archive):
             raw = raw.ljust(FILE_HEADER.itemsize, b"\0")
             self._header = np.frombuffer(raw, in_order(FILE_HEADER, self._order))[0]
             self._appendix = int(self._header["appendix_offset"])
+            created = int(self._header["created"])
+            self._created_ms = created * 1000 if 0 < created < 1 << 32 else 0
             reader = BlockReader(file, self._order, _TYPES, lambda *_: None)
             if int(self._header["appendix_blocks"]) and self._appendix >= FILE_HEADER.itemsize:
                 for block in reader.blocks(self._appendix, self._appendix + (16 << 20)):
@@ -199,7 +201,7 @@ class NfdumpFile(Archive):
             self._add_engine(builder, group)
         if builder.wants("flow_source"):
             builder.put("flow_source", _SOURCES[versions])
-        builder.complete(int(self._header["created"]) * 1000)
+        builder.complete(self._created_ms)
         piece.sampled = (flags & FlowFlag.SAMPLED).astype(np.bool_)
 
     @staticmethod
