@@ -10,14 +10,14 @@ import click
 
 from nftui.errors import BackendError, UsageError
 
-COLLECTOR_WORDS = ("health", "exporters", "templates", "forward", "metrics", "config")
+COLLECTOR_WORDS = ("health", "exporters", "templates", "interfaces", "forward", "metrics", "config")
 
 EPILOG = """\b
 A probe answers to softflowctl's words, in its layout:
   statistics dump-flows timeouts expire-all delete-all send-template
   start-gather stop-gather debug+ debug- shutdown exit help
 A collector answers to:
-  health exporters templates forward metrics config
+  health exporters templates interfaces forward metrics config
 
 \b
 Examples:
@@ -53,7 +53,7 @@ def ctl(control: str | None, store: str | None, as_json: bool, show: bool, word:
 
 
 def _ask(path: Path, word: str) -> Any:
-    """A probe's or collector's answer; templates are a part of what a collector knows of its exporters."""
+    """A probe's or collector's answer; templates and interfaces are parts of what a collector knows of exporters."""
     from nftui.engine.control import ask
 
     if word not in COLLECTOR_WORDS:
@@ -61,9 +61,9 @@ def _ask(path: Path, word: str) -> Any:
             return ask(path, word)
         except BackendError as error:
             raise BackendError(str(error).replace("collector", "probe")) from error
-    if word != "templates":
+    if word not in {"templates", "interfaces"}:
         return ask(path, word)
-    known = ("address", "port", "templates")
+    known = ("address", "port", word)
     return [{name: value for name, value in item.items() if name in known} for item in ask(path, "exporters")]
 
 

@@ -17,13 +17,13 @@ from nftui.engine.counters import total
 from nftui.errors import NftuiError
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
-from nftui.text import clean, compact
+from nftui.text import clean, compact, scaled
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
 from nftui.widgets.table_layout import Column, TableData
 
 if TYPE_CHECKING:
-    from nftui.engine.decode.status import ExporterStatus
+    from nftui.engine.decode.status import ExporterStatus, InterfaceStatus
     from nftui.engine.ingest.allow import Refused
 
 _VERSIONS = {10: "IPFIX", 20: "sFlow"}
@@ -192,6 +192,7 @@ def _details(exporter: ExporterStatus) -> Text:
         if template.waiting:
             line = f"template {template.template_id} (domain {template.domain}) unknown: {template.waiting} sets wait"
         lines.append(line)
+    lines += [_interface(item) for item in exporter.interfaces]
     interesting = {k: v for k, v in sorted(exporter.counts.items()) if v}
     lines.append("  ".join(f"{name} {amount:,}" for name, amount in interesting.items()))
     return Text("\n".join(clean(line, 2000) for line in lines))
@@ -216,6 +217,18 @@ def _announced(exporter: ExporterStatus) -> list[str]:
     if exporter.unnamed:
         lines.append(f"elements without a name: {', '.join(exporter.unnamed)}")
     return lines
+
+
+def _interface(item: InterfaceStatus) -> str:
+    """Load of an interface by its counters, beside its speed."""
+    rates = []
+    for way, rate in (("in", item.in_bits_per_second), ("out", item.out_bits_per_second)):
+        share = f" ({100 * rate / item.speed:.1f} %)" if rate is not None and item.speed else ""
+        rates.append(f"{way} -" if rate is None else f"{way} {scaled(rate)}bit/s{share}")
+    name = f" {item.name}" if item.name else ""
+    lost = sum(n or 0 for n in (item.in_discards, item.out_discards, item.in_errors, item.out_errors))
+    state = "up" if item.oper_up else "down"
+    return f"interface {item.index}{name} {state}, {scaled(item.speed)}bit/s: {', '.join(rates)}, {lost:,} lost"
 
 
 def _ago(ms: int) -> str:

@@ -1,0 +1,32 @@
+"""What a collector says of its exporters comes back as the same values, interfaces included."""
+
+import json
+from dataclasses import asdict
+
+from export_wire import Collector
+from sflow_wire import counter_sample, datagram, interface
+
+from nftui.engine.decode.status import ExporterStatus
+from nftui.engine.viewer import exporter_of
+from nftui.screens.exporters import _interface
+
+
+def an_exporter() -> ExporterStatus:
+    collector = Collector()
+    collector.feed(datagram(counter_sample(interface(3, 1000)), uptime=1000))
+    collector.feed(datagram(counter_sample(interface(3, 12_501_000)), uptime=2000, sequence=2))
+    (exporter,) = collector.decoder.exporters()
+    return exporter
+
+
+def test_an_exporter_survives_the_control_socket() -> None:
+    exporter = an_exporter()
+    assert exporter.interfaces[0].in_bits_per_second == 100_000_000
+    assert exporter_of(json.loads(json.dumps(asdict(exporter)))).interfaces == exporter.interfaces
+
+
+def test_load_stands_beside_the_speed() -> None:
+    (item,) = an_exporter().interfaces
+    assert (
+        _interface(item) == "interface 3 up, 1.0 Gbit/s: in 100.0 Mbit/s (10.0 %), out 200.0 Mbit/s (20.0 %), 74 lost"
+    )
