@@ -140,6 +140,12 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "datagrams.dropped.oversize",
         "{n} datagrams in the last minute were too large: lower the export MTU",
     ),
+    (
+        "datagrams.dropped.rate_limit",
+        "{n} datagrams in the last minute were above their exporter's rate, so its numbers are too low: --rate-limit",
+    ),
+    ("forward.failed", "{n} datagrams in the last minute did not go on: nftui ctl forward says to which collector"),
+    ("connections.refused.limit", "{n} connections were refused in the last minute: exporters hold too many"),
     ("compactions.failed", "{n} compaction failed in the last minute: nftui compact by hand says why"),
     ("datagrams.dropped.not_allowed", "{n} datagrams of senders that are not allowed in the last minute: see --allow"),
 )

@@ -165,8 +165,11 @@ def test_rates_of_single_exporters(collect, tmp_path):
     send(port, v5(0), source="127.0.0.2")
     send(port, v5(30), source="127.0.0.9")
     collector.wait_for(lambda: collector.counts().get("flows.in") == 60)
-    rates = {one["address"]: [rate["rate"] for rate in one["sampling"]] for one in collector.ask("exporters")}
-    assert rates == {"127.0.0.2": [512], "127.0.0.9": [10]}
+    rates = {
+        one["address"]: [(rate["rate"], rate["source"]) for rate in one["sampling"]]
+        for one in collector.ask("exporters")
+    }
+    assert rates == {"127.0.0.2": [(512, "config")], "127.0.0.9": [(10, "config")]}
     collector.stop()
     found = dict(zip(stored(tmp_path / "s"), stored(tmp_path / "s", "sampling_rate"), strict=True))
     assert {found[n] for n in range(30)} == {512}

@@ -65,3 +65,12 @@ def test_warnings_come_worst_first():
         "the receive thread was restarted: ValueError: x",
         "buffer small",
     )
+
+
+def test_what_the_intake_drops_is_told():
+    recent = {"datagrams.dropped.rate_limit": 5, "forward.failed": 3, "forward.sent": 9, "connections.refused.limit": 2}
+    assert warnings(recent, STORE, (), ()) == (
+        "5 datagrams in the last minute were above their exporter's rate, so its numbers are too low: --rate-limit",
+        "3 datagrams in the last minute did not go on: nftui ctl forward says to which collector",
+        "2 connections were refused in the last minute: exporters hold too many",
+    )
