@@ -95,6 +95,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("names", ("n",), "names", "Show ports by number or by service name.", "Display", hint=11),
     Action("scaled", ("u",), "unscaled", "Counters as sent, or times sampling rate.", "Display"),
     Action("chart", ("c",), "chart", "Show or hide the throughput chart.", "Display", hint=13),
+    Action("hide", ("a",), "hide addresses", "Show other addresses than the real ones, for screenshots.", "Display"),
     Action("app.mouse", ("f2",), "mouse", "Let go of the mouse, so that the terminal can select text.", "Display"),
     Action("app.repaint", ("ctrl+l",), "redraw", "Draw the whole screen anew.", "Display"),
     Action("help", ("question_mark", "f1"), "help", "This list.", "Program", hint=3, shown="?", states=_EVER),

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from nftui.screens import status
 from nftui.screens.columns import Display, table_columns, table_data
+from nftui.screens.curtain import Curtain
 from nftui.screens.health_view import indicators
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.source import Source
@@ -54,6 +55,7 @@ class LiveBoard(Screen[None]):
         trail: where the user is.
         snapshot: what the table shows; held back while paused.
         health: latest state of the source.
+        curtain: replaces addresses while it is drawn.
     """
 
     CSS_PATH = "live.tcss"
@@ -63,7 +65,8 @@ class LiveBoard(Screen[None]):
         super().__init__()
         self.source = source
         self.trail = Trail(Place(filter=filter_text))
-        self.display_options = Display(ascii_only=ascii_only)
+        self.curtain = Curtain()
+        self.display_options = Display(ascii_only=ascii_only, curtain=self.curtain)
         self.snapshot: LiveSnapshot | None = None
         self.health: Health | None = None
         self.problem = ""
@@ -139,7 +142,7 @@ class LiveBoard(Screen[None]):
         self.query_one(StackChart).show(data)
         palette = [self.app.theme_variables[f"series-{i + 1}"] for i in range(SERIES_COLORS)]
         left = status.totals(snapshot, data, bits, palette)
-        self.query_one("#totals", Ribbon).show(left, status.state(snapshot, self.source.label, self._pause_text()))
+        self.query_one("#totals", Ribbon).show(left, status.state(snapshot, self._label(), self._pause_text()))
 
     def show_lines(self) -> None:
         """Everything but table and chart."""
@@ -150,11 +153,11 @@ class LiveBoard(Screen[None]):
         left, right = status.trail_items(self.trail, self.snapshot)
         trail = self.query_one("#trail", Ribbon)
         trail.display = bool(left) and not self.filter_bar.has_class("-open")
-        trail.show(left, right)
+        trail.show(self.curtain.items(left), right)
         self.filter_bar.set_note(status.matched(self.snapshot))
         problem = self.query_one("#problem", Ribbon)
         problem.display = bool(self.problem)
-        problem.show([Item(self.problem, "bad")])
+        problem.show([Item(self.curtain.text(self.problem), "bad")])
         if self.health is not None:
             self.query_one(HealthStrip).set_indicators(indicators(self.health))
         self._show_empty()
@@ -168,7 +171,7 @@ class LiveBoard(Screen[None]):
             note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
             if self.source.probe is not None:
                 note = f"The probe hands on flows when they end, or after some seconds. Press P to see it. {note}"
-            empty.show(self.health.listen, note.rstrip())
+            empty.show(self.health.listen, self.curtain.text(note.rstrip()))
         elif empty.has_class("-open"):
             empty.close()
             self.table.focus()
@@ -178,6 +181,9 @@ class LiveBoard(Screen[None]):
     def flows_in(self) -> int:
         """Flows taken in since the start."""
         return self.health.counts.get("flows.in", 0) if self.health else 0
+
+    def _label(self) -> str:
+        return f"{self.source.label}, OTHER ADDRESSES" if self.curtain.drawn else self.source.label
 
     def _pause_text(self) -> str:
         if self.paused is None:

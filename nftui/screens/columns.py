@@ -15,6 +15,7 @@ from nftui.widgets.table_layout import Column, TableData, bar
 
 if TYPE_CHECKING:
     from nftui.engine.live.snapshot import ColumnSpec, LiveSnapshot
+    from nftui.screens.curtain import Curtain
 
 SHARE = "share_bar"
 TREND = "trend"
@@ -30,11 +31,13 @@ class Display:
         bits: traffic in bits; False: in bytes.
         names: ports as service names.
         ascii_only: no characters beyond ASCII in charts and bars.
+        curtain: replaces addresses while it is drawn.
     """
 
     bits: bool = True
     names: bool = False
     ascii_only: bool = False
+    curtain: Curtain | None = None
 
 
 @lru_cache(maxsize=8192)
@@ -55,8 +58,8 @@ def middle_cut(text: str, width: int) -> str:
     return text if width < 4 else f"{text[:head]}..{text[len(text) - tail :]}"
 
 
-def _address(value: Any, width: int) -> str:
-    return middle_cut(str(value), width)
+def _address(value: Any, width: int, curtain: Curtain | None = None) -> str:
+    return middle_cut(curtain.text(str(value)) if curtain is not None else str(value), width)
 
 
 def _port(value: Any, width: int, names: bool) -> str:
@@ -165,7 +168,7 @@ def _column(spec: ColumnSpec, display: Display, ranks: dict[str, int]) -> Column
 def _look(spec: ColumnSpec, display: Display) -> _Look:
     show = spec.show.value
     if show == "address":
-        return 15, 24, _address, "key"
+        return 15, 24, partial(_address, curtain=display.curtain), "key"
     if show == "port":
         return (10 if display.names else 5), 0, partial(_port, names=display.names), "key"
     if show == "protocol":

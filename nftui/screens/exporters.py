@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from nftui.engine.counters import total
 from nftui.errors import NftuiError
+from nftui.screens.curtain import Curtain
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
 from nftui.text import clean, compact, scaled
@@ -72,8 +73,9 @@ class ExportersScreen(Screen[None]):
     ]
     AUTO_FOCUS = "FlowTable"
 
-    def __init__(self, source: Source, feed: Feed) -> None:
+    def __init__(self, source: Source, feed: Feed, curtain: Curtain | None = None) -> None:
         super().__init__()
+        self._curtain = curtain or Curtain()
         self._source = source
         self._feed = feed
         self._exporters: Sequence[ExporterStatus] = ()
@@ -109,6 +111,7 @@ class ExportersScreen(Screen[None]):
         rows += [_refused_row(sender, now_ms) for sender in self._refused]
         keys = [hash(("refused", row["address"]) if row["state"] == "refused" else row["key"]) for row in rows]
         values = {column.name: [row[column.name] for row in rows] for column in COLUMNS}
+        values["address"] = [self._curtain.text(str(address)) for address in values["address"]]
         self.query_one(FlowTable).set_data(TableData(keys, values))
         title = [Item("Exporters", "strong"), Item(f"{len(self._exporters)} sending", "plain")]
         if self._refused:
@@ -128,7 +131,7 @@ class ExportersScreen(Screen[None]):
                 f"{sender.address} is not allowed to send here. Its {sender.datagrams} datagrams were counted and "
                 f"not looked at.\nPress a to accept it from now on, or start with --allow {sender.address}."
             )
-        self.query_one(Static).update(text)
+        self.query_one(Static).update(Text(self._curtain.text(text.plain)))
 
     def action_allow(self) -> None:
         """Accept the refused sender under the cursor."""

@@ -235,7 +235,8 @@ class LiveScreen(LiveBoard):
             return
         batch, row = found
         self.set_class(True, "-detail")
-        self.detail.show(flow_title(batch, row), detail_lines(batch, row))
+        title = self.curtain.text(flow_title(batch, row))
+        self.detail.show(title, self.curtain.details(detail_lines(batch, row)))
         self.show_lines()
 
     def _close_detail(self) -> bool:
@@ -282,7 +283,7 @@ class LiveScreen(LiveBoard):
         self._display_changed(names=not self.display_options.names)
 
     def _display_changed(self, **values: bool) -> None:
-        self.display_options = replace(self.display_options, **values)
+        self.display_options = replace(self.display_options, **values)  # type: ignore[arg-type]  # none is the curtain
         self.show_columns()
         if self.snapshot is not None:
             self.show_chart(self.snapshot)
@@ -293,6 +294,13 @@ class LiveScreen(LiveBoard):
         self.notify("Counters as sent, sampling not applied." if self._unscaled else "Counters times sampling rate.")
         self._go_on()
 
+    def action_hide(self) -> None:
+        """Other addresses than the real ones, or the real ones again."""
+        self.curtain.drawn = not self.curtain.drawn
+        self._close_detail()
+        self._display_changed()
+        self.show_lines()
+
     def action_chart(self) -> None:
         """Give the chart's lines to the table, or take them back."""
         self.chart_wanted = not self.chart_wanted
@@ -300,7 +308,7 @@ class LiveScreen(LiveBoard):
 
     def action_exporters(self) -> None:
         """Who sends, and what was lost on the way."""
-        self.app.push_screen(ExportersScreen(self.source, self.feed))
+        self.app.push_screen(ExportersScreen(self.source, self.feed, self.curtain))
 
     def action_probe(self) -> None:
         """What the probe in this process counts."""
