@@ -35,7 +35,7 @@ class TemplateStatus:
 
 @dataclass(frozen=True, slots=True)
 class SamplingStatus:
-    """One sampling rate in force: 1 of `rate` packets; `source` is options, header or configuration.
+    """One sampling rate in force: 1 of `rate` packets; `source` is options, header or config.
 
     It holds for a sampler or an interface (index), or for all flows where both are None.
     """
