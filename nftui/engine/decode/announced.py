@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from nftui import text
-from nftui.engine.decode.layout import SCOPE_PEN, VARIABLE, FieldSpec
+from nftui.engine.decode.layout import SCOPE_PEN, VARIABLE, FieldSpec, fold_application
 from nftui.engine.elements import TYPES
 
 
@@ -73,7 +73,8 @@ class Announced:
             put(self.interfaces, interface, text.clean(name, limit))
         title = found.get((0, 96)) or found.get((0, 94))
         if title is not None:
-            put(self.applications, first_number(found, ((0, 95),)), text.clean(title, limit))
+            number = first_number({(0, 95): fold_application(found.get((0, 95), b""))}, ((0, 95),))
+            put(self.applications, number, text.clean(title, limit))
         if (0, 236) in found:
             put(self.vrfs, first_number(found, _VRFS), text.clean(found[0, 236], limit))
         described = announced_element(found, limit)

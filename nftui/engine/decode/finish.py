@@ -6,7 +6,7 @@ import numpy as np
 
 from nftui.engine.batch import Array, FlowBatch, Mask
 from nftui.engine.decode.datagrams import Ints
-from nftui.engine.decode.layout import LATENCIES
+from nftui.engine.decode.layout import DSCP_ELEMENTS, LATENCIES
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.rows import Rows, spread
 from nftui.engine.decode.sessions import Domains, Sessions
@@ -43,6 +43,7 @@ class Finisher:
     def finish(self, rows: Rows, header_rate: Ints | None = None) -> FlowBatch:
         """Flow batch of the rows, with what is known of their exporters at this moment."""
         batch = FlowBatch(rows.length, extra=rows.extra)
+        _application(rows)
         for name, values in rows.values.items():
             if name in FIELDS:
                 batch.columns[name] = values
@@ -52,6 +53,11 @@ class Finisher:
         self._addresses(rows, batch)
         self._icmp(rows, batch)
         _latencies(rows, batch)
+        for element, name in DSCP_ELEMENTS.items():
+            code = rows.values.get(f"dscp.{element}")
+            if code is not None:
+                has = rows.valid.get(f"dscp.{element}")
+                _fill(batch, name, code << np.uint8(2), np.ones(rows.length, np.bool_) if has is None else has)
         if rows.frames is not None:
             from nftui.engine.decode.sampled import fill_from_frames
 
@@ -157,6 +163,23 @@ class Finisher:
             _fill(batch, "icmp_type", (number >> 8).astype(np.uint8), has)
             _fill(batch, "icmp_code", number.astype(np.uint8), has)
             _fill(batch, "dst_port", number.astype(np.uint16), has)
+
+
+def _application(rows: Rows) -> None:
+    """Ids of 9 bytes as `fold_application` has them; rows of other layouts may have shorter ones."""
+    engine = rows.values.get("application.engine")
+    if engine is None:
+        return
+    number = rows.values["application.number"].astype(np.int64)
+    wide = (engine.astype(np.int64) & 0x7F) << 56 | number & ((1 << 56) - 1)
+    has, other = rows.valid.get("application.engine"), rows.values.get("application_id")
+    if has is not None and other is not None:
+        rows.values["application_id"] = np.where(has, wide, other)
+        rows.valid["application_id"] = has | rows.valid["application_id"]
+        return
+    rows.values["application_id"] = wide
+    if has is not None:
+        rows.valid["application_id"] = has
 
 
 def _latencies(rows: Rows, batch: FlowBatch) -> None:

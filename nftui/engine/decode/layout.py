@@ -24,9 +24,15 @@ SCOPE_PEN = 0xFFFFFFFF
 not elements: 1 system, 2 interface, 3 line card, 4 cache, 5 template."""
 PADDING = 210
 """paddingOctets: carries nothing."""
-ACL_PEN = 0xFFFFFFFE
-"""Stands in place of an enterprise number for the three hashes of 4 bytes that make up an ACL id of a Cisco ASA
-(elements 33000 and 33001, "ASA NetFlow Implementation Guide"): access list, entry, entry of the object group."""
+PART_PEN = 0xFFFFFFFE
+"""Stands in place of an enterprise number for a part of an element: element * 4 + number of the part. Parts are the
+three hashes of 4 bytes of a Cisco ASA's ACL id (33000, 33001, "ASA NetFlow Implementation Guide": access list, entry,
+entry of the object group), and engine and number of an application id of 9 bytes (95)."""
+APPLICATION = 95
+WIDE_APPLICATION_BYTES = 9
+"""Engine, enterprise number and 4 bytes of number (RFC 6759 section 4.1, engine 20), as Fortinet sends it."""
+DSCP_ELEMENTS = {195: "ip_tos", 98: "dst_tos"}
+"""ipDiffServCodePoint: the upper six bits of the type of service, for records that do not have it."""
 ACL_ELEMENTS = {33000: "ingress", 33001: "egress"}
 ACL_PARTS = ("acl", "ace", "xace")
 FRAME_ELEMENTS = {315: "frame", 104: "frame", 313: "packet"}
@@ -77,7 +83,11 @@ def _targets() -> dict[tuple[int, int], Target]:
             targets[key] = Target(f"latency.{who}", Kind.INT, "u4", rank)
     for element, side in ACL_ELEMENTS.items():
         for number, part in enumerate(ACL_PARTS):
-            targets[ACL_PEN, element << 2 | number] = Target(f"{side}_{part}_id", Kind.INT, "u4", 0)
+            targets[PART_PEN, element << 2 | number] = Target(f"{side}_{part}_id", Kind.INT, "u4", 0)
+    targets[PART_PEN, APPLICATION << 2] = Target("application.engine", Kind.INT, "u1", 0)
+    targets[PART_PEN, APPLICATION << 2 | 1] = Target("application.number", Kind.INT, "u8", 0)
+    for element in DSCP_ELEMENTS:
+        targets[0, element] = Target(f"dscp.{element}", Kind.INT, "u1", 0)
     return targets
 
 
@@ -218,7 +228,7 @@ def compile_layout(fields: Iterable[FieldSpec], extra_limit: int) -> Program:
 def _place(fields: Iterable[FieldSpec]) -> tuple[list[int], list[tuple[FieldSpec, Place]]]:
     runs = [0]
     placed = []
-    for spec in _split_acls(fields):
+    for spec in _split(fields):
         if spec.length == VARIABLE:
             placed.append((spec, Place(len(runs) - 1, 0, -1)))
             runs.append(0)
@@ -228,14 +238,24 @@ def _place(fields: Iterable[FieldSpec]) -> tuple[list[int], list[tuple[FieldSpec
     return runs, placed
 
 
-def _split_acls(fields: Iterable[FieldSpec]) -> Iterator[FieldSpec]:
-    """The fields, with the first ACL id of each direction in its three parts."""
+def fold_application(raw: bytes) -> bytes:
+    """An application id of 9 bytes in 8: the upper byte of the enterprise number, which is 0, is left out."""
+    return raw[:1] + raw[2:] if len(raw) == WIDE_APPLICATION_BYTES else raw
+
+
+def _split(fields: Iterable[FieldSpec]) -> Iterator[FieldSpec]:
+    """The fields, with the first ACL id of each direction and the first wide application id in their parts."""
     done: set[int] = set()
     for spec in fields:
         if spec.pen == 0 and spec.element in ACL_ELEMENTS and spec.length == 12 and spec.element not in done:
             done.add(spec.element)
             for part in range(3):
-                yield FieldSpec(ACL_PEN, spec.element << 2 | part, 4)
+                yield FieldSpec(PART_PEN, spec.element << 2 | part, 4)
+        elif spec == (0, APPLICATION, WIDE_APPLICATION_BYTES) and APPLICATION not in done:
+            done.add(APPLICATION)
+            yield FieldSpec(PART_PEN, APPLICATION << 2, 1)
+            yield FieldSpec(0, PADDING, 1)
+            yield FieldSpec(PART_PEN, APPLICATION << 2 | 1, 7)
         else:
             yield spec
 
@@ -264,6 +284,9 @@ def _winners(placed: list[tuple[FieldSpec, Place]]) -> dict[int, str]:
             register = f"{target.name}.{family}"
         if register not in best or (target.rank, index) < best[register]:
             best[register] = (target.rank, index)
+    for element, name in DSCP_ELEMENTS.items():
+        if name in best:
+            best.pop(f"dscp.{element}", None)
     return {index: register for register, (_, index) in best.items()}
 
 

@@ -256,11 +256,17 @@ class Options:
     @staticmethod
     def _look_up(rows: Rows, chosen: Ints, values: np.ndarray, ask: Callable[[int, int], int]) -> Ints:
         """Answer of `ask(domain slot, value)` for the chosen rows, asked once per distinct pair."""
-        keys = rows.messages.slot[rows.message[chosen]] << 32 | values[chosen].astype(np.int64)
-        if not len(keys):
-            return keys
-        different, inverse = distinct(keys)
-        answers = [ask(key >> 32, key & 0xFFFFFFFF) for key in different.tolist()]
+        numbers = values[chosen].astype(np.int64)
+        if not len(numbers):
+            return numbers
+        wide: list[int] | None = None
+        if int(numbers.max()) >> 32:
+            # Ids of applications may have 8 bytes: their place among the distinct ones stands for them.
+            found, numbers = distinct(numbers)
+            wide = found.tolist()
+        different, inverse = distinct(rows.messages.slot[rows.message[chosen]] << 32 | numbers)
+        pairs = [(key >> 32, key & 0xFFFFFFFF) for key in different.tolist()]
+        answers = [ask(slot, number if wide is None else wide[number]) for slot, number in pairs]
         return np.array(answers, np.int64)[inverse]
 
     def names(self, rows: Rows) -> dict[str, TextColumn]:
@@ -285,7 +291,7 @@ class Options:
                 return -1 if name is None else pool.setdefault(name, len(pool))
 
             chosen = np.arange(rows.length)
-            codes = self._look_up(rows, chosen, values.astype(np.int64) & 0xFFFFFFFF, code).astype(np.int32)
+            codes = self._look_up(rows, chosen, values, code).astype(np.int32)
             valid = rows.valid.get(key)
             if valid is not None:
                 codes[~valid] = -1

@@ -183,6 +183,8 @@ def test_every_element_in_every_length(element: int) -> None:
         value = column(decoded, target.name)[0]
         if target.kind is Kind.ADDRESS:
             expected = {4: V4 | number, 16: number}.get(length)
+        elif (element, length) == (95, 9):
+            expected = raw[0] << 56 | int.from_bytes(raw[2:], "big")
         else:
             top = (1 << 63) - 1 if target.dtype == "i8" else (1 << 8 * int(target.dtype[1:])) - 1
             expected = number if 1 <= length <= 8 and number <= top else None
