@@ -11,6 +11,7 @@ from nftui.engine.batch import ExtraColumn, FlowBatch, Mask
 from nftui.engine.decode import sflow_extra
 from nftui.engine.decode.datagrams import Ints, Wire, distinct
 from nftui.engine.decode.options import Options
+from nftui.engine.decode.rows import spread
 from nftui.engine.decode.sessions import Sessions
 from nftui.engine.decode.sflow_columns import Columns
 from nftui.engine.decode.sflow_packets import HEAD_BYTES, read_packets
@@ -134,14 +135,12 @@ class FlowReader:
         quality: NDArray[np.uint16],
     ) -> None:
         at, count = samples.datagram, len(samples)
-        received = datagrams.received_ms[at]
+        received = spread(datagrams.received_ms, at)
         for name in ("time_received_ms", "time_flow_start_ms", "time_flow_end_ms"):
             columns.put(name, None, received)
-        session = datagrams.session[at]
-        columns.put_address(
-            "sampler_address", None, self._sessions.address_hi[session], self._sessions.address_lo[session]
-        )
-        columns.put("observation_domain_id", None, datagrams.headers.sub_agent[at])
+        high, low = self._sessions.address_hi[datagrams.session], self._sessions.address_lo[datagrams.session]
+        columns.put_address("sampler_address", None, spread(high, at), spread(low, at))
+        columns.put("observation_domain_id", None, spread(datagrams.headers.sub_agent.astype(np.uint32), at))
         columns.put("observation_point_id", None, samples.source)
         columns.put("flow_source", None, np.full(count, FlowSource.SFLOW, np.uint8))
         for name in ("packets", "flows"):

@@ -51,6 +51,17 @@ def _image(shift: int) -> np.dtype[np.void]:
 
 _PLAIN, _TAGGED = _image(0), _image(4)
 
+_V6 = np.dtype(
+    [
+        ("head", "V16"), ("macs", "V12"), ("etype", ">u2"), ("first", ">u4"), ("length", ">u2"), ("proto", "u1"),
+        ("ttl", "u1"), ("source_hi", ">i8"), ("source_lo", ">i8"), ("target_hi", ">i8"), ("target_lo", ">i8"),
+        ("source_port", ">u2"), ("target_port", ">u2"), ("numbers", "V9"), ("flags", "u1"),
+    ]
+)  # fmt: skip
+"""Ethernet, IPv6 without extension headers, and what TCP and UDP begin with."""
+_V6_BYTES = {TCP: 74, UDP: 62}
+"""Sampled bytes that hold these headers whole."""
+
 
 def read_packets(wire: Wire, at: Ints, end: Ints, rows: Ints | None, columns: Columns) -> None:
     """Fill in what sampled headers say.
@@ -81,6 +92,9 @@ def read_packets(wire: Wire, at: Ints, end: Ints, rows: Ints | None, columns: Co
         places = np.flatnonzero(few[1])
         part = places if rows is None else rows[places]
         _put_common(image.view(few[0])[places], part, None, few[0] is _TAGGED, columns)
+    six = np.flatnonzero(~done & ethernet & (fixed["etype"] == 0x86DD) & (size >= _V6_BYTES[UDP]))
+    if len(six):
+        done[_put_ipv6(wire, at, size, six, rows, columns)] = True
     rest = np.flatnonzero(~done)
     protocol = fixed["protocol"][rest].astype(np.int64)
     for number, link in _LINKS.items():
@@ -130,6 +144,31 @@ def _put_common(
             columns.put_ipv4(name, rows, values)
         else:
             columns.put_ipv4_where(name, values, where)
+
+
+def _put_ipv6(wire: Wire, at: Ints, size: Ints, chosen: Ints, rows: Ints | None, columns: Columns) -> Ints:
+    """Fields of TCP and UDP over IPv6 among the chosen headers; returns which these are."""
+    fields = wire.images(at[chosen], _V6.itemsize).view(_V6)
+    proto = fields["proto"]
+    tcp = proto == TCP
+    common = (fields["first"] >> 28 == 6) & ((proto == UDP) | (tcp & (size[chosen] >= _V6_BYTES[TCP])))
+    if not common.all():
+        fields, chosen, proto, tcp = fields[common], chosen[common], proto[common], tcp[common]
+    if not len(chosen):
+        return chosen
+    samples = chosen if rows is None else rows[chosen]
+    first = fields["first"].astype(np.int64)
+    start = at[chosen] + HEAD_BYTES
+    for name, values in (
+        ("in_dst_mac", wire.u8[start] >> np.uint64(16)), ("in_src_mac", wire.u8[start + 6] >> np.uint64(16)),
+        ("etype", fields["etype"]), ("src_port", fields["source_port"]), ("dst_port", fields["target_port"]),
+        ("proto", proto), ("tcp_flags", np.where(tcp, fields["flags"], 0)), ("ip_tos", first >> 20 & 0xFF),
+        ("min_ttl", fields["ttl"]), ("max_ttl", fields["ttl"]), ("ipv6_flow_label", first & 0xFFFFF),
+    ):  # fmt: skip
+        columns.put(name, samples, values)
+    columns.put_address("src_addr", samples, fields["source_hi"], fields["source_lo"])
+    columns.put_address("dst_addr", samples, fields["target_hi"], fields["target_lo"])
+    return chosen
 
 
 def read_headers(wire: Wire, start: Ints, size: Ints, octets: Ints, link: int, samples: Ints, columns: Columns) -> None:
