@@ -14,7 +14,7 @@ import selectors
 import socket
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -38,6 +38,7 @@ _READ_BYTES = 256 << 10
 """Taken from one connection in a round, so that a fast one does not starve the others."""
 _IDLE_SECONDS = 0.2
 _GATHER_SECONDS = 0.05
+_DRAIN_SECONDS = 1.0
 _BACKLOG = 64
 
 
@@ -131,11 +132,17 @@ class StreamReceiver:
         """Body of the thread. When asked to stop it takes what the kernel still holds of the connections."""
         while not stopping.is_set():
             ready = self._selector.select(_IDLE_SECONDS)
-            taken = self._round([key.fd for key, _ in ready], sink) if sink.has_room() else 0
-            self._expire(sink)
+            if sink.has_room():
+                taken = self._round([key.fd for key, _ in ready], sink)
+                self._expire(sink)
+            else:
+                taken = 0
+                self._forgive(self._connections.values())
             if ready and taken < _READ_BYTES:
                 stopping.wait(_GATHER_SECONDS)  # larger rounds cost less
-        self._round(list(self._connections), sink)
+        deadline = self._clock.monotonic() + _DRAIN_SECONDS
+        while self._round(list(self._connections), sink) and self._clock.monotonic() < deadline:
+            pass
         for connection in list(self._connections.values()):
             self._end(connection, "closed", sink)
 
@@ -158,7 +165,10 @@ class StreamReceiver:
                 self._accept(opened, sink)
         for number in ready:
             connection = self._connections.get(number)
-            if connection is None or not self._limiter.take(connection.address, 1):
+            if connection is None:
+                continue
+            if not self._limiter.take(connection.address, 1):
+                self._forgive([connection])
                 continue
             if not connection.waiting:
                 connection.since = self._clock.monotonic()
@@ -211,8 +221,8 @@ class StreamReceiver:
             if refused:
                 if refused == "not_allowed":
                     self._allow.refuse(address, 1, self._clock.now_ms())
-                opened.close()
                 self._ledger.commit({f"connections.refused.{refused}": 1})
+                opened.close()
                 continue
             opened.setblocking(False)
             session = sink.session(address, int(name[1]), stream=True)
@@ -229,6 +239,12 @@ class StreamReceiver:
             allowed = self._limits.message_seconds if waits else self._limits.connection_idle_seconds
             if now - connection.since > allowed:
                 self._end(connection, "stalled" if waits else "idle", sink)
+
+    def _forgive(self, connections: Iterable[Connection]) -> None:
+        """Begin to wait anew for those that we have not read."""
+        now = self._clock.monotonic()
+        for connection in connections:
+            connection.since = now
 
     def _end(self, connection: Connection, why: str, sink: Sink) -> None:
         number = connection.socket.fileno()

@@ -217,6 +217,19 @@ def test_an_exporter_waits_while_the_store_is_behind(run):
         running.wait(lambda: len(running.taken.messages) == (sent + whole) // len(DATA))
 
 
+def test_who_waits_for_us_is_not_late(run):
+    running = run(message_seconds=0.3)
+    with running.connect() as peer:
+        peer.sendall(DATA[:9])
+        running.wait(lambda: running.count("connections.opened") == 1)
+        running.taken.room = False
+        peer.sendall(DATA[9:])
+        time.sleep(0.6)
+        running.taken.room = True
+        running.wait(lambda: running.taken.messages == [(0, DATA)])
+    assert running.count("connections.ended.stalled") == 0
+
+
 def test_an_exporter_over_its_rate_waits_and_loses_nothing(run):
     running = run(rate=200)
     with running.connect() as peer:
@@ -235,10 +248,9 @@ def test_what_the_kernel_holds_is_taken_at_the_end(run):
         peer.sendall(DATA)
         running.wait(lambda: len(running.taken.messages) == 1)
         running.taken.room = False
-        peer.sendall(DATA * 50)
-        time.sleep(0.05)
+        peer.sendall(DATA * 20_000)
         running.stop()
-        assert len(running.taken.messages) == 51
+        assert len(running.taken.messages) == 20_001
         assert running.taken.ended == [0]
 
 
