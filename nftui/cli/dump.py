@@ -79,6 +79,7 @@ _NAMED = ("raw", "csv", "ndjson", "json")
 )
 @click.option("-f", "--filter-file", "filter_file", type=click.Path(), help="Read the filter from a file.")
 @click.option("--anonymize", "key", metavar="KEY", help="Replace addresses: file, 64 hex digits or 32 characters.")
+@click.option("-I", "information", is_flag=True, help="Only sums by protocol, first and last, lost datagrams.")
 @click.option("-Z", "check", is_flag=True, help="Check the filter and exit.")
 @click.option("-X", "explain", is_flag=True, help="Say what the filter means, in words and SQL, and exit.")
 @answer_options
@@ -89,8 +90,9 @@ def dump(
     order: str | None, top: int | None, most: int | None, form: str | None, target: str | None,
     distinct: str | None, series: str | None, summary: bool,
     initiator: bool, stitch: bool, dedup: bool, gap: str | None, bin_length: str | None, key: str | None,
-    filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, check: bool, explain: bool, unscaled: bool,
-    config: str | None, utc: bool, zone: str | None, memory: str, threads: int, filter_words: tuple[str, ...],
+    filter_file: str | None, plain: bool, full_ipv6: bool, quiet: bool, information: bool, check: bool,
+    explain: bool, unscaled: bool, config: str | None, utc: bool, zone: str | None, memory: str, threads: int,
+    filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Filter, aggregate and print stored flows, as nfdump does.
 
@@ -137,6 +139,7 @@ def dump(
         series=series,
         summary=summary,
         stages=_stages(stitch, dedup, gap),
+        information=information,
         bin_ms=_bin_ms(bin_length),
         hiding=_hiding(key, elements, series, target),
     )

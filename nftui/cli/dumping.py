@@ -73,6 +73,7 @@ class Answer:
     summary: bool
     stages: tuple[Stage, ...] = ()
     bin_ms: int | None = None
+    information: bool = False
     hiding: Hiding | None = None
 
     def __post_init__(self) -> None:
@@ -132,6 +133,11 @@ def answer(asked: Answer, began: float) -> int:
             say(f"nftui: {written} records written to {asked.target}")
             return report_skipped(sources)
         out = Output(progress.end)
+        if asked.information:
+            from nftui.cli.information import write_information
+
+            write_information(_both(asked, questions, query, session, how), sources, out)
+            return report_skipped(sources)
         answers = interruption.answer(lambda: _ask(asked, questions, query, session, how, out, interruption))
         _write(answers, session, how, out, began, interruption)
     skipped = report_skipped(sources)

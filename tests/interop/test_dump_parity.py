@@ -270,6 +270,11 @@ def test_csv_of_a_statistic_has_the_numbers_of_nfdumps(
     assert [[row[i] for i in wanted] for row in rows] == [[c[4], c[5], c[7], c[9], *c[11:14]] for c in cells]
 
 
+def test_information_is_the_same(stores: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    files, store = stores
+    assert ours(store, capsys, "-I") == nfdump(files, "-I")
+
+
 def test_limits_mean_the_same(stores: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     files, store = stores
     for arguments in (["-c", "7", "-o", "line"], ["-O", "bytes", "-n", "7", "-o", "line"], ["-s", "ip", "-n", "7"]):

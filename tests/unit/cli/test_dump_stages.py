@@ -160,3 +160,23 @@ def test_how_many_files_follows_from_how_far_the_question_was(
     interrupted_once(monkeypatch, "rank")
     assert run(["dump", "-R", str(many_files), "-s", "proto", "-o", "csv"]) == 130
     assert capsys.readouterr().out.splitlines()[-1] == "#partial,2,8"
+
+
+def test_information_has_the_sums_of_what_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: list[Row] = [{"out_bytes": 5, "out_packets": 1}, {"proto": 58, "bytes": 7, "packets": 2}, {"proto": 47}]
+    flow_file(tmp_path / "a.parquet", rows)
+    assert run(["dump", "-R", str(tmp_path), "-I", "not proto 47"]) == 0
+    said = dict(line.split(": ") for line in capsys.readouterr().out.splitlines())
+    assert (said["Flows"], said["Packets"], said["Bytes"]) == ("2", "13", "1012")
+    assert (said["Bytes_tcp"], said["Bytes_udp"], said["Bytes_icmp"], said["Bytes_other"]) == ("1005", "0", "7", "0")
+    assert (said["First"], said["msec_last"], said["Sequence failures"]) == (str(BASE_MS // 1000), "0", "0")
+
+
+def test_statistics_count_the_direction_that_their_order_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow_file(tmp_path / "a.parquet", [{"bytes": 10, "out_bytes": 30, "out_packets": 3}, {"bytes": 20, "proto": 17}])
+    found = asked(tmp_path, capsys, "-s", "proto/bytes/ibyte/obyte", "-n", "1")
+    assert picked(found, "order", "proto", "bytes", "bytes_percent") == [
+        ("bytes", 6, 40, 66.667), ("ibyte", 17, 20, 33.333), ("obyte", 6, 30, 50.0),
+    ]  # fmt: skip
