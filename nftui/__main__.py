@@ -1,13 +1,15 @@
 """Entry point of `nftui` and `python -m nftui`."""
 
 import sys
+from typing import NoReturn
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line and leave with its documented exit code."""
+    from nftui.cli.ending import end
     from nftui.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    end(run(sys.argv[1:]))
 
 
 if __name__ == "__main__":

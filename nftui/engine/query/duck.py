@@ -11,6 +11,7 @@ remembered, until the files change.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 
@@ -60,10 +61,12 @@ def with_arrow() -> None:
 
 def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
     instance = duckdb.connect()
+    spilled = spill_directory()
+    atexit.register(_remove, spilled)
     settings = {
         **_SETTINGS,
         "memory_limit": memory or f"{_usual_memory()}MB",
-        "temp_directory": spill_directory(),
+        "temp_directory": spilled,
     }
     if threads:
         settings["threads"] = str(threads)
@@ -74,6 +77,14 @@ def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
             instance.close()
             raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
     return instance
+
+
+def _remove(directory: str) -> None:
+    """The instance would do so when it is taken apart; a process that ends does not wait for that."""
+    if os.path.isdir(directory):
+        from shutil import rmtree
+
+        rmtree(directory, ignore_errors=True)
 
 
 def _usual_memory() -> int:

@@ -1,18 +1,19 @@
 """What is spilled lies where only its user can read it, and memory is bounded as asked."""
 
 import os
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from plain_flows import flow_file
 
-from nftui.engine.query.aggregate import BY_TUPLE
+from nftui.engine.query.aggregate import BY_TUPLE, Aggregation, Bidirectional
 from nftui.engine.query.duck import connect
 from nftui.engine.query.orders import parse_order
 from nftui.engine.query.parser import parse_filter
 from nftui.engine.query.query import Query
-from nftui.engine.query.session import Session
+from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import find_sources
 from nftui.engine.query.spill import spill_directory
 from nftui.errors import UsageError
@@ -67,17 +68,58 @@ def test_a_limit_that_cannot_be_is_told() -> None:
         connect("much", 0)
 
 
-def test_groups_beyond_the_limit_go_to_disk_and_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    flow_file(tmp_path / "seed.parquet", [{}])
-    flows = tmp_path / "flows.parquet"
+def many_flows(folder: Path, count: int) -> Path:
+    """A file of flows that all have a 5-tuple of their own; flow number i has i bytes."""
+    seed, flows = flow_file(folder / "seed.parquet", [{}]), folder / "flows.parquet"
     with closing(connect("", 0)) as connection:
         connection.execute(
             "COPY (SELECT * REPLACE (CAST(i % 60000 AS USMALLINT) AS src_port, i // 60000 AS dst_addr_lo, i AS bytes) "
-            f"FROM '{tmp_path}/seed.parquet', range(600000) AS numbers(i)) TO '{flows}' (FORMAT parquet)"
+            f"FROM '{seed}', range({count}) AS numbers(i)) TO '{flows}' (FORMAT parquet)"
         )
+    return flows
+
+
+def spilled(folder: Path) -> list[Path]:
+    """What lies in the directories for spilled flows."""
+    return [path for path in (folder / f"nftui-{os.getuid()}").glob("*/*") if path.is_file()]
+
+
+def test_groups_beyond_the_limit_go_to_disk_and_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    flows = many_flows(tmp_path, 600_000)
     with closing(Session(find_sources([str(flows)]), memory="40MB", threads=2)) as session:
         query = Query(session, parse_filter("any"), aggregation=BY_TUPLE)
         found = [row[-1] for rows in query.flows((), (), parse_order("bytes:a"), 100_000) for row in rows]
-    assert found == list(range(100_000))
-    assert list((tmp_path / f"nftui-{os.getuid()}").iterdir()), "nothing was spilled: the test is too small"
+        assert found == list(range(100_000))
+        assert spilled(tmp_path), "nothing was spilled: the test is too small"
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "memory"), [(BY_TUPLE, "150MB"), (Bidirectional(guess=True), "151MB")], ids=["-a", "-B"]
+)
+def test_a_query_that_spills_can_be_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aggregation: Aggregation, memory: str
+) -> None:
+    # Sessions with equal limits share an instance, and with it the directory.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    flows = many_flows(tmp_path, 3_000_000)
+    with closing(Session(find_sources([str(flows)]), memory=memory, threads=2)) as session:
+        over = threading.Event()
+
+        def give_up() -> None:
+            while not spilled(tmp_path) and not over.wait(0.001):
+                pass
+            session.interrupt()
+
+        watching = threading.Thread(target=give_up)
+        watching.start()
+        query = Query(session, parse_filter("any"), aggregation=aggregation)
+        try:
+            with pytest.raises(Interrupted):
+                list(query.flows((), (), parse_order("bps"), None))
+            assert spilled(tmp_path), "given up before anything was spilled"
+        finally:
+            over.set()
+            watching.join()
+        session.resume()
+        assert query.totals().records == 3_000_000
