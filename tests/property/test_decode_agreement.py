@@ -17,8 +17,10 @@ from nftui.engine.schema import FIELDS, Kind
 
 LIMITS = Limits(extra_bytes_per_record=1 << 20)
 IANA = sorted(element for pen, element in ELEMENTS if pen == 0 and element != 149)
-UNMAPPED = [35, 36, 49, 64, 130, 193, 195, 1000]
-IPV6_ELEMENTS = {27, 28, 62, 63, 281, 282}
+UNMAPPED = [35, 36, 49, 64, 98, 130, 193, 195, 1000]
+IPV6_ELEMENTS = {27, 28, 62, 63, 169, 170, 281, 282}
+DELAYS = {123, 124, 125}
+"""Elements of nProbe that are converted: they have tests by value."""
 
 
 @st.composite
@@ -30,7 +32,8 @@ def fields(draw: st.DrawFn, version: int) -> list[Field]:
         if kind == "unmapped":
             out.append((draw(st.sampled_from(UNMAPPED)), draw(st.integers(0, 20))))
         elif kind == "enterprise" and version == 10:
-            out.append((draw(st.integers(1, 500)), draw(st.integers(0, 12)), draw(st.sampled_from([9, 29305, 35632]))))
+            element = draw(st.integers(1, 500).filter(lambda number: number not in DELAYS))
+            out.append((element, draw(st.integers(0, 12)), draw(st.sampled_from([9, 29305, 35632]))))
         else:
             element = draw(st.sampled_from(IANA if version == 9 else [n for n in IANA if n < 0x8000]))
             item = FIELDS[ELEMENTS[0, element][0]]

@@ -124,6 +124,8 @@ class SlowDecoder:
 def slow_row(specs: list[Spec], values: list[bytes]) -> dict[str, Any]:
     """Fields of one record, and its extra entries under "extra"."""
     best: dict[str, tuple[int, int]] = {}
+    # An application id of 9 bytes is one if it is the only one.
+    wide = (0, 95, 9) if [spec[:2] for spec in specs].count((0, 95)) == 1 else None
     for place, (pen, element, length) in enumerate(specs):
         found = ELEMENTS.get((pen, element))
         if found is None or not length:
@@ -131,18 +133,27 @@ def slow_row(specs: list[Spec], values: list[bytes]) -> dict[str, Any]:
         name, rank = found
         kind = FIELDS[name].kind
         if kind is Kind.ADDRESS:
-            rank = 0
             if length not in {4, 16}:
                 continue
-        elif kind is Kind.INT and length != VARIABLE and length > 8:
+        elif kind is Kind.INT and length != VARIABLE and length > 8 and (pen, element, length) != wide:
             continue
         if name not in best or (rank, place) < best[name]:
             best[name] = (rank, place)
+    codes = {}
+    for element, name in ((195, "ip_tos"), (98, "dst_tos")):
+        places = [
+            p for p, spec in enumerate(specs) if spec[:2] == (0, element) and (1 <= spec[2] <= 8 or spec[2] == VARIABLE)
+        ]
+        if places and name not in best:
+            codes[places[0]] = name
     row: dict[str, Any] = {"extra": []}
     winners = {place: name for name, (_, place) in best.items()}
     for place, ((pen, element, _), value) in enumerate(zip(specs, values, strict=True)):
         if place in winners:
             row[winners[place]] = slow_value(winners[place], value)
+        elif place in codes:
+            code = int.from_bytes(value, "big")
+            row[codes[place]] = code << 2 if 1 <= len(value) <= 8 and code < 64 else None
         elif (pen, element) not in IGNORED or (pen, element) in ELEMENTS:
             row["extra"].append((pen, element, value))
     row.setdefault("flows", 1)
@@ -157,6 +168,8 @@ def slow_value(name: str, raw: bytes) -> Any:
     if item.kind is Kind.TEXT:
         return text.clean(raw[:255])
     number = int.from_bytes(raw, "big")
+    if name == "application_id" and len(raw) == 9:
+        return (raw[0] & 0x7F) << 56 | int.from_bytes(raw[2:], "big")
     if item.kind is Kind.ADDRESS:
         return V4 | number if len(raw) == 4 else number
     if not 1 <= len(raw) <= 8:

@@ -56,8 +56,10 @@ class Finisher:
         for element, name in DSCP_ELEMENTS.items():
             code = rows.values.get(f"dscp.{element}")
             if code is not None:
-                has = rows.valid.get(f"dscp.{element}")
-                _fill(batch, name, code << np.uint8(2), np.ones(rows.length, np.bool_) if has is None else has)
+                has = code < 64
+                if f"dscp.{element}" in rows.valid:
+                    has &= rows.valid[f"dscp.{element}"]
+                _fill(batch, name, code << np.uint8(2), has)
         if rows.frames is not None:
             from nftui.engine.decode.sampled import fill_from_frames
 

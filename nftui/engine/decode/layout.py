@@ -19,12 +19,12 @@ from nftui.engine.schema import FIELDS, Kind
 
 VARIABLE = 65535
 """Length in a template that stands for variable length, RFC 7011 section 7."""
-SCOPE_PEN = 0xFFFFFFFF
+SCOPE_PEN = 1 << 32
 """Stands in place of an enterprise number for the scope types of NetFlow v9 (RFC 3954 section 6.1), which are
 not elements: 1 system, 2 interface, 3 line card, 4 cache, 5 template."""
 PADDING = 210
 """paddingOctets: carries nothing."""
-PART_PEN = 0xFFFFFFFE
+PART_PEN = SCOPE_PEN + 1
 """Stands in place of an enterprise number for a part of an element: element * 4 + number of the part. Parts are the
 three hashes of 4 bytes of a Cisco ASA's ACL id (33000, 33001, "ASA NetFlow Implementation Guide": access list, entry,
 entry of the object group), and engine and number of an application id of 9 bytes (95)."""
@@ -244,15 +244,16 @@ def fold_application(raw: bytes) -> bytes:
 
 
 def _split(fields: Iterable[FieldSpec]) -> Iterator[FieldSpec]:
-    """The fields, with the first ACL id of each direction and the first wide application id in their parts."""
+    """The fields, with the first ACL id of each direction, and a wide application id, in their parts."""
     done: set[int] = set()
-    for spec in fields:
+    listed = list(fields)
+    wide = [spec[:2] for spec in listed].count((0, APPLICATION)) == 1
+    for spec in listed:
         if spec.pen == 0 and spec.element in ACL_ELEMENTS and spec.length == 12 and spec.element not in done:
             done.add(spec.element)
             for part in range(3):
                 yield FieldSpec(PART_PEN, spec.element << 2 | part, 4)
-        elif spec == (0, APPLICATION, WIDE_APPLICATION_BYTES) and APPLICATION not in done:
-            done.add(APPLICATION)
+        elif wide and spec == (0, APPLICATION, WIDE_APPLICATION_BYTES):
             yield FieldSpec(PART_PEN, APPLICATION << 2, 1)
             yield FieldSpec(0, PADDING, 1)
             yield FieldSpec(PART_PEN, APPLICATION << 2 | 1, 7)
