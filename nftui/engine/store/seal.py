@@ -190,7 +190,7 @@ def _groups(reader: SegmentReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
 
 def sort_rows(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """One table with all columns of `schema`, rows sorted by source address; empties the list to free the memory."""
-    order: Any = pa.array(np.argsort(np.concatenate([sort_keys(batch) for batch in batches]), kind="stable"))
+    order: Any = pa.array(stable_order(np.concatenate([sort_keys(batch) for batch in batches])))
     parts = [(batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))) for batch in batches]
     batches.clear()
     columns: list[Any] = []
@@ -204,6 +204,23 @@ def sort_rows(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
             ]
             columns.append(pa.concat_arrays(whole).take(order))
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def stable_order(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions that sort the keys, equal ones in their order: what NumPy's stable sort gives, in half the time.
+
+    Only NumPy's other sort uses the processor's vector instructions. So ties are sorted by position afterwards.
+    """
+    order = np.argsort(keys)
+    ordered = keys[order]
+    packed = np.zeros(len(keys), np.int64)
+    np.cumsum(ordered[1:] != ordered[:-1], out=packed[1:])
+    bits = len(keys).bit_length()
+    packed <<= bits
+    packed |= order
+    packed.sort()
+    packed &= (1 << bits) - 1
+    return packed
 
 
 def sort_keys(batch: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:
