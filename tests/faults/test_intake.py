@@ -206,6 +206,9 @@ def test_metrics_over_http_and_the_control_socket(collect, tmp_path):
                 subject, _, rest = name.partition(".")
                 full = f"nftui_{subject}" + (f"_{rest.partition('.')[0]}" if rest else "")
                 assert {full, f"{full}_total"} & counted, name
+        asked = [sys.executable, "-c", RUN, "ctl", "-l", str(collector.store), "metrics"]
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
+        assert page(said)["nftui_flows_stored_total",] == 30
         code, _, err = collector.stop()
         assert code == 0
         assert f"nftui: metrics on http://127.0.0.1:{web}/metrics\n" in err
