@@ -21,7 +21,7 @@ from nftui.engine.decode.decoder import Decoder
 def main() -> None:
     """Decode and print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    for group in (("v1", "v5", "v7"), ("v9",), ("ipfix",)):
+    for group in (("v1", "v5", "v7"), ("v9",), ("ipfix",), ("sflow5",)):
         datagrams = [item.payload for case in cases(group) for item in case.datagrams()]
         decoder = Decoder()
         session = decoder.session(0xFFFF_0A00_0001, 2055)
