@@ -183,7 +183,7 @@ def _summary(target: Target, conversion: Conversion, count: int) -> None:
     total: Outcome = conversion.total
     earlier = f", {conversion.earlier} of them before" if conversion.earlier else ""
     say(
-        f"nftui: {count} files{earlier}: {total.read} flows read, {total.written} written to {target.path}, "
+        f"nftui: {count} file{'s' * (count != 1)}{earlier}: {total.read} flows read, {total.written} written to {target.path}, "
         f"{total.read - total.written} did not pass"
     )
     for name, amount in sorted(total.lost.items()):
