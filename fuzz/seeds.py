@@ -70,6 +70,10 @@ def ipfix_only() -> dict[str, list[bytes]]:
         "strings": [ipfix(strings + a_set(256, record * 3))],
         "string-beyond-set": [ipfix(strings + a_set(256, record[:-5]))],
         "enterprise": [ipfix(template(10, 256, [(8, 4), (1, 8, 29305), (100, 4, 9999)]) + a_set(256, bytes(32)))],
+        # Enterprise numbers that once stood for parts of elements inside of the decoder.
+        "enterprise-of-the-decoder": [
+            ipfix(template(10, 256, [(380, 1, 0xFFFFFFFE), (1, 4, 0xFFFFFFFF)]) + a_set(256, bytes(20)))
+        ],
         "list": [ipfix(template(10, 256, [(8, 4), (291, VARIABLE)]) + a_set(256, bytes(4) + varying(bytes(9))))],
         "length-beyond-datagram": [ipfix(a_set(256, bytes(8)), length=5000)],
     }

@@ -33,6 +33,7 @@ def resident_kb() -> int:
         return int(file.read().split()[1]) * resource.getpagesize() // 1024
 
 
+@pytest.mark.timeout(3600 if FULL else 300)
 @pytest.mark.parametrize("group", GROUPS)
 def test_mutations(group: str) -> None:
     datagrams = [item.payload for case in cases(GROUPS[group]) for item in case.datagrams()]

@@ -20,6 +20,7 @@ from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import SPARE_BYTES, DatagramBlock, Ints, Wire, distinct
 from nftui.engine.decode.deferred import DeferredTemplates
 from nftui.engine.decode.describe import Describer
+from nftui.engine.decode.exporter_counts import ExporterCounts
 from nftui.engine.decode.finish import Finisher
 from nftui.engine.decode.layouts import LayoutTable
 from nftui.engine.decode.messages import Memory, MessageDecoder
@@ -47,12 +48,22 @@ class Decoded:
     Attributes:
         batches: the flows, one batch per group of layouts.
         counts: amounts for the whole program.
-        by_exporter: the same by exporter address.
+        tally: the same by exporter, without `forgotten`.
+        forgotten: what went with exporters that were forgotten, by address.
     """
 
     batches: list[FlowBatch] = field(default_factory=list)
     counts: Counts = field(default_factory=dict)
-    by_exporter: dict[str, Counts] = field(default_factory=dict)
+    tally: Tally = field(default_factory=lambda: Tally([]))
+    forgotten: dict[str, Counts] = field(default_factory=dict)
+
+    @property
+    def by_exporter(self) -> dict[str, Counts]:
+        """Amounts by exporter address; to be read before the next block."""
+        found = self.tally.by_exporter()
+        for label, counts in self.forgotten.items():
+            add(found.setdefault(label, {}), counts)
+        return found
 
 
 class Decoder:
@@ -77,8 +88,7 @@ class Decoder:
         self._sequences = Sequences(self._domains)
         self._sflow = sflow.SflowDecoder(limits, self._sessions, self._domains, self._options)
         self._header_rates: dict[int, int] = {}
-        self._counts: dict[str, Counts] = {}
-        self._gone: list[str] = []
+        self._counts = ExporterCounts()
         self._clocks = Clocks(self._domains)
         self._deferred = DeferredTemplates(limits)
         self._ports = PortChanges(self._sessions, self._domains, self._templates)
@@ -109,7 +119,7 @@ class Decoder:
             return Decoded()
         gone: dict[str, Counts] = {}
         self._forget_session(slot, gone, ended=True)
-        return self._decoded([], Tally([]), gone)
+        return self._decoded([], Tally([]), np.zeros(0, np.int64), gone)
 
     def saved(self) -> Document:
         """The templates of all exporters, to be given to `restore` of another decoder."""
@@ -133,7 +143,7 @@ class Decoder:
             return Decoded()
         slots = self._sessions.slots(block.session.copy())
         known, ranks = distinct(slots)
-        labels = [self._sessions.session(slot).label if slot >= 0 else "unknown" for slot in known.tolist()]
+        labels = self._sessions.labels(known)
         evicted = self._evict(block, slots)
         tally = Tally(labels)
         try:
@@ -147,19 +157,16 @@ class Decoder:
             tally.one("decoder_bug", 0)
             batches = []
         self._layouts.reclaim()
-        return self._decoded(batches, tally, evicted)
+        return self._decoded(batches, tally, known, evicted)
 
-    def _decoded(self, batches: list[FlowBatch], tally: Tally, evicted: dict[str, Counts] | None = None) -> Decoded:
+    def _decoded(
+        self, batches: list[FlowBatch], tally: Tally, slots: Ints, forgotten: dict[str, Counts] | None = None
+    ) -> Decoded:
         tally.copy("records.flows", "flows.in")
-        decoded = Decoded(batches, tally.counts(), tally.by_exporter())
-        for label, counts in (evicted or {}).items():
+        self._counts.take(tally, slots)
+        decoded = Decoded(batches, tally.counts(), tally, forgotten or {})
+        for counts in decoded.forgotten.values():
             add(decoded.counts, counts)
-            add(decoded.by_exporter.setdefault(label, {}), counts)
-        for label, counts in decoded.by_exporter.items():
-            add(self._counts.setdefault(label, {}), counts)
-        for label in self._gone:
-            self._counts.pop(label, None)
-        self._gone.clear()
         return decoded
 
     def _decode(self, block: DatagramBlock, slots: Ints, ranks: Ints, tally: Tally) -> list[FlowBatch]:
@@ -293,23 +300,24 @@ class Decoder:
     def _forget_session(self, slot: int, evicted: dict[str, Counts], ended: bool = False) -> None:
         for domain in self._domains.of_session(slot):
             self._forget_domain(domain, evicted, ended)
-        label = self._sessions.session(slot).label
-        add(evicted.setdefault(label, {}), {"sessions.ended" if ended else "sessions.evicted": 1})
-        add(evicted[label], self._sflow.forget_session(slot))
-        if not self._sessions.forget(slot):
-            self._gone.append(label)
+        session = self._sessions.session(slot)
+        gone = {"sessions.ended" if ended else "sessions.evicted": 1} | self._sflow.forget_session(slot)
+        add(evicted.setdefault(session.label, {}), gone)
+        self._counts.add(slot, gone)
+        others = [other for other in self._sessions.slots_of(session.address) if other != slot]
+        self._counts.forget(slot, others[0] if others else -1)
+        self._sessions.forget(slot)
 
     def _forget_domain(self, slot: int, evicted: dict[str, Counts], ended: bool = False) -> None:
-        label = self._sessions.session(int(self._domains.session[slot])).label
-        gone = {
+        session = int(self._domains.session[slot])
+        found = {
             "templates.ended" if ended else "templates.evicted": self._templates.drop_domain(slot),
             "sets.waiting_evicted": len(self._waiting.take_domain(slot)),
+            "sets.deferred_evicted": len(self._deferred.take(slot)),
         }
-        add(evicted.setdefault(label, {}), {name: amount for name, amount in gone.items() if amount})
-        add(evicted[label], self._sequences.drop_domain(slot))
-        forgotten = len(self._deferred.take(slot))
-        if forgotten:
-            add(evicted[label], {"sets.deferred_evicted": forgotten})
+        gone = {name: amount for name, amount in found.items() if amount} | self._sequences.drop_domain(slot)
+        add(evicted.setdefault(self._sessions.session(session).label, {}), gone)
+        self._counts.add(session, gone)
         self._options.drop_domain(slot)
         self._ports.drop_domain(slot)
         self._header_rates.pop(slot, None)
@@ -325,7 +333,8 @@ class Decoder:
         """
         in_use = self._sessions.items()
         rank_of = {slot: rank for rank, (slot, _) in enumerate(in_use)}
-        tally = Tally([session.label for _, session in in_use])
+        slots = np.array([slot for slot, _ in in_use], np.int64)
+        tally = Tally(self._sessions.labels(slots))
         for item in self._waiting.expire(now_ms):
             tally.one("sets.waiting_expired", rank_of[item.session])
         for template in self._templates.expire(now_ms, self._sessions.stream):
@@ -335,7 +344,7 @@ class Decoder:
             tally.one(name, rank_of[session], amount)
         self._clocks.turn(now_ms)
         self._layouts.reclaim()
-        return self._decoded([], tally)
+        return self._decoded([], tally, slots)
 
     # -- status
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from nftui.engine import elements
-from nftui.engine.counters import Counts
 from nftui.engine.decode.clocks import Clocks
 from nftui.engine.decode.datagrams import Session
+from nftui.engine.decode.exporter_counts import ExporterCounts
 from nftui.engine.decode.layout import SCOPE_PEN, FieldSpec
 from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.numbering import Unit, standard_unit
@@ -41,7 +41,7 @@ class Describer:
     Attributes:
         sessions, domains, templates, waiting, options, clocks: the decoder's.
         header_rates: sampling rate of the header by domain slot.
-        counts: counters by exporter address.
+        counts: counters of each session.
     """
 
     sessions: Sessions
@@ -51,7 +51,7 @@ class Describer:
     options: Options
     clocks: Clocks
     header_rates: Mapping[int, int]
-    counts: Mapping[str, Counts]
+    counts: ExporterCounts
 
     def describe(self, slot: int, session: Session) -> ExporterStatus:
         """One transport session."""
@@ -67,7 +67,7 @@ class Describer:
             tuple(self._sampling(session.address, domains)),
             int(self.sessions.last_ms[slot]),
             0 if latest is None else self.clocks.skew_ms(latest),
-            dict(self.counts.get(session.label, {})),
+            self.counts.of(self.sessions.slots_of(session.address)),
             max([int(self.domains.delay_ms[domain]) for domain in domains], default=-1),
             tuple(sorted(self._numbering(domains))),
             tuple(self._announced(domains)),

@@ -7,6 +7,8 @@ that a block from a thousand exporters costs a gather and not a thousand lookups
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
@@ -99,6 +101,10 @@ class Sessions:
         """The session in a slot that is in use."""
         return self._sessions[slot]
 
+    def labels(self, slots: Ints) -> Sequence[str]:
+        """Addresses of the sessions in slots, `unknown` for negative ones; made when they are read."""
+        return _Labels(self._sessions, slots)
+
     def items(self) -> list[tuple[int, Session]]:
         """Slots in use and their sessions."""
         return list(self._sessions.items())
@@ -139,6 +145,10 @@ class Sessions:
         self._free.append(slot)
         return bool(others)
 
+    def slots_of(self, address: int) -> list[int]:
+        """Slots of all sessions of an address."""
+        return list(self._ports.get(address, ()))
+
     def of_address(self, address: int) -> list[int]:
         """Slots of the sessions of an address, without connections."""
         return [slot for slot in self._ports.get(address, ()) if not self.stream[slot]]
@@ -164,6 +174,29 @@ class Sessions:
         if self._joined.pop(address, None) is not None:
             slots = self.of_address(address)
             self._keeper[slots] = slots
+
+
+class _Labels(Sequence[str]):
+    """See `Sessions.labels`."""
+
+    def __init__(self, sessions: dict[int, Session], slots: Ints) -> None:
+        self._sessions = sessions
+        self._slots = slots
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        slot = int(self._slots[index])
+        return self._sessions[slot].label if slot >= 0 else "unknown"
 
 
 class Domains:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class Tally:
     def counts(self) -> Counts:
         """Sums over all exporters; no zeros."""
         return dict(self._totals)
+
+    def sums(self) -> Iterable[tuple[str, Ints]]:
+        """Counter and amounts by rank; only where there are several ranks."""
+        return self._sums.items()
 
     def by_exporter(self) -> dict[str, Counts]:
         """Sums per exporter address; no zeros."""
