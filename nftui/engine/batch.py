@@ -129,6 +129,13 @@ class FlowBatch:
         high, low = (int(self.columns[column][row]) & 0xFFFFFFFFFFFFFFFF for column in columns)
         return high << 64 | low
 
+    def or_zero(self, name: str) -> Index:
+        """Numbers of a field as int64[n], 0 where it is null."""
+        if not self.has(name):
+            return np.zeros(self.length, np.int64)
+        values = self.columns[name].astype(np.int64)
+        return np.where(self.valid[name], values, 0) if name in self.valid else values
+
     def take(self, rows: Index | Mask) -> FlowBatch:
         """The flows at the given positions, or where the mask is True."""
         length = int(np.count_nonzero(rows)) if rows.dtype == np.bool_ else len(rows)

@@ -127,8 +127,8 @@ class RecordMaker:
         out["type"] = RecordType.FLOW
         out["exporter"] = exporter
         for name in ("engine_type", "engine_id"):
-            out[name] = _number(batch, name)
-        source = _number(batch, "flow_source")
+            out[name] = batch.or_zero(name)
+        source = batch.or_zero("flow_source")
         out["export_version"] = np.where(source <= FlowSource.IPFIX, source, 0)
         flags = np.where(sampled, np.uint8(FlowFlag.SAMPLED), np.uint8(0))
         for name in ("firewall_event", "nat_event"):
@@ -187,7 +187,7 @@ class RecordMaker:
         elif number == _GENERIC:
             present = np.ones(len(batch), np.bool_)
         elif number == 5:
-            present = present & ((_number(batch, "flows") != 1) | _has(batch, "out_bytes") | _has(batch, "out_packets"))
+            present = present & ((batch.or_zero("flows") != 1) | _has(batch, "out_bytes") | _has(batch, "out_packets"))
         elif number == 39:
             present = present & ~(_has(batch, "firewall_event") | _has(batch, "firewall_ext_event"))
         if not present.any():
@@ -297,13 +297,6 @@ def _has(batch: FlowBatch, name: str) -> Mask:
     if name == "extra" or not batch.has(name):
         return np.zeros(len(batch), np.bool_)
     return batch.valid.get(name, np.ones(len(batch), np.bool_))
-
-
-def _number(batch: FlowBatch, name: str) -> Array:
-    """Values of a field, 0 for null."""
-    if not batch.has(name):
-        return np.zeros(len(batch), np.int64)
-    return np.where(_has(batch, name), batch.columns[name], 0)
 
 
 def _is_ipv6(batch: FlowBatch, name: str) -> Mask:

@@ -161,8 +161,8 @@ class NfdumpWriter(FlowWriter):
         """Number of each flow's exporter; new ones are described first."""
         columns = [batch.columns["sampler_address_hi"], batch.columns["sampler_address_lo"]]
         source = batch.columns["flow_source"].astype(np.int64)
-        domain = _or_zero(batch, "observation_domain_id")
-        engine = _or_zero(batch, "engine_type") << 8 | _or_zero(batch, "engine_id")
+        domain = batch.or_zero("observation_domain_id")
+        engine = batch.or_zero("engine_type") << 8 | batch.or_zero("engine_id")
         domain = np.where(domain == 0, engine, domain)
         keys = np.stack([*columns, source, domain, rates], axis=1).astype(np.int64)
         if (keys == keys[0]).all():
@@ -197,12 +197,12 @@ class NfdumpWriter(FlowWriter):
 
     def _count(self, batch: FlowBatch) -> None:
         """Sums for the appendix."""
-        classes = _CLASS_OF[_or_zero(batch, "proto")]
+        classes = _CLASS_OF[batch.or_zero("proto")]
         # As nfdump counts: both directions of a record, and the flows that it stands for.
         sums = {
-            "flows": [np.maximum(_or_zero(batch, "flows"), 1)],
-            "packets": [_or_zero(batch, "packets"), _or_zero(batch, "out_packets")],
-            "bytes": [_or_zero(batch, "bytes"), _or_zero(batch, "out_bytes")],
+            "flows": [np.maximum(batch.or_zero("flows"), 1)],
+            "packets": [batch.or_zero("packets"), batch.or_zero("out_packets")],
+            "bytes": [batch.or_zero("bytes"), batch.or_zero("out_bytes")],
         }
         for name, parts in sums.items():
             for number, kind in enumerate(_CLASSES):
@@ -228,16 +228,9 @@ def _record(kind: RecordType, body: bytes) -> bytes:
     return np.array([(kind, RECORD_HEADER.itemsize + len(body))], RECORD_HEADER).tobytes() + body
 
 
-def _or_zero(batch: FlowBatch, name: str) -> NDArray[np.int64]:
-    if not batch.has(name):
-        return np.zeros(len(batch), np.int64)
-    values = batch.columns[name].astype(np.int64)
-    return values if name not in batch.valid else np.where(batch.valid[name], values, 0)
-
-
 def _rates(batch: FlowBatch) -> NDArray[np.int64]:
     """By how much the counters of each flow are multiplied in the file, 1 for not sampled."""
-    rates = np.maximum(_or_zero(batch, "sampling_rate"), 1)
+    rates = np.maximum(batch.or_zero("sampling_rate"), 1)
     if batch.extra is not None:
         kept = kept_elements(batch.extra).get((*SAMPLING_INTERVAL, 4))
         if kept is not None:  # multiplied before, by the collector that wrote the file that these come from

@@ -154,7 +154,7 @@ class Replay:
     def _multiplied(self, batch: FlowBatch) -> FlowBatch:
         if not batch.has("sampling_rate"):
             return batch
-        rates = _values(batch, "sampling_rate")
+        rates = batch.or_zero("sampling_rate")
         sampled = int(np.count_nonzero(rates > 1))
         if sampled:
             add(self.counts, {"values.multiplied": sampled})
@@ -163,9 +163,9 @@ class Replay:
     def _streams(self, batch: FlowBatch) -> NDArray[np.int64]:
         """Number of each flow's encoder: the observation domain; engine type and id for v5."""
         if self.version == 5:
-            streams = _values(batch, "engine_type") << 8 | _values(batch, "engine_id")
+            streams = batch.or_zero("engine_type") << 8 | batch.or_zero("engine_id")
         else:
-            streams = _values(batch, "observation_domain_id")
+            streams = batch.or_zero("observation_domain_id")
         for stream in np.unique(streams).tolist():
             if stream not in self._encoders and len(self._encoders) >= _MOST_ENCODERS:
                 merged = streams == stream
@@ -185,11 +185,3 @@ class Replay:
             else:
                 self._encoders[stream] = IpfixEncoder(stream, provenance=True)
         return self._encoders[stream]
-
-
-def _values(batch: FlowBatch, name: str) -> NDArray[np.int64]:
-    """Values of a field, 0 for null."""
-    if not batch.has(name):
-        return np.zeros(len(batch), np.int64)
-    values = batch.columns[name].astype(np.int64)
-    return np.where(batch.valid[name], values, 0) if name in batch.valid else values
