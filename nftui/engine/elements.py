@@ -88,7 +88,7 @@ def _parse(parts: list[str]) -> Element | None:
 
 @functools.cache
 def _table() -> dict[tuple[int, int], Element]:
-    
+
     from importlib import resources
 
     raw = resources.files("nftui.engine").joinpath("elements.tsv").read_text(encoding="utf-8")
