@@ -116,6 +116,10 @@ def sample() -> FlowBatch:
     number(batch, "post_nat_dst_port", "u2", [0, 0, 80], [False, False, True])
     number(batch, "ingress_vrf", "u4", [0, 12, 0], [False, True, False])
     number(batch, "egress_vrf", "u4", [0, 13, 0], [False, True, False])
+    number(batch, "ingress_acl_id", "u4", [0, 0, 0x0F8E7FF3], [False, False, True])
+    number(batch, "ingress_ace_id", "u4", [0, 0, 0x0FC1A030], [False, False, True])
+    number(batch, "egress_xace_id", "u4", [0, 0, 7], [False, False, True])
+    number(batch, "client_latency_us", "i8", [0, 1500, 0], [False, True, False])
     number(batch, "min_ttl", "u1", [60, 0, 0], [True, False, False])
     batch.text["username"] = TextColumn(np.array([-1, -1, 0], np.int32), ["ann@example.org"])
     return batch
@@ -132,9 +136,11 @@ WANTED: list[dict[str, object]] = [
      "out_packets": 50, "out_bytes": 5000, "aggr_flows": 4, "proto": 6, "tcp_flags": "...AP.SF",
      "src6_addr": "2001:db8::1", "dst6_addr": "2001:db8::2", "src_mask": 48, "dst_mask": 64, "src_vlan": 100,
      "dst_vlan": 200, "ip6_next_hop": "2001:db8::fe", "bgp6_next_hop": "2001:db8::fd", "ip4_router": "127.0.0.6",
+     "cli_latency": 1.5,
      "in_src_mac": "02:00:00:00:00:01", "out_dst_mac": "02:00:00:00:00:02", "mpls_1": "16001-2-0", "mpls_2": "24-0-1"},
     {"type": "EVENT", "sampled": 0, "src4_addr": "10.0.0.1", "dst4_addr": "198.51.100.1", "connect_id": "123456",
      "event_id": "1", "event": "CREATE", "xevent_id": "1001", "t_event": "2023-11-14T22:13:20.2",
+     "ingress_acl": "0xf8e7ff3/0xfc1a030/0x0", "egress_acl": "0x0/0x0/0x7",
      "src4_xlt_ip": "203.0.113.1", "dst4_xlt_ip": "198.51.100.1", "src_xlt_port": "61000", "dst_xlt_port": "80",
      "user_name": "ann@example.org", "ip6_router": "2001:db8::ff"},
 ]  # fmt: skip

@@ -288,7 +288,8 @@ def _put_kept(into: Array, member: Member, rows: NDArray[np.int64], having: NDAr
 
 
 def _little(form: str) -> np.dtype[Any]:
-    return np.dtype(form).newbyteorder("<")
+    """A member's type in the file: of little-endian order, if it does not always have the other one."""
+    return np.dtype(form) if form.startswith(">") else np.dtype(form).newbyteorder("<")
 
 
 def _has(batch: FlowBatch, name: str) -> Mask:
