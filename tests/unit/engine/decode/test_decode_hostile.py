@@ -418,7 +418,7 @@ def test_idle_templates_are_forgotten() -> None:
 
 
 def test_a_layout_of_every_element_compiles() -> None:
-    fields = [(element, 4, pen) for pen, element in TARGETS if element < 1 << 16]
+    fields = [(element, 4, pen) for pen, element in TARGETS if element < 1 << 15 and pen < 1 << 32]
     assert compile_layout([], 100).runs == [0]
     collector = Collector(Limits(extra_bytes_per_record=100_000))
     record = bytes(4 * len(fields))
