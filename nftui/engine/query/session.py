@@ -254,7 +254,7 @@ class Session:
             parts.append(f"SELECT {_select(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
             parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
-        if self._foreign is not None and (part is None or part.live):
+        if self._foreign is not None and columns and (part is None or part.live):
             table = self._foreign.table(self._connection, fields)
             parts.append(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
         if not parts:

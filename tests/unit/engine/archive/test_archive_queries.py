@@ -65,3 +65,11 @@ def test_an_answer_from_part_of_the_files_counts_them(tmp_path: Path, capsys: py
     (tmp_path / "flows").write_bytes(sample_nfdump_file("none", flows=30))
     out = dump(capsys, "-r", str(tmp_path / "flows"), "-s", "proto", "dst port 443")
     assert any("Total flows processed: 30, passed: 30, Files: 1, skipped: 0" in line for line in out)
+
+
+def test_several_statistics_in_one_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "flows").write_bytes(sample_nfdump_file("lz4", flows=30))
+    out = dump(capsys, "-r", str(tmp_path / "flows"), "-q", "-o", "csv", "-s", "dstport", "-s", "proto/flows/bytes")
+    assert [line.split(",")[3:6] for line in out if ",1," in line] == [
+        ["443", "30", "465"], ["6", "30", "465"], ["6", "30", "465"],
+    ]  # fmt: skip
