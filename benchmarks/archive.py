@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def main() -> None:
             said = subprocess.run(["nfdump", "-I", "-R", str(place)], check=True, capture_output=True, text=True).stdout
             flows = int(next(line for line in said.splitlines() if line.startswith("Flows:")).split()[1])
             report(f"{name}, {args.part} files", flows, measure(launcher, place, args.runs))
+    print(json.dumps({"load of the machine (1 to 2 are this benchmark's own)": round(os.getloadavg()[0], 1)}))
 
 
 if __name__ == "__main__":
