@@ -103,25 +103,38 @@ def convert(
         sources.skipped += more.skipped
         sources.segments += more.segments
     choice = Choice(parsed, when, not unscaled, Anonymiser(secret) if secret is not None else None)
-    task = (target, parsed.text, str(when), unscaled, secret)
-    return _run(target, sources, choice, task, resume, force, threads, quiet)
+    chosen = (parsed.text, str(when), unscaled, secret)
+    return _run(target, sources, choice, chosen, resume, force, threads, quiet)
 
 
 def _run(
-    target: Target, sources: Sources, choice: Choice, task: object, resume: bool, force: bool, threads: int, quiet: bool
+    target: Target,
+    sources: Sources,
+    choice: Choice,
+    chosen: object,
+    resume: bool,
+    force: bool,
+    threads: int,
+    quiet: bool,
 ) -> int:
     from nftui.cli.asking import report_skipped
     from nftui.cli.diagnostics import say
     from nftui.cli.progress import Progress
     from nftui.engine.convert.conversion import Conversion, remove_work
     from nftui.engine.convert.inputs import Cancelled, inputs_of
-    from nftui.engine.convert.journal import Journal, fingerprint, work_directory
+    from nftui.engine.convert.journal import History, Journal, fingerprint, work_directory
     from nftui.engine.limits import DEFAULT
     from nftui.engine.store.disk import store_error
     from nftui.errors import StoreError, UsageError
 
     inputs = inputs_of(sources)
     sources.close()
+    history = History(target.path, fingerprint(chosen)) if target.form == "store" else None
+    if history is not None and not force:
+        found = len(inputs)
+        inputs = history.without(inputs)
+        if len(inputs) < found:
+            say(f"nftui: {found - len(inputs)} files are in {target.path} already; --force converts them again")
     folder = work_directory(target.path)
     if resume and target.form == "parquet":
         raise UsageError("one Parquet file cannot be gone on with: convert to a store")
@@ -132,7 +145,7 @@ def _run(
     conversion: Conversion | None = None
     try:
         folder.mkdir(mode=0o750, exist_ok=True)
-        journal = Journal.load(folder, fingerprint(task))
+        journal = Journal.load(folder, fingerprint(target, chosen))
         output = target.output(folder, DEFAULT, journal.state)
         conversion = Conversion(inputs, choice, output, journal, threads)
         watched = conversion
@@ -143,6 +156,8 @@ def _run(
             with Progress(conversion):
                 conversion.run()
                 output.publish(force)
+                if history is not None:
+                    history.add(inputs)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -183,8 +198,8 @@ def _summary(target: Target, conversion: Conversion, count: int) -> None:
     total: Outcome = conversion.total
     earlier = f", {conversion.earlier} of them before" if conversion.earlier else ""
     say(
-        f"nftui: {count} file{'s' * (count != 1)}{earlier}: {total.read} flows read, {total.written} written to {target.path}, "
-        f"{total.read - total.written} did not pass"
+        f"nftui: {count} file{'s' * (count != 1)}{earlier}: {total.read} flows read, "
+        f"{total.written} written to {target.path}, {total.read - total.written} did not pass"
     )
     for name, amount in sorted(total.lost.items()):
         say(f"nftui: {name}: {amount}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,40 @@ class Journal:
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{path}: cannot be read: {error}; remove {folder} to begin anew") from error
         return journal
+
+
+class History:
+    """Files that were converted into a store, kept in it, so that none is by accident converted twice.
+
+    A line per file, as JSON: path, size, time of its last change, and what was chosen of it.
+
+    Args:
+        store: the directory.
+        choice: fingerprint of filter, window and key.
+    """
+
+    def __init__(self, store: Path, choice: str) -> None:
+        self._path = store / "_converted.jsonl"
+        self._choice = choice
+
+    def without(self, inputs: Sequence[Input]) -> list[Input]:
+        """The inputs that are not in it. Raises OSError."""
+        if not self._path.exists():
+            return list(inputs)
+        with self._path.open(encoding="utf-8") as file:
+            known = {line.rstrip("\n") for line in file}
+        return [item for item in inputs if self._line(item) not in known]
+
+    def add(self, inputs: Sequence[Input]) -> None:
+        """Note inputs that are converted, durably. Raises OSError."""
+        new = self.without(inputs)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(self._line(item) + "\n" for item in new)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _line(self, item: Input) -> str:
+        return json.dumps([os.path.abspath(item.path), item.size, item.changed_ns, self._choice])
 
 
 def fingerprint(*parts: object) -> str:

@@ -119,6 +119,20 @@ def test_a_store_that_exists_gets_more(tmp_path: Path, source: Path) -> None:
     assert rows(stored(out)) == wanted()
 
 
+def test_a_store_does_not_get_the_same_file_twice(
+    tmp_path: Path, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "flows"
+    assert run(source / "nfcapd.202311142215", f"{out}/") == 0
+    assert run(source, f"{out}/") == 0
+    assert "1 files are in" in capsys.readouterr().err
+    assert rows(stored(out)) == wanted()
+    assert run(source, f"{out}/") == 0
+    assert run("--filter", "dst port 443", source / "nfcapd.202311142220", f"{out}/") == 0
+    assert len(stored(out)) == 500
+    assert main.run(["verify", "-l", str(out)]) == 0
+
+
 @pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
 def test_an_nfdump_file(tmp_path: Path, source: Path, compression: str) -> None:
     out = tmp_path / "all.nfdump"
