@@ -114,7 +114,9 @@ class Slots:
         if (names == names[0]).all():
             return [self._sender(names[0].tobytes())], np.zeros(self.used, np.int64)
         mixed = np.bitwise_xor.reduce(names * self._factors, axis=1)
-        _, first, index = np.unique(mixed, return_index=True, return_inverse=True)
+        found, index = np.unique(mixed, return_inverse=True)
+        first = np.zeros(len(found), np.int64)
+        first[index] = np.arange(self.used)  # any row of each: return_index would sort stably, and slowly
         if not (names[first[index]] == names).all():  # two senders with one hash: compare whole names
             _, first, index = np.unique(names, axis=0, return_index=True, return_inverse=True)
         return [self._sender(names[row].tobytes()) for row in first], index.reshape(-1)
