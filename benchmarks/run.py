@@ -54,6 +54,7 @@ BENCHMARKS = (
     Benchmark("storage_forms", (), ("--flows", "200000", "--runs", "3")),
     Benchmark("analysis", seconds=4 * 3600),
     Benchmark("archive", (), ("--flows", "1000000", "--runs", "2")),
+    Benchmark("convert", (), ("--flows", "300000", "--runs", "1")),
     Benchmark("live_window", (), ("--seconds", "10")),
     Benchmark("ranking"),
     Benchmark("probe_offline", (), ("--packets", "300000", "--repeat", "1")),
