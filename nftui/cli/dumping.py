@@ -26,6 +26,7 @@ from nftui.cli.output import (
 )
 from nftui.cli.progress import Progress
 from nftui.engine.archive.formats import ArchiveFormats
+from nftui.engine.query.format_text import FORMATS
 from nftui.engine.query.orders import Direction, Order, parse_order
 from nftui.engine.query.query import Query, Ranking, Totals
 from nftui.engine.query.session import Interrupted, Session
@@ -110,19 +111,22 @@ def answer(asked: Answer, began: float) -> int:
         Exit code: 0, 3 if files had to be skipped, 130 if the answer is partial because of Ctrl-C.
     """
     form = asked.form or (asked.aggregation.format if asked.aggregation else "line")
+    # nfdump's `long6` is `long` with whole addresses.
+    full = form.endswith("6") and form[:-1] in FORMATS
+    form = form[:-1] if full else form
     check_format(form)
     if asked.series or asked.summary:
         from nftui.cli.measuring import check_measuring_format
 
         form = check_measuring_format("--series" if asked.series else "--summary", asked.form)
     questions = _questions(asked)
-    style = Style(asked.plain, asked.full_ipv6, asked.zone, asked.scaled)
+    style = Style(asked.plain, asked.full_ipv6 or full, asked.zone, asked.scaled)
     default = DEFAULT_TOP if asked.statistics or asked.series else 0
     limit = (asked.top if asked.top is not None else default) or None
     how = Presentation(form, style, asked.quiet, limit, questions.aggregation, asked.hiding)
     sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats())
     session = Session(sources, asked.memory, asked.threads)
-    with closing(session), Interruption(session) as interruption, Progress(session) as progress:
+    with closing(session), Progress(session) as progress, Interruption(session, progress.clear) as interruption:
         query = Query(
             session, asked.filter, asked.window, asked.scaled, asked.most, questions.aggregation, asked.stages
         )

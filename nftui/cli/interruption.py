@@ -42,9 +42,11 @@ class Interruption:
 
     Args:
         session: whose queries end.
+        before: called before anything is said.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, before: Callable[[], object] = lambda: None) -> None:
+        self._before = before
         self.reach: Reach | None = None
         self._session = session
         self._percent = 0.0
@@ -77,6 +79,7 @@ class Interruption:
             if self.reach is not None or not sources.keep_oldest(share):
                 raise
             self.reach = Reach(len(sources.files), of)
+            self._before()
             say(f"nftui: interrupted: answering from {self.reach.files} of {of} files; once more to stop")
             self._session.resume()
             return ask()

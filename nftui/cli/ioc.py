@@ -86,7 +86,7 @@ def ioc(
     paths = asked_paths(read, ranges, many)
     sources = find_sources(paths, asked.start_ms, asked.end_ms, bool(ranges), ArchiveFormats())
     session = Session(sources, memory, threads)
-    with closing(session), Interruption(session) as interruption, Progress(session) as progress:
+    with closing(session), Progress(session) as progress, Interruption(session, progress.clear) as interruption:
         query = Query(session, parsed, asked, not unscaled)
         indicators = [entry.indicator for entry in wanted.entries]
         found = interruption.answer(lambda: find_sightings(session, query, indicators, not unscaled))

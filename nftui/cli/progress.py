@@ -58,6 +58,11 @@ class Progress:
             sys.stderr.flush()
             shown = True
         if shown:
+            self.clear()
+
+    def clear(self) -> None:
+        """Make the line of the bar empty."""
+        if sys.stderr.isatty():
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 

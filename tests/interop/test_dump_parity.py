@@ -175,6 +175,16 @@ def test_a_list_looks_the_same(
     assert sorted(rows_of(printed)) == sorted(rows_of(theirs))
 
 
+@pytest.mark.parametrize("form", ["line6", "long6", "extended6"])
+def test_six_behind_a_format_means_whole_addresses(
+    form: str, stores: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, store = stores
+    theirs, printed = nfdump(files, "-o", form, "ipv6"), ours(store, capsys, "-o", form, "ipv6")
+    assert printed.splitlines()[0] == theirs.splitlines()[0]
+    assert sorted(rows_of(printed)) == sorted(rows_of(theirs))
+
+
 # nfdump 1.7.1 orders a list by something else than bps when asked for -O bps
 @pytest.mark.parametrize("order", ["bytes", "packets", "pps", "bpp", "tstart", "tend", "duration"])
 def test_a_list_has_the_same_order(order: str, stores: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:

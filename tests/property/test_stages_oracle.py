@@ -192,7 +192,17 @@ def test_sums_per_bin_add_up(tmp_path: Path, given_rows: list[Row], step: int, l
         assert ranking.totals.bytes == sum(group.totals.bytes for group in ranking.groups)
 
 
-STATISTICS = ["ip/bytes/flows", "srcip:p/packets", "port", "record/bytes", "srcip/bps", "inif", "if:p/bytes", "mac"]
+STATISTICS = [
+    "ip/bytes/flows",
+    "srcip:p/packets",
+    "dstip/bytes",
+    "port",
+    "record/bytes",
+    "srcip/bps",
+    "inif",
+    "if:p/bytes",
+    "mac",
+]
 
 
 @checked

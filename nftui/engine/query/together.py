@@ -6,7 +6,7 @@ part of that table. What roll-ups answer is asked for on its own, since it reads
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from nftui.engine.query.grouping import MERGED, SUMS, Grouped, same_sql, sums_sql
@@ -57,7 +57,9 @@ def _rank_shared(
     sames: dict[str, str] = {}
     parts = [_parts(request, sames) for request in requests]
     names = list(dict.fromkeys(c for some in parts for part in some for c in (*part.columns, part.differs) if c))
-    sets = {part: _set_columns(part) for some in parts for part in some}
+    marked = {part.columns: part for some in parts for part in some if part.differs}
+    # The groups by an end alone are those of its set with a mark, merged.
+    sets = {part: _set_columns(marked.get(part.columns, part)) for some in parts for part in some}
     table = session.next_table() + "_sets"
 
     def statement(source: str) -> str:
@@ -72,10 +74,11 @@ def _rank_shared(
 
     fields = {name for request in requests for name in _fields_of(request)}
     session.all_rows(*query.over({*fields, *_READ}, statement))
+    merged = {part for part, columns in sets.items() if columns != _set_columns(part)}
     numbers = {part: _grouping_number(names, columns) for part, columns in sets.items()}
     out = []
     for request, some in zip(requests, parts, strict=True):
-        grouped = _grouped(table, some, numbers)
+        grouped = _grouped(table, some, numbers, merged)
         keys = (*_ends(request)[:1], *_more(request)) if request.statistic else RECORD
         out.append([_ranking(session, grouped, keys, order, limit) for order in request.orders])
     return out
@@ -129,13 +132,17 @@ def _grouping_number(names: Sequence[str], columns: Sequence[str]) -> int:
     return int(bits, 2)
 
 
-def _grouped(table: str, parts: Sequence[_Part], numbers: dict[_Part, int]) -> Grouped:
+def _grouped(table: str, parts: Sequence[_Part], numbers: dict[_Part, int], merged: Container[_Part]) -> Grouped:
+    """Groups of a statistic from the table of all sets; `merged` are parts of a set with more columns."""
     steps = []
     for index, part in enumerate(parts):
         keys = ", ".join(f"{column} AS k{i}" for i, column in enumerate(part.columns))
         different = f" AND NOT {part.differs}" if part.differs else ""
-        where = f"by_what = {numbers[part]}{different}"
-        steps.append((f"end{index}", f"SELECT {keys}, {', '.join(SUMS)} FROM {table} WHERE {where}"))  # noqa: S608
+        where = f"FROM {table} WHERE by_what = {numbers[part]}{different}"
+        if part in merged:
+            where += f" GROUP BY {', '.join(part.columns)}"
+        sums = MERGED if part in merged else ", ".join(SUMS)
+        steps.append((f"end{index}", f"SELECT {keys}, {sums} {where}"))
     count = len(parts[0].columns)
     if len(parts) == 1:
         return Grouped(tuple(steps), count, "end0", "end0")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -180,3 +184,29 @@ def test_statistics_count_the_direction_that_their_order_names(
     assert picked(found, "order", "proto", "bytes", "bytes_percent") == [
         ("bytes", 6, 40, 66.667), ("ibyte", 17, 20, 33.333), ("obyte", 6, 30, 50.0),
     ]  # fmt: skip
+
+
+def test_on_a_terminal_ctrl_c_ends_the_query_and_still_answers(many_files: Path) -> None:
+    """The whole way: a signal in the middle of the engine's work, a terminal on standard error."""
+    code = (
+        "import sys, threading, os, signal\n"
+        "from nftui.engine.query.session import Session\n"
+        "from nftui.engine.query.query import Query\n"
+        "real = Query.rank\n"
+        "def slow(self, *a):\n"
+        "    Query.rank = real\n"
+        "    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    return self._session.all_rows((), lambda _: 'SELECT SUM(a.range % b.range) '\n"
+        "        'FROM range(10000000) a, range(1, 10000000) b')\n"
+        "Query.rank = slow\n"
+        "from nftui.cli.main import run\n"
+        f"sys.exit(run(['dump', '-R', {str(many_files)!r}, '-s', 'proto', '-o', 'csv']))\n"
+    )
+    terminal, its_end = pty.openpty()
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=its_end, text=True, timeout=60)
+    os.close(its_end)
+    said = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert done.returncode == 130, said
+    assert done.stdout.splitlines()[-1] == "#partial,1,8"
+    assert "interrupted: answering from 1 of 8 files" in said
