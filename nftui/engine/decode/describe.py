@@ -34,6 +34,12 @@ _UNIT_WORDS = {
 }
 
 
+_NAMED_TEMPLATES = 100
+_NAMED_FIELDS = 300
+"""Templates of a session whose fields are named, and fields of each: real devices stay below, and a flood of templates
+must not make an answer of hundreds of megabytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Describer:
     """Reads the decoder's state; changes nothing, and bears that another thread does.
@@ -78,12 +84,12 @@ class Describer:
         found = []
         for item in self.templates.of_session(slot):
             domain = item.key >> 16
-            specs = _specs(self.templates.shape(item))
+            specs = _specs(self.templates.shape(item)) if len(found) < _NAMED_TEMPLATES else ()
             found.append(
                 TemplateStatus(
                     int(self.domains.version[domain]), int(self.domains.domain[domain]), item.key & 0xFFFF,
                     item.fields, item.options, item.first_ms, item.refreshed_ms, contested=item.returns,
-                    elements=tuple(self._label(domain, spec) for spec in specs),
+                    elements=tuple(self._label(domain, spec) for spec in specs[:_NAMED_FIELDS]),
                 )
             )  # fmt: skip
         return found
