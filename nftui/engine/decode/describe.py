@@ -81,7 +81,7 @@ class Describer:
         )
 
     def _templates(self, slot: int) -> list[TemplateStatus]:
-        found = []
+        found: list[TemplateStatus] = []
         for item in self.templates.of_session(slot):
             domain = item.key >> 16
             specs = _specs(self.templates.shape(item)) if len(found) < _NAMED_TEMPLATES else ()
