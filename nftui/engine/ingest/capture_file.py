@@ -176,13 +176,19 @@ class ExportFile:
                         frame, about = next(reader)
                     except StopIteration:
                         return
-                    self.position = reader.f.tell()
+                    if getattr(about, "caplen", 0) > len(frame) and self._ends_at(reader.f.tell()):
+                        self._count("capture.skipped.damaged_tail")
+                    else:
+                        self.position = reader.f.tell()
                     yield _link_and_time(reader, about, frame)
         except (Scapy_Exception, EOFError, struct.error, OSError, ValueError, TypeError, KeyError) as error:
             if self.counts:
                 self._count("capture.skipped.damaged_tail")
                 return
             raise UsageError(f"{self.path} is a damaged capture: {clean(str(error), 100)}") from None
+
+    def _ends_at(self, place: int) -> bool:
+        return place >= self.path.stat().st_size
 
     def _packet(self, link: int, frame: bytes) -> _Packet | None:
         found = _network(link, frame)

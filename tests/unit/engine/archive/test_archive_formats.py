@@ -216,3 +216,10 @@ def test_files_far_from_the_window_are_not_opened(tmp_path: Path) -> None:
     assert formats.may_hold(near, START_MS + 10_000, None)
     assert not formats.may_hold(near, START_MS + 10_001, None)
     assert not formats.may_hold(near, None, START_MS - 1)
+
+
+def test_a_length_of_gigabytes_in_a_capture_is_damage(tmp_path: Path) -> None:
+    good = capture_file([netflow5(0, 10)])
+    archive = written(tmp_path, good + bytes(8) + b"\xff\xff\xff\x7f" * 2 + bytes(100))
+    assert [len(batch) for batch in archive.batches()] == [10]
+    assert archive.trouble == f"capture.skipped.damaged_tail 1 at byte {len(good)}"
