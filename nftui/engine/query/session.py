@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nftui.engine.query.duck import connect, duckdb, with_arrow
 from nftui.engine.query.parquet import listed_sql, parquet_sql
+from nftui.engine.query.remembered import remembered
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
@@ -195,8 +196,7 @@ class Session:
         """Flow records in all files and segments, whatever they say."""
         stored = 0
         if self.sources.files:
-            found = self._retry(self._count)
-            stored = int(found[0][0])
+            stored = self._retry(self._count)
         if self.sources.segments:
             self._live()
         foreign = self._foreign.records() if self._foreign is not None else 0
@@ -318,11 +318,11 @@ class Session:
             return False
         return True
 
-    def _count(self) -> list[tuple[Any, ...]]:
-        listed = listed_sql(self._places(self.sources.files))
+    def _count(self) -> int:
+        places = self._places(self.sources.files)
         # The engine's COUNT(*) prepares a scan of each file; this reads their ends alone.
-        text = f"SELECT CAST(SUM(num_rows) AS BIGINT) FROM parquet_file_metadata({listed})"  # noqa: S608
-        return self._connection.execute(text).fetchall()
+        text = f"SELECT CAST(SUM(num_rows) AS BIGINT) FROM parquet_file_metadata({listed_sql(places)})"  # noqa: S608
+        return remembered("rows", places, lambda: int(self._connection.execute(text).fetchall()[0][0]))
 
     def _stored_columns(self) -> frozenset[str]:
         """Columns that any of the files has."""
@@ -334,9 +334,14 @@ class Session:
         """Columns that any of the files has."""
         if not files:
             return frozenset()
-        self._connection.execute(f"SELECT * FROM {parquet_sql(self._places(files), union=True)} LIMIT 0")  # noqa: S608
-        names = (column[0] for column in self._connection.description or ())
-        return frozenset(name for name in names if name in PHYSICAL)
+        places = self._places(files)
+
+        def find_out() -> frozenset[str]:
+            self._connection.execute(f"SELECT * FROM {parquet_sql(places, union=True)} LIMIT 0")  # noqa: S608
+            names = (column[0] for column in self._connection.description or ())
+            return frozenset(name for name in names if name in PHYSICAL)
+
+        return remembered("columns", places, find_out)
 
     def _live(self) -> frozenset[str]:
         """Columns of the table `live_flows`, which holds what the segments held when it was first asked for."""
