@@ -29,7 +29,10 @@ _ANSWER_OPTIONS = (
     click.option("--utc", is_flag=True, help="Times in UTC."),
     click.option("--zone", metavar="NAME", help="Times in a zone such as Europe/Zurich."),
     click.option(
-        "--memory", default="", metavar="SIZE", help="Memory limit such as 2GB; beyond it, work goes to disk."
+        "--memory",
+        default="",
+        metavar="SIZE",
+        help="Memory limit such as 2GB, 500MB unless told; beyond it, work goes to disk.",
     ),
     click.option("--threads", type=click.IntRange(0), default=0, help="Worker threads; 0 for one per core."),
 )
