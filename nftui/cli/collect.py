@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nftui.cli.diagnostics import say
+from nftui.cli.nfcapd_letters import accept_letters, last_store
 
 if TYPE_CHECKING:
     from nftui.config import Config
@@ -35,6 +36,7 @@ Examples:
   nftui collect --keep 'not net 10.0.0.0/8' --rate-limit 5000
   nftui collect --metrics 9100                   http://127.0.0.1:9100/metrics for Prometheus
   nftui collect -l flows -f exports.pcap         from a capture, with the capture's times
+  nftui collect --expire-size 100G --expire-age 8w   remove the oldest flows beyond that, every ten minutes
   nftui collect -x 'archive %d/%f'               run a command for each finished file
 
 One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what came and end with 0.
@@ -50,7 +52,15 @@ One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what 
     help="Where to listen; repeatable. tcp:// for connections; HOST may be a multicast GROUP[%IFACE]. [[::]:2055]",
 )
 @click.option("-b", "--bind", metavar="HOST", default="", help="Address for a --listen without one.")
-@click.option("-l", "--store", metavar="DIR", help="Store to write to. [the user's data directory]")
+@click.option(
+    "-l",
+    "-w",
+    "--store",
+    multiple=True,
+    metavar="DIR",
+    callback=last_store,
+    help="Store to write to. [the user's data directory]",
+)
 @click.option("-t", "--rotate", type=int, metavar="SECONDS", help="Length of a slot, aligned. [300]")
 @click.option("-I", "--ident", metavar="TEXT", help="Name of this collector, kept in every file. [none]")
 @click.option(
@@ -78,10 +88,13 @@ One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what 
 @click.option(
     "-x", "--on-seal", metavar="COMMAND", help="Run for each file: %d dir, %f file, %t and %u time, %i ident."
 )
+@click.option("--expire-size", metavar="SIZE", help="Most that the store may take on disk: 500M, 100G. [no limit]")
+@click.option("--expire-age", metavar="AGE", help="Oldest flows that are kept: 12H, 31d, 8w. [no limit]")
 @click.option("-f", "--read-pcap", type=click.Path(path_type=Path), metavar="PCAP", help="Decode a capture of exports.")
 @click.option("--ctl", "control", metavar="SOCKET", help="Control socket. [DIR/.control.sock]")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
 @click.option("--seconds", type=float, metavar="N", help="Stop after this time.")
+@accept_letters
 def collect(
     listen: tuple[str, ...],
     bind: str,
@@ -98,6 +111,8 @@ def collect(
     metrics: str | None,
     receive_buffer: int | None,
     on_seal: str | None,
+    expire_size: str | None,
+    expire_age: str | None,
     read_pcap: Path | None,
     control: str | None,
     config: Path | None,
@@ -128,6 +143,8 @@ def collect(
             "store.rotate": rotate,
             "store.ident": ident,
             "store.on_seal": on_seal,
+            "store.expire_size": expire_size,
+            "store.expire_age": expire_age,
         },
     )
     return _run(merged, read_pcap, seconds)

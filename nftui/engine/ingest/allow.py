@@ -68,6 +68,9 @@ def parse_source(text: str) -> Source:
         UsageError: not of that form.
     """
     ident, comma, networks = text.partition(",")
+    if "," in networks:
+        shorter = text.rpartition(",")[0]
+        raise UsageError(f"-n {text}: one store takes all sources; type -n {shorter}, and the directory once, with -l")
     if not comma or not ident.strip() or not networks.strip():
         raise UsageError(f"-n {text}: expected IDENT,CIDR[;CIDR...], for example gw1,192.0.2.1")
     return Source(ident.strip(), tuple(parse_network(part) for part in networks.split(";") if part.strip()))
