@@ -222,7 +222,7 @@ def _read_file(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    values = {}
+    values: dict[str, object] = {}
     for table, content in document.items():
         if table not in {*_PARTS, _FILTERS}:
             raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, [*_PARTS, _FILTERS])}")

@@ -44,7 +44,8 @@ _NUMBERS: dict[str, list[int]] = {
     "src_as": [0, 65000, 4200000000], "dst_as": [0, 65000, 13], "src_mask": [0, 24], "dst_mask": [8, 24],
     "src_vlan": [1, 100], "direction": [0, 1], "forwarding_status": [0, 64, 128, 131, 192], "min_ttl": [1, 64],
     "max_ttl": [1, 64, 255], "port_block_start": [0, 50, 1024], "port_block_end": [80, 2048], "port_block_size": [64],
-    "ingress_acl_id": [0x1F, 0xFFFFFFFF], "client_latency_us": [0, 250, 1500, 40_000], "mpls_1": [0x101, 0x1000, 0x1F3], "mpls_2": [0x101, 0x23E], "in_src_mac": [0x1122334455, 7],
+    "ingress_acl_id": [0x1F, 0xFFFFFFFF], "client_latency_us": [0, 250, 1500, 40_000],
+    "mpls_1": [0x101, 0x1000, 0x1F3], "mpls_2": [0x101, 0x23E], "in_src_mac": [0x1122334455, 7],
     "nat_event": [1, 2], "firewall_event": [1, 2, 3], "firewall_ext_event": [1001, 1004], "post_nat_src_port": [80, 9],
 }  # fmt: skip
 _TEXTS = {"username": ["alice", "Bob", "o'hara", "100%_x", "bo!b"], "in_if_name": ["eth0", "Gi0/1"]}

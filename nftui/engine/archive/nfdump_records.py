@@ -304,4 +304,5 @@ def _is_ipv6(batch: FlowBatch, name: str) -> Mask:
     if not batch.has(name):
         return np.zeros(len(batch), np.bool_)
     high, low = (batch.columns[column] for column in FIELDS[name].physical)
-    return _has(batch, name) & ~((high == 0) & (low >> 32 == 0xFFFF))
+    is_ipv4: Mask = (high == 0) & (low >> 32 == 0xFFFF)
+    return _has(batch, name) & ~is_ipv4

@@ -228,8 +228,7 @@ def _number(reader: Reader, shape: Shape, word: Word, token: Token) -> Fraction 
     if shape is Shape.DURATION:
         return numbers.duration(text)
     if shape is Shape.LATENCY:
-        value = numbers.microseconds(text)
-        return None if value is None else value
+        return numbers.microseconds(text)
     if shape is Shape.TIME:
         moment = reader.surroundings.moment(text)
         return None if moment is None else Fraction(moment)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from nftui.engine.schema import PHYSICAL, Kind
 from nftui.engine.store.arrow import TYPES
@@ -55,7 +56,7 @@ def _is_number(column: str) -> bool:
 
 def _narrow(column: str, array: pa.Array[Any], offsets: dict[str, int]) -> pa.Array[Any]:
     validity, data = array.buffers()
-    values = np.frombuffer(data, PHYSICAL[column].dtype)[array.offset : array.offset + len(array)]
+    values = np.frombuffer(_content(data), np.dtype(PHYSICAL[column].dtype))[array.offset : array.offset + len(array)]
     low, high = int(values.min()), int(values.max())
     for dtype, kind in _TARGETS:
         if high - low <= np.iinfo(dtype).max:
@@ -75,6 +76,13 @@ def _restore(column: str, array: pa.Array[Any], offset: int) -> pa.Array[Any]:
     info = np.iinfo(dtype)
     if not isinstance(offset, int) or not info.min <= offset <= info.max:
         raise ValueError(f"{column} cannot begin at {offset}")
-    values = np.frombuffer(data, array.type.to_pandas_dtype())[array.offset : array.offset + len(array)].astype(dtype)
+    narrow_dtype = np.dtype(array.type.to_pandas_dtype())
+    stored = np.frombuffer(_content(data), narrow_dtype)[array.offset : array.offset + len(array)]
+    values: NDArray[Any] = stored.astype(dtype)
     values += dtype.type(offset)
-    return pa.Array.from_buffers(TYPES[column], len(array), [validity, pa.py_buffer(values)], array.null_count)
+    return pa.Array.from_buffers(TYPES[column], len(array), [validity, pa.py_buffer(values.data)], array.null_count)
+
+
+def _content(data: pa.Buffer | None) -> memoryview:
+    assert data is not None, "numbers have values"
+    return memoryview(data)
