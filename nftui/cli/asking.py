@@ -20,6 +20,28 @@ _SHOWN_SKIPS = 20
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_SOURCE_OPTIONS = (
+    click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory, or file of flows."),
+    click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST."),
+    click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories."),
+)
+_WINDOW_OPTIONS = (
+    click.option(
+        "-t",
+        "--time",
+        "window",
+        metavar="WINDOW",
+        help="2026/10/01.12-2026/10/01.14, -1h, 'today 14:00..15:00', +10, -10.",
+    ),
+    click.option(
+        "--window",
+        "mode",
+        type=click.Choice(["overlap", "inside", "start", "end"]),
+        default="overlap",
+        show_default=True,
+        help="Which flows belong to the window; nfdump's is inside.",
+    ),
+)
 _ANSWER_OPTIONS = (
     click.option("-N", "plain", is_flag=True, help="Plain numbers."),
     click.option("-6", "full_ipv6", is_flag=True, help="IPv6 addresses at full length."),
@@ -38,9 +60,23 @@ _ANSWER_OPTIONS = (
 )
 
 
+def source_options(command: _Command) -> _Command:
+    """Options for what is read, for `asked_paths`."""
+    return _with(_SOURCE_OPTIONS, command)
+
+
+def window_options(command: _Command) -> _Command:
+    """Options for which time is asked about, for `asked_window`."""
+    return _with(_WINDOW_OPTIONS, command)
+
+
 def answer_options(command: _Command) -> _Command:
     """Options for how numbers, addresses and times are written and what the work may cost."""
-    for option in reversed(_ANSWER_OPTIONS):
+    return _with(_ANSWER_OPTIONS, command)
+
+
+def _with(options: tuple[Callable[[_Command], _Command], ...], command: _Command) -> _Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nftui.cli.asking import window_options
+
 if TYPE_CHECKING:
     from nftui.engine.convert.conversion import Conversion
     from nftui.engine.convert.inputs import Choice, Outcome
@@ -35,15 +37,7 @@ The output appears under its name when it is complete. Until then it lies in `.O
 @click.option("-R", "ranges", multiple=True, metavar="PATH", help="More input: DIR/FIRST or DIR/FIRST:LAST.")
 @click.option("--to", "form", type=click.Choice(_FORMATS), help="Format. [by the name: .csv .ndjson .ipfix …]")
 @click.option("-l", "--directory", metavar="DIR", help="The output is this directory; all names are input.")
-@click.option("-t", "--time", "window", metavar="WINDOW", help="Flows of this time only, as for nftui dump.")
-@click.option(
-    "--window",
-    "mode",
-    type=click.Choice(["overlap", "inside", "start", "end"]),
-    default="overlap",
-    show_default=True,
-    help="Which flows belong to the time.",
-)
+@window_options
 @click.option("--filter", "text", metavar="FILTER", help="Flows that pass only.")
 @click.option("-f", "--filter-file", type=click.Path(), help="Read the filter from a file.")
 @click.option("--anonymize", "key", metavar="KEY", help="Replace addresses: file, 64 hex digits or 32 characters.")

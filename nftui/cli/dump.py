@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nftui.cli.asking import answer_options
+from nftui.cli.asking import answer_options, source_options, window_options
 
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
@@ -33,20 +33,8 @@ _NAMED = ("raw", "csv", "ndjson", "json")
 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory of Parquet, or file.")
-@click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST.")
-@click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories.")
-@click.option(
-    "-t", "--time", "window", metavar="WINDOW", help="2026/10/01.12-2026/10/01.14, -1h, 'today 14:00..15:00', +10, -10."
-)
-@click.option(
-    "--window",
-    "mode",
-    type=click.Choice(["overlap", "inside", "start", "end"]),
-    default="overlap",
-    show_default=True,
-    help="Which flows belong to the window; nfdump's is inside.",
-)
+@source_options
+@window_options
 @click.option(
     "-s", "statistics", multiple=True, metavar="STAT[:p][/ORDER...]", help="Top N of a statistic; repeatable."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from nftui.cli.asking import answer_options
+from nftui.cli.asking import answer_options, source_options, window_options
 from nftui.cli.diagnostics import say
 from nftui.cli.progress import Progress
 from nftui.engine.limits import DEFAULT
@@ -40,18 +40,8 @@ _FORMS = ("table", "ndjson", "csv")
 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory of Parquet, or file.")
-@click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST.")
-@click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories.")
-@click.option("-t", "--time", "window", metavar="WINDOW", help="As for dump: -1h, 'today 14:00..15:00', 2026-10-01.")
-@click.option(
-    "--window",
-    "mode",
-    type=click.Choice(["overlap", "inside", "start", "end"]),
-    default="overlap",
-    show_default=True,
-    help="Which flows belong to the window.",
-)
+@source_options
+@window_options
 @click.option("--filter", "filter_text", default="", metavar="FILTER", help="Look only at flows that pass.")
 @click.option("-o", "--output", "form", type=click.Choice(_FORMS), default="table", show_default=True, help="Format.")
 @click.option("-n", "--top", "top", type=click.IntRange(0), default=0, help="Rows; 0 for all, the default.")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nftui.cli.asking import source_options, window_options
+
 if TYPE_CHECKING:
     from nftui.engine.replay.replay import Replay
 
@@ -24,10 +26,8 @@ Examples:
 
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory or file; as nftui dump.")
-@click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST.")
-@click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories.")
-@click.option("-t", "--time", "window", metavar="WINDOW", help="Flows of this time only, as for nftui dump.")
+@source_options
+@window_options
 @click.option("-H", "--host", default="127.0.0.1", show_default=True, help="The collector.")
 @click.option("-p", "--port", type=click.IntRange(1, 65535), default=9995, show_default=True, help="Its port.")
 @click.option(
@@ -47,9 +47,9 @@ Examples:
 @click.option("-q", "quiet", is_flag=True, help="No summary.")
 @click.argument("filter_words", nargs=-1, metavar="[FILTER]...")
 def replay(
-    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, host: str, port: int,
-    version: str, factor: float, fast: bool, apart: int, most: int | None, by: str, shift: str | None,
-    filter_file: str | None, utc: bool, zone: str | None, quiet: bool, filter_words: tuple[str, ...],
+    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,
+    host: str, port: int, version: str, factor: float, fast: bool, apart: int, most: int | None, by: str,
+    shift: str | None, filter_file: str | None, utc: bool, zone: str | None, quiet: bool, filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Send stored flows to a collector as NetFlow v5, v9 or IPFIX.
 
@@ -69,7 +69,7 @@ def replay(
 
     zone_info = zone_of(zone, utc)
     parsed = asked_filter(filter_words, filter_file, zone_info)
-    when = asked_window(window, "overlap", zone_info)
+    when = asked_window(window, mode, zone_info)
     sources = find_sources(asked_paths(read, ranges, many), when.start_ms, when.end_ms, bool(ranges), ArchiveFormats())
     session = Session(sources)
     began = time.monotonic()
