@@ -59,7 +59,9 @@ class Root(click.Group):
         if args[0] not in COMMANDS:
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, n=1)
+            from nftui.cli.peer_words import PROGRAMS
+
+            near = [PROGRAMS[args[0]]] if args[0] in PROGRAMS else get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(COMMANDS))}"
             raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
@@ -113,6 +115,10 @@ def run(argv: list[str]) -> int:
         return leave.exit_code if _flushed() else 0
     except click.ClickException as error:
         where = f" (nftui {error.ctx.info_name} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
+        if isinstance(error, click.NoSuchOption) and error.ctx:
+            from nftui.cli.peer_words import letter_hint
+
+            where = letter_hint(error.ctx.info_name, error.option_name) + where
         say(f"nftui: {error.format_message()}{where.replace('nftui nftui', 'nftui')}")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
