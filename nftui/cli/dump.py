@@ -51,7 +51,10 @@ _NAMED = ("raw", "csv", "ndjson", "json")
 @click.option("--series", metavar="STEP[/FIELD]", help="What passed per 30s, 1m, 1h ..., as in 5m/proto.")
 @click.option("--summary", is_flag=True, help="Distributions of flow size, packet size and duration.")
 @click.option(
-    "-O", "order", metavar="ORDER", help="Order of a list: flows packets bytes pps bps bpp tstart tend duration."
+    "-O",
+    "order",
+    metavar="ORDER",
+    help="Order of a list: flows packets bytes pps bps bpp tstart tend duration; ibyte obyte ipkg ... of one direction.",
 )
 @click.option("-n", "--top", "top", type=click.IntRange(0), help="Rows; 0 for all. 10 for statistics, all else.")
 @click.option("-c", "most", type=click.IntRange(1), help="Stop after so many flows that pass.")

@@ -27,6 +27,7 @@ flow = st.fixed_dictionaries(
     {
         "src_addr": ADDRESS, "dst_addr": ADDRESS, "src_port": PORT, "dst_port": PORT,
         "proto": st.sampled_from((6, 17, 1, None)), "bytes": COUNTER, "packets": COUNTER, "out_bytes": COUNTER,
+        "out_packets": COUNTER,
         "flows": st.integers(1, 3), "time_received_ms": st.integers(BASE_MS, BASE_MS + 3),
         "sampling_rate": st.sampled_from((None, 1, 10)),
     }
@@ -35,6 +36,7 @@ AGGREGATIONS = {
     "-a": BY_TUPLE, "-A dstport": parse_aggregation("dstport"), "-A srcip4/31": parse_aggregation("srcip4/31,proto"),
     "-b": Bidirectional(guess=False), "-B": Bidirectional(guess=True),
 }  # fmt: skip
+ORDERS = ("flows", "packets", "bytes", "ipkg", "ibyte", "opkg", "obyte")
 COLUMNS = ("src_addr_hi", "src_addr_lo", "dst_addr_lo", "src_port", "dst_port", "proto")
 
 
@@ -55,7 +57,7 @@ def _columns(aggregation: Aggregation) -> Iterator[str]:
 @pytest.mark.parametrize("name", AGGREGATIONS)
 @pytest.mark.parametrize("buckets", [1, 8])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(flow, min_size=1, max_size=25), st.sampled_from(("flows", "packets", "bytes")), st.integers(1, 5))
+@given(st.lists(flow, min_size=1, max_size=25), st.sampled_from(ORDERS), st.integers(1, 5))
 def test_the_first_groups_are_those_of_a_full_sort(
     tmp_path: Path, name: str, buckets: int, rows: list[dict[str, int | str | None]], by: str, limit: int
 ) -> None:

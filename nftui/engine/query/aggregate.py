@@ -12,7 +12,7 @@ The result has the columns of flows again, so that lists, orders and formats app
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
@@ -79,8 +79,8 @@ class Aggregation(Protocol):
         """SQL expression over a flow, UBIGINT: a hash that all flows of a group share."""
         ...
 
-    def weight(self, counter: str, scaled: bool) -> str:
-        """SQL expression over a flow whose sum over a group is at least the group's flows, packets or bytes."""
+    def weight(self, counters: Sequence[str], scaled: bool) -> str:
+        """SQL expression over a flow whose sum over a group is at least that of the group's counters together."""
         ...
 
     def sql(self, source: str, fields: Iterable[str], scaled: bool) -> str:
@@ -122,9 +122,9 @@ class ByKeys:
         """Hash of the keys."""
         return f"hash({', '.join(column for key in self.keys for column in key.columns)})"
 
-    def weight(self, counter: str, scaled: bool) -> str:
+    def weight(self, counters: Sequence[str], scaled: bool) -> str:
         """What is summed up."""
-        return counter if counter == "flows" else value_sql(counter, scaled)
+        return value_sql(counters[0], scaled) if len(counters) == 1 else _positive_sql(counters, scaled)
 
     def sql(self, source: str, fields: Iterable[str], scaled: bool) -> str:
         """One GROUP BY over the keys' expressions."""
@@ -155,6 +155,12 @@ def summed_sql(name: str, scaled: bool) -> list[str]:
         f"CASE WHEN COUNT({c}) = COUNT(*) AND MIN({c}) = MAX({c}) THEN MIN({c}) END AS {c}"
         for c in FIELDS[name].physical
     ]
+
+
+def _positive_sql(counters: Sequence[str], scaled: bool) -> str:
+    """Sum of several counters of a flow, without those that are null or negative."""
+    parts = (f"COALESCE(GREATEST({value_sql(name, scaled)}, 0), 0)" for name in counters)
+    return f"CAST({' + CAST('.join(f'{part} AS HUGEINT)' for part in parts)}"
 
 
 def _masks_in(key: Key) -> list[str]:
@@ -285,12 +291,12 @@ class Bidirectional:
         ends = (", ".join(pair[side] for pair in _ENDS) for side in (0, 1))
         return f"xor({', '.join(f'hash({end})' for end in ends)})"
 
-    def weight(self, counter: str, scaled: bool) -> str:
+    def weight(self, counters: Sequence[str], scaled: bool) -> str:
         """What either direction may count, as it is not known yet which is the forward one."""
-        if counter == "flows":
-            return counter
-        both = (value_sql(name, scaled) for name in (counter, f"out_{counter}"))
-        return "(" + " + ".join(f"COALESCE(GREATEST({text}, 0), 0)" for text in both) + ")"
+        if "flows" in counters:
+            return "flows"
+        counter = counters[0].removeprefix("out_")
+        return _positive_sql((counter, f"out_{counter}"), scaled)
 
     def sql(self, source: str, fields: Iterable[str], scaled: bool) -> str:
         """Both directions under one key, then put the right way round."""

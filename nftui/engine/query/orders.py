@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 
 from nftui.engine.query.sql import value_sql
+from nftui.engine.query.values import BITS_PER_BYTE_MS, SECOND_MS
 from nftui.errors import UsageError
 
-_ALIASES = {
-    "ipkg": "packets", "ipackets": "packets", "ibyte": "bytes", "ibytes": "bytes", "ipps": "pps", "ibps": "bps",
-    "ibpp": "bpp", "opackets": "opkg", "obytes": "obyte", "packet": "packets", "byte": "bytes", "flow": "flows",
-}  # fmt: skip
+_ALIASES = {"packet": "packets", "byte": "bytes", "flow": "flows"}
 
 GROUP_ORDERS: dict[str, str] = {
     "flows": "flows",
@@ -27,15 +25,15 @@ GROUP_ORDERS: dict[str, str] = {
 }
 """Order of groups, over the columns that `grouping` makes."""
 
-LIST_ORDERS = (*GROUP_ORDERS, "opkg", "obyte", "opps", "obps", "obpp")
-"""Orders of lists; those with o are of the reverse direction."""
+LIST_ORDERS = tuple(GROUP_ORDERS)
+"""Orders of lists, without direction."""
 
 STATISTIC_ORDERS = ("flows", "packets", "bytes", "pps", "bps", "bpp")
 """Orders of `-s`, without direction."""
 
 
 class Direction(Enum):
-    """Which counters of a flow a statistic counts."""
+    """Which counters of a flow an order looks at, and a statistic counts."""
 
     BOTH = ""
     IN = "i"
@@ -50,7 +48,11 @@ _BY_DIRECTION = {
     for direction in (Direction.IN, Direction.OUT) for name, short in _DIRECTED.items()
 }  # fmt: skip
 
-_FLOW_FIELDS = {"opkg": "out_packets", "obyte": "out_bytes", "tstart": "time_flow_start_ms", "tend": "time_flow_end_ms"}
+_TIMES = {"tstart": "time_flow_start_ms", "tend": "time_flow_end_ms"}
+_COUNTERS = {
+    "bytes": ("bytes",), "packets": ("packets",), "bps": ("bytes",), "pps": ("packets",), "bpp": ("bytes", "packets"),
+}  # fmt: skip
+_RATE_FACTORS = {"pps": SECOND_MS, "bps": BITS_PER_BYTE_MS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Order:
     Attributes:
         name: canonical name, one of `LIST_ORDERS`.
         ascending: smallest first.
-        direction: of a statistic, which counters it counts.
+        direction: whose counters decide.
     """
 
     name: str
@@ -76,45 +78,70 @@ class Order:
         """ORDER BY term for groups."""
         return f"{GROUP_ORDERS[self.name]} {self._direction}"
 
+    @property
+    def opposite(self) -> set[str]:
+        """Fields with counters of the opposite direction that it looks at."""
+        names = _COUNTERS.get(self.name, ()) if self.direction is not Direction.IN else ()
+        return {f"out_{name}" for name in names}
+
+    @property
+    def summed(self) -> tuple[str, ...]:
+        """Fields whose sums it adds up, for orders by a sum."""
+        if self.direction is Direction.IN or self.name not in _COUNTERS:
+            return (self.name,)
+        opposite = f"out_{self.name}"
+        return (opposite,) if self.direction is Direction.OUT else (self.name, opposite)
+
+    def amount_sql(self, scaled: bool) -> str:
+        """What flows are ordered by, or flows summed up; null without the counters."""
+        if self.name not in _COUNTERS:
+            return value_sql(_TIMES.get(self.name, self.name), scaled)
+        if self.direction is Direction.IN:
+            return value_sql(self.name, scaled)
+        counters = [_counter_sql(name, self.direction, scaled) for name in _COUNTERS[self.name]]
+        if self.name == "bpp":
+            octets, packets = counters
+            known = f"{packets} IS NOT NULL AND {octets} IS NOT NULL"
+            return f"CASE WHEN {packets} > 0 THEN FLOOR(CAST({octets} AS DOUBLE) / {packets}) WHEN {known} THEN 0.0 END"
+        [counter] = counters
+        if self.name not in _RATE_FACTORS:
+            return counter
+        start, end = _TIMES["tstart"], _TIMES["tend"]
+        rate = f"FLOOR(CAST({counter} AS DOUBLE) * {_RATE_FACTORS[self.name]} / ({end} - {start}))"
+        return f"CASE WHEN {end} > {start} THEN {rate} WHEN {counter} IS NOT NULL THEN 0.0 END"
+
     def flow_sql(self, scaled: bool) -> str:
-        """ORDER BY term for single flows; flows without the value come last."""
-        name = _FLOW_FIELDS.get(self.name, self.name)
-        if name in {"opps", "obps", "obpp"}:
-            return f"{_reverse_rate(name, scaled)} {self._direction} NULLS LAST"
-        return f"{value_sql(name, scaled)} {self._direction} NULLS LAST"
+        """ORDER BY term for flows, single or summed up; those without the value come last."""
+        return f"{self.amount_sql(scaled)} {self._direction} NULLS LAST"
 
     @property
     def _direction(self) -> str:
         return "ASC" if self.ascending else "DESC"
 
 
-def _reverse_rate(name: str, scaled: bool) -> str:
-    """Rate of the reverse direction."""
-    octets, packets = value_sql("out_bytes", scaled), value_sql("out_packets", scaled)
-    if name == "obpp":
-        return f"CASE WHEN {packets} > 0 THEN CAST({octets} AS DOUBLE) / ({packets}) ELSE 0.0 END"
-    amount = f"CAST({packets} AS DOUBLE) * 1000" if name == "opps" else f"CAST({octets} AS DOUBLE) * 8000"
-    start, end = _FLOW_FIELDS["tstart"], _FLOW_FIELDS["tend"]
-    return f"CASE WHEN {end} > {start} THEN {amount} / ({end} - {start}) ELSE 0.0 END"
+def _counter_sql(name: str, direction: Direction, scaled: bool) -> str:
+    """A counter of the opposite direction, or of both together: two of 63 bits make one of 64."""
+    own, opposite = value_sql(name, scaled), value_sql(f"out_{name}", scaled)
+    if direction is Direction.OUT:
+        return f"({opposite})"
+    together = f"COALESCE({own}, 0) + CAST({opposite} AS HUGEINT)"
+    return f"(CASE WHEN out_{name} > 0 THEN {together} ELSE {own} END)"
 
 
 def parse_order(text: str, known: tuple[str, ...] = LIST_ORDERS) -> Order:
-    """Order from `bytes`, `bytes:a` (ascending) or `bytes:d`. Raises UsageError."""
-    name, _, direction = text.partition(":")
-    name = _ALIASES.get(name.lower(), name.lower())
-    if name not in known or direction not in {"", "a", "d"}:
-        near = get_close_matches(name, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else f": use one of {', '.join(known)}"
+    """Order from `bytes`, `ibyte`, `obyte`, `bytes:a` (ascending) or `bytes:d`. Raises UsageError."""
+    name, _, way = text.lower().partition(":")
+    name = name.replace("packets", "pkg").replace("bytes", "byte") if name[:1] in {"i", "o"} else name
+    name, direction = _BY_DIRECTION.get(name, (_ALIASES.get(name, name), Direction.BOTH))
+    if name not in known or way not in {"", "a", "d"}:
+        every = (*known, *_BY_DIRECTION)
+        near = get_close_matches(name, every, 1)
+        hint = f"; did you mean {near[0]}?" if near else f": use one of {', '.join(every)}"
         raise UsageError(f"unknown order {text!r}{hint}")
-    by_time = name in {"tstart", "tend"}
-    return Order(name, direction == "a" or (by_time and not direction))
+    by_time = name in _TIMES
+    return Order(name, way == "a" or (by_time and not way), direction)
 
 
 def parse_statistic_order(text: str) -> Order:
     """Order of `-s`: `flows`, `bytes`, `ibyte`, `opps:a` ... Raises UsageError."""
-    name, mark, direction = text.partition(":")
-    name = name.lower().replace("packets", "pkg").replace("bytes", "byte") if name[:1].lower() in "io" else name
-    if name in _BY_DIRECTION:
-        canonical, counted = _BY_DIRECTION[name]
-        return replace(parse_order(f"{canonical}{mark}{direction}", STATISTIC_ORDERS), direction=counted)
     return parse_order(text, STATISTIC_ORDERS)

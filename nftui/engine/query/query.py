@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from nftui.engine.query import tree
 from nftui.engine.query.addresses import address_value
 from nftui.engine.query.contest import Contest, first_groups
+from nftui.engine.query.directions import reported
 from nftui.engine.query.filters import Filter
 from nftui.engine.query.grouping import PLAIN_SUMS, Grouped, Key, by_either, by_keys, field_key, with_rollups
-from nftui.engine.query.orders import Order
+from nftui.engine.query.orders import Direction, Order
 from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.planner import Plan, make_plan
 from nftui.engine.query.rollup import ANSWERS, MINUTE, is_small, read_sql, rows_sql
@@ -220,7 +221,9 @@ class Query:
         if self._aggregation is not None:
             yield from self._groups(self._aggregation, columns, fields, order, limit)
             return
-        needed = {*fields, *_SUMMED, "time_received_ms", "src_port"}
+        order = self._counted(order)
+        opposite = order.opposite if order else set()
+        needed = {*fields, *_SUMMED, *opposite, "time_received_ms", "src_port"}
         sums = [_START, _END, "flows", value_sql("packets", self._scaled), value_sql("bytes", self._scaled)]
         by = order.flow_sql(self._scaled) if order else "time_received_ms"
         text = f"SELECT {', '.join([*columns, *sums])} FROM {{}} ORDER BY {by}, time_received_ms, {_START}, src_port"  # noqa: S608
@@ -244,17 +247,18 @@ class Query:
         limit: int | None,
     ) -> Iterator[list[tuple[Any, ...]]]:
         """As `flows`, for flows summed up: their counters are scaled already."""
-        by_bytes = {"out_bytes", "out_packets"} if order and order.name.startswith("o") else set()
-        shown = [name for name in FIELDS if name in {*fields, *_SUMMED, *aggregation.key_fields, *by_bytes}]
+        order = self._counted(order, "out_bytes" in aggregation.columns)
+        opposite = order.opposite if order else set()
+        shown = [name for name in FIELDS if name in {*fields, *_SUMMED, *aggregation.key_fields, *opposite}]
         read = aggregation.reads(shown)
         sums = [_START, _END, "flows", "packets", "bytes"]
         by = order.flow_sql(scaled=False) if order else _START
         ties = ", ".join(column for name in aggregation.key_fields for column in FIELDS[name].physical)
         cut = f" LIMIT {limit}" if limit else ""
 
-        def statement(source: str) -> str:
+        def statement(source: str, *first: str) -> str:
             groups = aggregation.sql(source, shown, self._scaled)
-            return f"SELECT {', '.join([*columns, *sums])} FROM {groups} ORDER BY {by}, {ties}{cut}"  # noqa: S608
+            return f"SELECT {', '.join([*first, *columns, *sums])} FROM {groups} ORDER BY {by}, {ties}{cut}"  # noqa: S608
 
         if (
             order
@@ -264,16 +268,28 @@ class Query:
             and self._most is None
             and not self._stages
         ):
-            place = PLAIN_SUMS.index(order.name) - len(PLAIN_SUMS)
-            contest = Contest(aggregation.bucket, aggregation.weight(order.name, self._scaled), limit)
+            amount = order.amount_sql(scaled=False)
+            contest = Contest(aggregation.bucket, aggregation.weight(order.summed, self._scaled), limit)
             if contest.worthwhile:
                 source = partial(self._source, needed=read)
                 rows = first_groups(
-                    self._session, self._fields(read), source, contest, statement, lambda row: row[place]
-                )
-                yield from [rows] if rows else []
+                    self._session, self._fields(read), source, contest,
+                    lambda relation: statement(relation, amount), lambda row: row[0],
+                )  # fmt: skip
+                yield from [[row[1:] for row in rows]] if rows else []
                 return
         yield from self._session.rows(self._fields(read), lambda relation: statement(self._source(relation, read)))
+
+    def _counted(self, order: Order | None, paired: bool = False) -> Order | None:
+        """The order by the flows' own counters, if there are none of the opposite direction.
+
+        Args:
+            order: as asked for.
+            paired: the opposite direction comes from other flows.
+        """
+        if order is None or order.direction is not Direction.BOTH or paired or reported(self._session):
+            return order
+        return replace(order, direction=Direction.IN)
 
     def _portions(
         self, text: str, needed: set[str], limit: int | None, part: Part | None
