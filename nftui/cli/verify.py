@@ -12,6 +12,7 @@ import click
 from nftui.cli.diagnostics import say
 
 if TYPE_CHECKING:
+    from nftui.engine.archive.formats import ArchiveFormats
     from nftui.engine.store.verify import Verdict
 
 EPILOG = """\b
@@ -77,16 +78,20 @@ def _report(verdicts: Iterator[Verdict], quiet: bool) -> list[Path]:
 
 
 def _verdicts(paths: tuple[str, ...]) -> Iterator[Verdict]:
-    """Read files, and those below directories, in full."""
+    """Read files, and those below directories, in full; check stores."""
     from nftui.engine.archive.formats import ArchiveFormats
-    from nftui.engine.store.verify import Verdict, verify_sealed
+    from nftui.engine.query.sources import is_store
+    from nftui.engine.store.verify import Verdict, verify_sealed, verify_store
     from nftui.errors import UsageError
 
     formats = ArchiveFormats()
     for path in paths:
         if not Path(path).exists():
             raise UsageError(f"{path}: no such file or directory")
-        for name in formats.below(path) if Path(path).is_dir() else [path]:
+        if is_store(path):
+            yield from verify_store(Path(path))
+            continue
+        for name in _below(path, formats) if Path(path).is_dir() else [path]:
             file = Path(name)
             if not formats.recognise(name) and name.endswith(".parquet"):
                 yield verify_sealed(file)
@@ -103,6 +108,11 @@ def _verdicts(paths: tuple[str, ...]) -> Iterator[Verdict]:
             except OSError as error:
                 verdict.problems.append(error.strerror or str(error))
             yield verdict
+
+
+def _below(folder: str, formats: ArchiveFormats) -> list[str]:
+    """Files of flows below a directory: those of other tools, and Parquet."""
+    return sorted({*formats.below(folder), *(str(path) for path in Path(folder).rglob("*.parquet"))})
 
 
 def _repair(root: Path, damaged: list[Path]) -> int:

@@ -92,3 +92,21 @@ def test_single_file_of_ours(store: Path, tmp_path: Path, capsys: pytest.Capture
     damage(copy)
     assert run(["verify", str(copy)]) == 3
     assert "row group 1, packets" in capsys.readouterr().out
+
+
+def test_a_store_and_a_directory_of_parquet_by_their_path(
+    store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Named without -l they are checked just so, never passed over as nothing."""
+    assert run(["verify", str(store)]) == 0
+    assert " 3000 flow records can be read, 0 files damaged" in capsys.readouterr().err
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for number, file in enumerate(Catalog(store).slots()):
+        (plain / f"{number}.parquet").write_bytes(file.path.read_bytes())
+    damage(plain / "1.parquet")
+    assert run(["verify", str(plain)]) == 3
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{plain / '1.parquet'}: ")
+    assert err.startswith("3 files, ")
+    assert err.endswith(" 1 files damaged\n")
