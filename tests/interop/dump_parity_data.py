@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from live_peers import free_port, wait_for_socket
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import ManualClock
@@ -93,13 +94,15 @@ def write_store(batch: FlowBatch, root: Path, slot_seconds: int = SLOT_SECONDS) 
     writer.close()
 
 
-def write_nfcapd(batch: FlowBatch, folder: Path, port: int) -> Path:
+def write_nfcapd(batch: FlowBatch, folder: Path) -> Path:
     """Flows over loopback into nfcapd; returns the folder of its files."""
     folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
     command = ["nfcapd", "-w", str(folder), "-p", str(port), "-t", "3600", "-b", "127.0.0.1", "-B", "20000000"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(0.7)
+        wait_for_socket(port)
+        time.sleep(0.3)
         boot = int(batch.columns["time_flow_start_ms"].min()) - 3_600_000
         export = int(batch.columns["time_flow_end_ms"].max()) + 1000
         skip = ("time_received_ms", "flow_source", "quality", "observation_domain_id", "sampler_address")

@@ -16,8 +16,6 @@ pytestmark = [
     pytest.mark.skipif(not (shutil.which("nfdump") and shutil.which("nfcapd")), reason="nfdump is not installed"),
 ]
 
-PORT = 22_010
-
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -25,7 +23,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     base = tmp_path_factory.mktemp("parity")
     batch = make_batch()
     write_store(batch, base / "store")
-    return write_nfcapd(batch, base / "nfcapd", PORT), base / "store"
+    return write_nfcapd(batch, base / "nfcapd"), base / "store"
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import time
 from pathlib import Path
 
@@ -19,13 +18,6 @@ pytestmark = [
 ]
 
 
-def free_port() -> int:
-    """A UDP port of the loopback that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Folder of nfdump's files, and store, of the same 400 flows."""
@@ -35,7 +27,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     batch.columns["out_bytes"] = rng.integers(1, 5000, 400)
     batch.columns["out_packets"] = rng.integers(1, 50, 400)
     write_store(batch, base / "store")
-    return write_nfcapd(batch, base / "nfcapd", free_port()), base / "store"
+    return write_nfcapd(batch, base / "nfcapd"), base / "store"
 
 
 @pytest.fixture(autouse=True)

@@ -95,7 +95,7 @@ def nfcapd(folder: Path, program: str = "nfcapd") -> Iterator[int]:
     command = [program, "-w", str(folder), "-b", "127.0.0.1", "-p", str(port), "-t", "86400", "-B", str(BUFFER)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_for_socket(port)
+        wait_for_socket(port)
         time.sleep(0.3)
         yield port
         time.sleep(0.5)
@@ -189,7 +189,8 @@ def _text(high: int, low: int) -> str:
     return address((high & mask) << 64 | low & mask)
 
 
-def _wait_for_socket(port: int) -> None:
+def wait_for_socket(port: int) -> None:
+    """Until somebody has bound the UDP port."""
     end = time.monotonic() + 10
     while not re.search(rf":{port:04X} ", Path("/proc/net/udp").read_text()):
         assert time.monotonic() < end, "nfcapd does not listen"

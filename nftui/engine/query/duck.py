@@ -12,6 +12,7 @@ remembered, until the files change.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 
@@ -85,6 +86,8 @@ def _remove(directory: str) -> None:
         from shutil import rmtree
 
         rmtree(directory, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another process of this user may have its own in there
+        os.rmdir(os.path.dirname(directory))
 
 
 def _usual_memory() -> int:
