@@ -8,6 +8,7 @@
       FilterError                    65  bad filter; knows the place
       BackendError                   69  a query engine could not be reached or refused
       ListenError                    69  a port could not be opened
+      OutputFailed                   73  standard output could not be written, such as to a full disk
       StoreError                     73  the store could not be read or written
         StoreLocked                  73  another process writes it
         DiskFull                     73
@@ -97,6 +98,12 @@ class ListenError(NftuiError):
     """A socket could not be opened."""
 
     exit_code = 69
+
+
+class OutputFailed(NftuiError):
+    """Standard output took no more, although there is somebody who reads it."""
+
+    exit_code = 73
 
 
 class StoreError(NftuiError):

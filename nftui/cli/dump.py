@@ -54,7 +54,7 @@ _NAMED = ("raw", "csv", "ndjson", "json")
     "-O",
     "order",
     metavar="ORDER",
-    help="Order of a list: flows packets bytes pps bps bpp tstart tend duration; ibyte obyte ipkg ... of one direction.",
+    help="Order of a list: flows packets bytes pps bps bpp tstart tend duration; ibyte obyte ... of one direction.",
 )
 @click.option("-n", "--top", "top", type=click.IntRange(0), help="Rows; 0 for all. 10 for statistics, all else.")
 @click.option("-c", "most", type=click.IntRange(1), help="Stop after so many flows that pass.")

@@ -88,6 +88,8 @@ def expire(
         if going and not everything and not outlives(held, going):
             raise StoreError(f"{root}: no flow would be left; is the clock right? --all removes them nevertheless")
         return _remove(root, going, background)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise store_error("expire", root, error) from error
 

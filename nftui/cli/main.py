@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 
@@ -10,7 +9,8 @@ import click
 
 from nftui import __version__
 from nftui.cli.diagnostics import report, say
-from nftui.errors import NftuiError
+from nftui.cli.standard_output import discard
+from nftui.errors import NftuiError, OutputFailed
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("nftui.cli.collect:collect", "Receive NetFlow and IPFIX into a store, without a screen."),
@@ -102,17 +102,33 @@ def run(argv: list[str]) -> int:
     """Run the command line.
 
     Returns:
-        The exit code, see `nftui.errors`.
+        The exit code, see `nftui.errors`. A reader of standard output that has had enough is no error.
     """
+    code = 0
+    try:
+        code = _finish(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard()
+    except OutputFailed as error:
+        discard()
+        report(error)
+        return error.exit_code
+    return code
+
+
+def _finish(argv: list[str]) -> int:
+    """Run the command line and report what went wrong, except for failures of standard output."""
     try:
         with root.make_context("nftui", list(argv)) as ctx:
             result = root.invoke(ctx)
-        sys.stdout.flush()
+    except OutputFailed:
+        raise
     except NftuiError as error:
         report(error)
         return error.exit_code
     except click.exceptions.Exit as leave:
-        return leave.exit_code if _flushed() else 0
+        return leave.exit_code
     except click.ClickException as error:
         where = f" (nftui {error.ctx.info_name} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
         if isinstance(error, click.NoSuchOption) and error.ctx:
@@ -123,18 +139,4 @@ def run(argv: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _INTERRUPTED
-    except BrokenPipeError:
-        _flushed()
-        return 0
     return result if isinstance(result, int) else 0
-
-
-def _flushed() -> bool:
-    """Write out what is buffered; False when the reader has had enough."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What Python flushes at exit goes nowhere instead of failing again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
-    return True

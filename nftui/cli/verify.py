@@ -51,6 +51,8 @@ def verify(store: str | None, repair: bool, quiet: bool, paths: tuple[str, ...])
             say(f"{_repair(root, damaged)} flow records saved; the damaged files are in {root}/_quarantine")
         elif not quiet and (earlier := set_aside(root)):
             say(f"{len(earlier)} files were put aside earlier, in {root}/_quarantine")
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise store_error("verify", root, error) from error
     return PartialAnswer.exit_code if damaged else 0
