@@ -35,6 +35,7 @@ NFTUI = [sys.executable, "-m", "nftui"]
 COMMANDS = [line for block in blocks(OURS) for line in block]
 OLD = [line for block in blocks(THEIRS) for line in block]
 SENT = 30
+PORTS = (4000, 4001, 4002)
 
 AFTERWARDS = {
     "--resume": ["nftui convert /var/cache/nfdump flows/"],
@@ -311,3 +312,65 @@ def test_the_statistics_of_softflowd(folder: Path, capfd: pytest.CaptureFixture[
     ours = capfd.readouterr().out
     pattern = r"(Packets processed|Flows expired|Fragments): +(\d+)"
     assert re.findall(pattern, ours) == re.findall(pattern, theirs) != []
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("theirs", [True, False], ids=["softflowd", "nftui probe"])
+def test_the_packets_of_softflowd_and_the_words_of_softflowctl(folder: Path, theirs: bool) -> None:
+    """Both meter the same packets, answer the same words and export what passed, with the page's lines."""
+    need("softflowd", "softflowctl")
+    need_network()
+    lines = [line for line in OLD if line.startswith(("softflowd -i", "softflowctl "))]
+    if not theirs:
+        lines = [next(line for line in of_kind("probe") if " -v 9 " in line), *of_kind("ctl")[1:]]
+    commands = [words(line, folder) if theirs else arguments_of(line, folder) for line in lines]
+    with started([*NFTUI, "collect", "-p", "2055", "--allow", "any", "-l", str(folder / "got")], folder) as collector:
+        collector.wait_for(lambda: collector.listens(2055), "listening")
+        meter = subprocess.Popen(
+            ["nsenter", "-t", str(collector.process.pid), "-n", *commands[0], *(["-d"] if theirs else [])],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder,
+        )  # fmt: skip
+        collector.wait_for((folder / "run" / "probe-eth0.ctl").exists, "control socket")
+        by_word = {command[-1]: command for command in commands[1:]}
+
+        def seen() -> bool:
+            for port in PORTS:  # softflowd sees packets when a block of libpcap is full
+                collector.send(b"x" * 50, port, target="192.0.2.99", times=1000)
+            return _processed(collector.inside(*by_word["statistics"]).stdout) > len(PORTS) * 100
+
+        collector.wait_for(seen, "packets")
+        assert "192.0.2.99" in collector.inside(*by_word["dump-flows"]).stdout
+        for word in ("expire-all", "shutdown"):
+            assert collector.inside(*by_word[word]).returncode == 0
+        meter.wait(15)
+        assert collector.stop() == 0
+        said = subprocess.run(
+            [*NFTUI, "dump", "-r", "got", "-q", "-N", "-O", "tstart", "-o", "fmt:%dp %pkt %byt", "dst ip 192.0.2.99"],
+            capture_output=True, text=True, check=True, cwd=folder,
+        )  # fmt: skip
+        rows = [[int(word) for word in line.split()] for line in said.stdout.splitlines()]
+        assert {port for port, _, _ in rows} <= set(PORTS)
+        assert [octets for _, _, octets in rows] == [packets * (50 + 28) for _, packets, _ in rows] != []
+
+
+def _processed(statistics: str) -> int:
+    found = re.search(r"Packets processed: +(\d+)", statistics)
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.peer
+def test_the_addresses_of_nfanon(folder: Path) -> None:
+    need("nfanon", "nfdump")
+    theirs = next(line for line in OLD if line.startswith("nfanon "))
+    ours = next(line for line in COMMANDS if "convert --anonymize" in line)
+    subprocess.run(
+        [word if word != "key.txt" else Path("key.txt").read_text() for word in words(theirs, folder)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    listed = ["nfdump", "-r", "public.nfdump", "-q", "-N", "-o", "fmt:%sa %da %sp %dp %byt", "ipv4"]
+    wanted = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+    Path("public.nfdump").unlink()
+    assert run(words(ours, folder)[1:]) == 0
+    found = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+    assert sorted(found.splitlines()) == sorted(wanted.splitlines())
+    assert len(found.splitlines()) > 100
