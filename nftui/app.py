@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from nftui.errors import NftuiError
 from nftui.screens.actions import ACTIONS
+from nftui.screens.filter_reader import FilterReader
 from nftui.screens.lifeline import Lifeline
 from nftui.screens.live import LiveScreen
 from nftui.screens.source import Source
@@ -55,8 +56,14 @@ class NftuiApp(FrameDiffApp):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS = []  # noqa: RUF012  the screen's action table has them all
 
-    def __init__(self, source: Source, options: AppOptions = AppOptions()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        options: AppOptions = AppOptions(),
+        read_filter: FilterReader = FilterReader(),  # noqa: B008
+    ) -> None:
         super().__init__()
+        self._read_filter = read_filter
         self.source = source
         self.options = options
         self.frame_diff = options.frame_diff
@@ -78,7 +85,7 @@ class NftuiApp(FrameDiffApp):
         """Open the live screen."""
         if self.lifeline is not None:
             self.lifeline.attach(asyncio.get_running_loop())
-        self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only))
+        self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only, self._read_filter))
 
     def leave(self, code: int = 0) -> None:
         """End with an exit code."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nftui.config import Config
     from nftui.engine.engine import Engine
     from nftui.probe.embedded import EmbeddedProbe
+    from nftui.screens.filter_reader import FilterReader
 
 _SWITCH_SECONDS = 0.0005
 """How long another thread may hold Python before the screen's turn; the default of 5 ms is felt in the keys."""
@@ -136,14 +137,14 @@ def run_screen(
         NftuiError: the engine could not start, or the filter is bad.
     """
     from nftui.app import NftuiApp
-    from nftui.screens.board import check_filter
     from nftui.screens.lifeline import Lifeline
     from nftui.screens.source import LocalSource
 
+    read_filter = filter_reader(config)
     if options.filter:
-        check_filter(options.filter)
+        read_filter(options.filter)
     source = LocalSource(config, on_start, meter)
-    app = NftuiApp(source, options)
+    app = NftuiApp(source, options, read_filter)
     if options.theme and options.theme not in app.available_themes:
         raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")
     sys.setswitchinterval(_SWITCH_SECONDS)
@@ -166,6 +167,18 @@ def run_screen(
     if not ended:
         raise NftuiError("a thread did not end in time; flows that it held are not stored")
     return app.return_code or 0
+
+
+def filter_reader(config: Config) -> FilterReader:
+    """What understands filters typed on the screen: the configuration's names, and no host names."""
+    from nftui.screens.filter_reader import FilterReader
+
+    def exporter(name: str) -> list[tuple[int, int]] | None:
+        from nftui.cli.asking import named_exporters  # loads the parser, which no screen needs to start
+
+        return named_exporters(config.collector.sources).get(name.lower())
+
+    return FilterReader(config.filters, exporter)
 
 
 def _speaks_unicode() -> bool:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from nftui.screens import status
 from nftui.screens.columns import Display, table_columns, table_data
 from nftui.screens.curtain import Curtain
+from nftui.screens.filter_reader import FilterReader
 from nftui.screens.health_view import indicators
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.source import Source
@@ -28,24 +29,12 @@ from nftui.widgets.stack_chart import SERIES_COLORS, StackChart
 if TYPE_CHECKING:
     from nftui.engine.health import Health
     from nftui.engine.live.snapshot import LiveSnapshot
-    from nftui.engine.query.filters import Filter
 
 MINIMUM = (40, 10)
 _SIDE_BY_SIDE = 140
 _CHART_FROM = 18
 _CHART_LINES = ((30, 5), (45, 9), (1_000_000, 13))
 """Below this height of the terminal, the chart has so many lines."""
-
-
-def check_filter(text: str) -> Filter | None:
-    """The parsed filter, None for an empty text. Raises FilterError."""
-    from nftui.engine.query.parser import parse_filter
-
-    return parse_filter(text) if text.strip() else None
-
-
-def _check(text: str) -> None:
-    check_filter(text)
 
 
 class LiveBoard(Screen[None]):
@@ -56,14 +45,22 @@ class LiveBoard(Screen[None]):
         snapshot: what the table shows; held back while paused.
         health: latest state of the source.
         curtain: replaces addresses while it is drawn.
+        read_filter: parses a filter.
     """
 
     CSS_PATH = "live.tcss"
     AUTO_FOCUS = "#table"
 
-    def __init__(self, source: Source, filter_text: str = "", ascii_only: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        filter_text: str = "",
+        ascii_only: bool = False,
+        read_filter: FilterReader = FilterReader(),  # noqa: B008
+    ) -> None:
         super().__init__()
         self.source = source
+        self.read_filter = read_filter
         self.trail = Trail(Place(filter=filter_text))
         self.curtain = Curtain()
         self.display_options = Display(ascii_only=ascii_only, curtain=self.curtain)
@@ -80,7 +77,7 @@ class LiveBoard(Screen[None]):
         yield Ribbon(id="totals")
         yield StackChart(id="chart")
         yield Ribbon(id="trail")
-        yield FilterBar(_check, id="filter")
+        yield FilterBar(self.read_filter, id="filter")
         yield EmptyState(id="empty")
         with Horizontal(id="body"):
             yield FlowTable(id="table")

@@ -12,10 +12,11 @@ from textual.message import Message
 
 from nftui.errors import FilterError, NftuiError
 from nftui.screens.actions import VIEW_TITLES, bindings, groups
-from nftui.screens.board import LiveBoard, check_filter
+from nftui.screens.board import LiveBoard
 from nftui.screens.drill import cell_term, combine, row_filter, row_name
 from nftui.screens.exporters import ExportersScreen
 from nftui.screens.feed import Feed, News
+from nftui.screens.filter_reader import FilterReader
 from nftui.screens.navigation import Place
 from nftui.screens.source import Source
 from nftui.widgets.filter_bar import FilterBar
@@ -43,8 +44,14 @@ class LiveScreen(LiveBoard):
 
         error: NftuiError
 
-    def __init__(self, source: Source, filter_text: str = "", ascii_only: bool = False) -> None:
-        super().__init__(source, filter_text, ascii_only)
+    def __init__(
+        self,
+        source: Source,
+        filter_text: str = "",
+        ascii_only: bool = False,
+        read_filter: FilterReader = FilterReader(),  # noqa: B008
+    ) -> None:
+        super().__init__(source, filter_text, ascii_only, read_filter)
         self.feed = Feed(self, source, self._request, self._receive)
         self._filter: tuple[str, Filter | None] = ("", None)
         self._unscaled = False
@@ -89,7 +96,7 @@ class LiveScreen(LiveBoard):
 
         place, table = self.trail.place, self.table
         if self._filter[0] != place.filter:
-            self._filter = (place.filter, check_filter(place.filter))
+            self._filter = (place.filter, self.read_filter(place.filter))
         if table.held and len(table.data) - table.cursor_row < 2 * table.visible_rows:
             last = self.snapshot is not None and table.cursor_row == len(table.data) - 1
             wanted = self.snapshot.rows_total if self.snapshot and last else 2 * table.cursor_row + _FIRST_ROWS
@@ -160,7 +167,11 @@ class LiveScreen(LiveBoard):
         self._go_on()
 
     def action_pause(self) -> None:
-        """Hold the table, or let it go on."""
+        """Hold the table, or let it go on; a recording as a whole."""
+        if self.source.playback is not None:
+            self.source.playback.pause()
+            self._go_on()
+            return
         self.paused = None if self.paused else (time.monotonic(), self.flows_in())
         self._go_on()
         self._refreeze = False
@@ -203,7 +214,7 @@ class LiveScreen(LiveBoard):
         place = self.trail.place
         text = combine(place.filter, term, exclude)
         try:
-            check_filter(text)
+            self.read_filter(text)
         except FilterError as error:
             self.notify(f"{term}: {error.message}", severity="warning", markup=False)
             return
@@ -287,6 +298,14 @@ class LiveScreen(LiveBoard):
         self.show_columns()
         if self.snapshot is not None:
             self.show_chart(self.snapshot)
+
+    def action_playback(self, factor: float) -> None:
+        """Play a recording faster or slower."""
+        if self.source.playback is None:
+            self.notify("Flows come as they are sent: `nftui --replay PATH` plays a recording.", markup=False)
+            return
+        self.source.playback.change_speed(factor)
+        self._go_on()
 
     def action_scaled(self) -> None:
         """Raw counters or scaled ones."""

@@ -69,7 +69,7 @@ class FilterBar(Vertical):
 
         cleared: bool
 
-    def __init__(self, check: Callable[[str], None], id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, check: Callable[[str], object], id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._check = check
         self._history: list[str] = []

@@ -14,6 +14,7 @@ from nftui.engine.live.snapshot import LiveRequest
 from nftui.engine.schema import FIELDS
 from nftui.errors import ListenError
 from nftui.screens.actions import ACTIONS
+from nftui.screens.filter_reader import FilterReader
 from nftui.widgets.empty_state import EmptyState
 from nftui.widgets.health_strip import HealthStrip
 from nftui.widgets.help_overlay import HelpOverlay
@@ -299,6 +300,45 @@ async def test_source_that_cannot_start_ends_the_application_with_its_exit_code(
         await until(pilot, lambda: app.failure is not None)
     assert app.return_code == 69
     assert str(app.failure) == "port 2055 is in use"
+
+
+NAMES = FilterReader(
+    {"web": "proto tcp and dst port in [80 443]", "lab": "ip host.example.net"},
+    lambda name: [((0xFFFF << 32) + 0xC0000201,) * 2] if name == "edge" else None,
+)
+
+
+async def test_saved_filters_and_named_exporters_are_understood():
+    async with NftuiApp(FakeSource(), read_filter=NAMES).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await press(pilot, "slash", *"@web and exporter edge", "enter", "9")
+        assert screen.trail.place.filter == "@web and exporter edge"
+        listed = rows(screen, "proto", "dst_port", "sampler_address")
+        assert {proto for proto, *_ in listed} == {"TCP"}
+        assert {port for _, port, _ in listed} <= {"80", "443", "http", "https"}
+        assert {exporter for *_, exporter in listed} == {"192.0.2.1"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("@wev", "no saved filter is called 'wev'"),
+        ("ip host.example.net", "host names are not looked up here"),
+        ("@lab", "host names are not looked up here, in 'ip host.example.net'"),
+        ("exporter core", "host names are not looked up here"),
+    ],
+)
+async def test_names_that_nobody_gave_and_host_names_are_errors_on_the_line(typed: str, said: str, monkeypatch):
+    def look_up(*_: object, **__: object) -> None:
+        raise AssertionError("the event loop looked a name up")
+
+    async with NftuiApp(FakeSource(), read_filter=NAMES).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        monkeypatch.setattr("socket.getaddrinfo", look_up)
+        await press(pilot, "slash", *typed, "enter")
+        assert said in screen.filter_bar.problem
+        assert screen.trail.place.filter == ""
+        assert screen.filter_bar.has_class("-open")
 
 
 async def test_initial_filter_is_applied():

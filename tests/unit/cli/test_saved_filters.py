@@ -9,6 +9,8 @@ from plain_flows import flow_file
 
 from nftui import config
 from nftui.cli.main import run
+from nftui.cli.tui import filter_reader
+from nftui.engine.query.parser import parse_filter
 from nftui.errors import ConfigError
 
 CONFIG = """
@@ -98,3 +100,13 @@ def test_saved_filters_have_their_origin(named: Path) -> None:
     loaded = config.load(named, {})
     assert loaded.filters["web"] == "tcp and dst port in [80 443]"
     assert ("filters.web", loaded.filters["web"], str(named)) in loaded.table()
+
+
+def test_the_screen_knows_the_names_of_the_configuration(named: Path) -> None:
+    read = filter_reader(config.load(named))
+    same = {"@web": "tcp and dst port in [80 443]", "exporter Edge": "exporter 192.0.2.1",
+            "@big-web": "tcp and dst port in [80 443] and bytes > 1M"}  # fmt: skip
+    for typed, meaning in same.items():
+        found = read(typed)
+        assert found is not None
+        assert found.tree == parse_filter(meaning).tree
