@@ -15,7 +15,8 @@ def end(code: int) -> NoReturn:
     Taking the interpreter and the query engine apart, object by object, costs a tenth of a small answer; the system
     takes everything back by itself. What was registered for the exit runs in any case.
     """
-    if threading.active_count() > 1:
+    others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
+    if not all(thread.daemon for thread in others):  # an ordinary exit would not wait for daemons either
         sys.exit(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - what an ordinary exit would call
     try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nftui.engine.engine import Engine
     from nftui.probe.embedded import EmbeddedProbe
     from nftui.screens.filter_reader import FilterReader
+    from nftui.screens.source import Source
 
 _SWITCH_SECONDS = 0.0005
 """How long another thread may hold Python before the screen's turn; the default of 5 ms is felt in the keys."""
@@ -31,6 +32,7 @@ Examples:
   nftui --filter 'port 443'           start with a filter
   nftui --probe eth0 --no-listen      meter this host's own traffic
   nftui --no-listen --store flows     only look at what another collector writes
+  nftui --replay old/ --speed 60      play a store, nfcapd or ft- files, or a capture of exports
 """
 
 
@@ -40,6 +42,8 @@ Examples:
 @click.option("--no-listen", is_flag=True, help="Receive nothing.")
 @click.option("--allow", multiple=True, metavar="CIDR|private|any", help="Who may send; repeatable. [private]")
 @click.option("--probe", "interfaces", multiple=True, metavar="IFACE", help="Meter an interface, or any; repeatable.")
+@click.option("--replay", "recordings", multiple=True, metavar="PATH", help="Play stored flows as if they came now.")
+@click.option("--speed", type=click.FloatRange(1, 1024), default=1, help="Of a replay; { and } change it. [1]")
 @click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
 @click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, or a theme of Textual.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
@@ -52,6 +56,8 @@ def tui(
     no_listen: bool,
     allow: tuple[str, ...],
     interfaces: tuple[str, ...],
+    recordings: tuple[str, ...],
+    speed: float,
     filter_text: str | None,
     theme: str | None,
     config: Path | None,
@@ -64,6 +70,8 @@ def tui(
     require_terminal()
     if no_listen and listen:
         raise UsageError("--listen and --no-listen exclude each other")
+    if recordings and (listen or interfaces or store):
+        raise UsageError("--replay neither receives nor stores: without --listen, --probe and --store")
     from nftui import config as configuration
 
     merged = configuration.load(
@@ -85,6 +93,10 @@ def tui(
         mouse=not no_mouse,
         ascii_only=ascii_only or not _speaks_unicode(),
     )
+    if recordings:
+        from nftui.screens.recording import RecordedSource
+
+        return show(RecordedSource(recordings, speed), options, filter_reader(merged))
     if not interfaces:
         return run_screen(merged, options)
     from nftui.probe.privileges import one_thread
@@ -136,14 +148,20 @@ def run_screen(
     Raises:
         NftuiError: the engine could not start, or the filter is bad.
     """
-    from nftui.app import NftuiApp
-    from nftui.screens.lifeline import Lifeline
     from nftui.screens.source import LocalSource
 
-    read_filter = filter_reader(config)
+    return show(LocalSource(config, on_start, meter), options, filter_reader(config), on_stop)
+
+
+def show(
+    source: Source, options: AppOptions, read_filter: FilterReader, on_stop: Callable[[], None] | None = None
+) -> int:
+    """Show the screens of a source until the user leaves; arguments and errors as for `run_screen`."""
+    from nftui.app import NftuiApp
+    from nftui.screens.lifeline import Lifeline
+
     if options.filter:
         read_filter(options.filter)
-    source = LocalSource(config, on_start, meter)
     app = NftuiApp(source, options, read_filter)
     if options.theme and options.theme not in app.available_themes:
         raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")

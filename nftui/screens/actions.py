@@ -45,7 +45,7 @@ _NAMES = {
     "slash": "/", "question_mark": "?", "space": "Space", "enter": "Enter", "escape": "Esc", "tab": "Tab",
     "shift+tab": "Shift+Tab", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "f1": "F1", "f2": "F2",
     "ctrl+p": "Ctrl+P", "ctrl+l": "Ctrl+L", "ctrl+c": "Ctrl+C", "ctrl+z": "Ctrl+Z", "home": "Home", "end": "End",
-    "backspace": "Backspace",
+    "backspace": "Backspace", "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 
 VIEW_TITLES: dict[str, str] = {
@@ -89,8 +89,10 @@ ACTIONS: tuple[Action, ...] = (
            hint=4, shown="s >"),
     Action("sort_next(-1)", ("less_than_sign",), "sort left", "Sort by the previous column.", "Order"),
     Action("sort_reverse", ("S",), "reverse", "Reverse the order.", "Order"),
-    Action("pause", ("space", "p"), "pause", "Hold the table still; collecting goes on.", "Order", hint=5,
-           shown="Space p", states=_ALL),
+    Action("pause", ("space", "p"), "pause", "Hold the table still, collecting goes on; a recording stands still.",
+           "Order", hint=5, shown="Space p", states=_ALL),
+    Action("playback(0.5)", ("left_curly_bracket",), "slower", "A recording (--replay) at half the speed.", "Order"),
+    Action("playback(2)", ("right_curly_bracket",), "faster", "A recording at twice the speed.", "Order"),
     Action("units", ("t",), "bits/bytes", "Show traffic in bits or in bytes.", "Display", hint=10),
     Action("names", ("n",), "names", "Show ports by number or by service name.", "Display", hint=11),
     Action("scaled", ("u",), "unscaled", "Counters as sent, or times sampling rate.", "Display"),

@@ -168,7 +168,10 @@ class LiveBoard(Screen[None]):
             note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
             if self.source.probe is not None:
                 note = f"The probe hands on flows when they end, or after some seconds. Press P to see it. {note}"
-            empty.show(self.health.listen, self.curtain.text(note.rstrip()))
+            if self.source.playback is not None:
+                empty.show((), "; ".join(self.health.warnings), f"Reading {self.health.store_root}.")
+            else:
+                empty.show(self.health.listen, self.curtain.text(note.rstrip()))
         elif empty.has_class("-open"):
             empty.close()
             self.table.focus()

@@ -167,7 +167,11 @@ class LiveScreen(LiveBoard):
         self._go_on()
 
     def action_pause(self) -> None:
-        """Hold the table, or let it go on."""
+        """Hold the table, or let it go on; a recording as a whole."""
+        if self.source.playback is not None:
+            self.source.playback.pause()
+            self._go_on()
+            return
         self.paused = None if self.paused else (time.monotonic(), self.flows_in())
         self._go_on()
         self._refreeze = False
@@ -294,6 +298,14 @@ class LiveScreen(LiveBoard):
         self.show_columns()
         if self.snapshot is not None:
             self.show_chart(self.snapshot)
+
+    def action_playback(self, factor: float) -> None:
+        """Play a recording faster or slower."""
+        if self.source.playback is None:
+            self.notify("Flows come as they are sent: `nftui --replay PATH` plays a recording.", markup=False)
+            return
+        self.source.playback.change_speed(factor)
+        self._go_on()
 
     def action_scaled(self) -> None:
         """Raw counters or scaled ones."""

@@ -57,6 +57,18 @@ class ProbeControl(Protocol):
         ...
 
 
+class PlaybackControl(Protocol):
+    """A recording that is played."""
+
+    def pause(self) -> None:
+        """Stand still, or go on."""
+        ...
+
+    def change_speed(self, factor: float) -> float:
+        """Multiply the speed, within bounds; returns the new one."""
+        ...
+
+
 class Source(Protocol):
     """What a screen asks. All methods but `start` and `stop` answer fast and are called from one worker thread."""
 
@@ -68,6 +80,11 @@ class Source(Protocol):
     @property
     def probe(self) -> ProbeControl | None:
         """The probe in this process, None without one."""
+        ...
+
+    @property
+    def playback(self) -> PlaybackControl | None:
+        """The recording that is played, None where flows are of now."""
         ...
 
     def start(self) -> None:
@@ -137,6 +154,11 @@ class LocalSource:
     def probe(self) -> ProbeControl | None:
         """The probe in this process."""
         return self._meter.probe if self._meter is not None else None
+
+    @property
+    def playback(self) -> PlaybackControl | None:
+        """Flows are of now."""
+        return None
 
     def start(self) -> None:
         """Open the store to write it, or else to follow it."""

@@ -99,6 +99,9 @@ def recipes(host: str, port: int) -> tuple[Recipe, ...]:
     )  # fmt: skip
 
 
+_IDLE = "This screen does not listen; it waits for flows in the store."
+
+
 class EmptyState(VerticalScroll):
     """Shown until the first datagram arrives."""
 
@@ -117,6 +120,7 @@ class EmptyState(VerticalScroll):
         super().__init__(id=id)
         self._listen: tuple[str, ...] = ()
         self._problem = ""
+        self._idle = _IDLE
 
     def compose(self) -> ComposeResult:
         """A headline, and the recipes in one or two columns."""
@@ -125,10 +129,10 @@ class EmptyState(VerticalScroll):
             yield Static(id="recipes-left", markup=False)
             yield Static(id="recipes-right", markup=False)
 
-    def show(self, listen: Sequence[str], problem: str = "") -> None:
-        """Say what is listened on, and what went wrong if anything did (such as refused senders)."""
-        if (tuple(listen), problem) != (self._listen, self._problem) or not self.has_class("-open"):
-            self._listen, self._problem = tuple(listen), problem
+    def show(self, listen: Sequence[str], problem: str = "", idle: str = _IDLE) -> None:
+        """Say what is listened on, or what is waited for, and what went wrong if anything did."""
+        if (tuple(listen), problem, idle) != (self._listen, self._problem, self._idle) or not self.has_class("-open"):
+            self._listen, self._problem, self._idle = tuple(listen), problem, idle
             self.add_class("-open")
             self._update()
             self.focus()
@@ -154,7 +158,7 @@ class EmptyState(VerticalScroll):
             head.append(" for NetFlow v5, v9 and IPFIX, IPv4 and IPv6.\n")
         else:
             head.append("\nNothing to show yet. ", strong)
-            head.append("This screen does not listen; it waits for flows in the store.\n")
+            head.append(self._idle + "\n")
         if self._problem:
             head.append(clean(self._problem, 400) + "\n", self._color("warning"))
         if self._listen:

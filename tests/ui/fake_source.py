@@ -15,7 +15,7 @@ from nftui.engine.ingest.allow import Refused
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
 from nftui.engine.store.writer import StoreStatus
-from nftui.screens.source import ProbeControl
+from nftui.screens.source import PlaybackControl, ProbeControl
 
 V4 = 0xFFFF << 32
 HOSTILE = "\x1b]0;PWNED\x07\x1b[2J\x9b31m[red]evil[/red]\u202e"
@@ -77,6 +77,7 @@ class FakeSource:
 
     label = "LIVE"
     probe: ProbeControl | None = None
+    playback: PlaybackControl | None = None
 
     def __init__(self, seconds: int = 40, rate: int = 400, empty: bool = False, error: Exception | None = None) -> None:
         self.clock = ManualClock(1_790_000_000_000)
