@@ -21,7 +21,7 @@ from nftui.engine.query.grouping import Key, field_key
 from nftui.engine.query.pieces import HALF, signed
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.statistics import RECORD, WITHOUT_FIELD
-from nftui.engine.query.values import COUNTERS
+from nftui.engine.query.values import COUNTERS, MAX_SUM
 from nftui.engine.schema import FIELDS
 from nftui.errors import UsageError
 from nftui.text import V4_PREFIX
@@ -139,14 +139,19 @@ class ByKeys:
         return f"(SELECT {', '.join(columns)} FROM {source} GROUP BY {by}) AS flows_aggregated"  # noqa: S608
 
 
+def _bounded_sum(value: str) -> str:
+    """The sum as whole number of 63 bits; null if there is nothing to add (LEAST would pass over the null)."""
+    return f"CAST(CASE WHEN SUM({value}) > {MAX_SUM} THEN {MAX_SUM} ELSE SUM({value}) END AS BIGINT)"
+
+
 def summed_sql(name: str, scaled: bool) -> list[str]:
     """How a field that is no key is summed up."""
     if name in _TIMES:
         return [f"{_TIMES[name]}({name}) AS {name}"]
     if name in COUNTERS:
-        return [f"CAST(SUM({value_sql(name, scaled)}) AS BIGINT) AS {name}"]
+        return [f"{_bounded_sum(value_sql(name, scaled))} AS {name}"]
     if name == "flows":
-        return ["CAST(SUM(flows) AS BIGINT) AS flows"]
+        return [f"{_bounded_sum('flows')} AS flows"]
     if name == "tcp_flags":
         return ["BIT_OR(tcp_flags) AS tcp_flags"]
     if name == "sampling_rate":
@@ -361,7 +366,8 @@ class Bidirectional:
                 with_turn = [f"{counter}_{side ^ turn}" for turn in (0, 1)]
                 against = [f"out_{counter}_{side ^ 1 ^ turn}" for turn in (0, 1)]
                 both = [f"COALESCE({a}, 0) + COALESCE({b}, 0)" for a, b in zip(with_turn, against, strict=True)]
-                columns.append(f"CAST(CASE WHEN forward = 1 THEN {both[1]} ELSE {both[0]} END AS BIGINT) AS {name}")
+                whole = f"CASE WHEN forward = 1 THEN {both[1]} ELSE {both[0]} END"
+                columns.append(f"CAST(LEAST({whole}, {MAX_SUM}) AS BIGINT) AS {name}")
         columns += [
             column for name in fields if name not in RECORD and name not in COUNTERS for column in FIELDS[name].physical
         ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from nftui.engine.query.orders import Direction
 from nftui.engine.query.session import Session
+from nftui.engine.query.values import MAX_SUM
 from nftui.engine.schema import FIELDS
 
 _OPPOSITE = {"bytes": "out_bytes", "packets": "out_packets"}
@@ -46,9 +47,8 @@ class Directed:
                 columns.append(f"{_OPPOSITE[name]} AS {name}")
             else:
                 opposite = _OPPOSITE[name]
-                columns.append(
-                    f"CASE WHEN {opposite} > 0 THEN COALESCE({name}, 0) + {opposite} ELSE {name} END AS {name}"
-                )
+                both = f"LEAST(COALESCE({name}, 0), {MAX_SUM} - {opposite}) + {opposite}"
+                columns.append(f"CASE WHEN {opposite} > 0 THEN {both} ELSE {name} END AS {name}")
         return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608
 
 

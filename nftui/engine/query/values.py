@@ -25,6 +25,9 @@ MAX_COUNTER = (2**63 - 1) // MAX_RATE
 """Counters of one sampled record are cut to this before they are multiplied, so that no product overflows 63
 bits: 922 GB in one record of a sampled flow."""
 
+MAX_SUM = 2**63 - 1
+"""What sums and counters of both directions stop at: a column of the store holds no more."""
+
 SECOND_MS = 1000
 BITS_PER_BYTE_MS = 8000
 
