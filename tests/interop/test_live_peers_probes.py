@@ -83,7 +83,9 @@ def without_icmp(rows: Iterable[Row], protocols: set[int]) -> list[Row]:
 
 def run_quietly(command: list[str]) -> None:
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    assert ended.returncode == 0, ended.stdout.decode(errors="replace")
+    said = ended.stdout.decode(errors="replace")
+    # pmacctd ends with 1 when its plugin, which has exported everything, is faster to end than itself.
+    assert ended.returncode == 0 or "no more plugins active" in said, said
 
 
 @pytest.fixture(scope="module")
