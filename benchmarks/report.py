@@ -97,29 +97,34 @@ def _ingest(records: list[dict[str, Any]]) -> str:
         )
         rows = []
         for record in cpu:
-            peer = record.get("nfcapd_cpu_per_million")
+            peer = _peer(record)
             for which in ("live", "all", "whole"):
                 key = "cpu_per_million" + ("" if which == "all" else f"_{which}")
-                other = record.get(f"nfcapd_{key}")
+                other = record.get(f"{peer}_{key}")
                 ours = record[f"nftui_{key}"]
                 rows.append([record["kind"], which, _number(ours), _number(other), _ratio(ours, other)])
             rows.append([record["kind"], "peak RSS, MB", _number(record["nftui_rss_mb"]),
-                         _number(record.get("nfcapd_rss_mb")), ""])  # fmt: skip
+                         _number(record.get(f"{peer}_rss_mb")), ""])  # fmt: skip
             rows.append([record["kind"], "bytes a flow on disk", _number(record["nftui_bytes_per_flow"]),
-                         _number(record.get("nfcapd_bytes_per_flow")),
-                         _ratio(record["nftui_bytes_per_flow"], record.get("nfcapd_bytes_per_flow"))])  # fmt: skip
+                         _number(record.get(f"{peer}_bytes_per_flow")),
+                         _ratio(record["nftui_bytes_per_flow"], record.get(f"{peer}_bytes_per_flow"))])  # fmt: skip
             rows.append([record["kind"], "flows sent = stored", _stored(record, "nftui"),
-                         _stored(record, "nfcapd") if peer is not None else "", ""])  # fmt: skip
-        out.append(_table(["format", "", "nftui", "nfcapd -y", "nftui : nfcapd"], rows))
+                         _stored(record, peer) if f"{peer}_stored" in record else "", ""])  # fmt: skip
+        out.append(_table(["format", "", "nftui", "nfcapd -y, sfcapd -y", "nftui : peer"], rows))
     peaks = [record for record in records if record["benchmark"] == "ingest.peak"]
     if peaks:
         out.append("\nHighest rate without loss, million flows/s (s: the sender could not do more).\n")
         rows = []
         for record in peaks:
-            ours, other = record["nftui_rate"], record.get("nfcapd_rate")
-            rows.append([record["kind"], _rate(record, "nftui"), _rate(record, "nfcapd"), _ratio(ours, other)])
-        out.append(_table(["format", "nftui", "nfcapd -y", "nftui : nfcapd"], rows))
+            ours, other = record["nftui_rate"], record.get(f"{_peer(record)}_rate")
+            rows.append([record["kind"], _rate(record, "nftui"), _rate(record, _peer(record)), _ratio(ours, other)])
+        out.append(_table(["format", "nftui", "nfcapd -y, sfcapd -y", "nftui : peer"], rows))
     return "\n".join(out) + "\n"
+
+
+def _peer(record: dict[str, Any]) -> str:
+    """The collector beside which a kind of export was measured."""
+    return "sfcapd" if record["kind"] == "sflow" else "nfcapd"
 
 
 def _stored(record: dict[str, Any], name: str) -> str:
