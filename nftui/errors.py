@@ -136,3 +136,8 @@ class PermissionDenied(NftuiError):
     """A right is missing; the text names it and the command that gives it."""
 
     exit_code = 77
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says, in one line; its kind if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

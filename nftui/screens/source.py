@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from nftui.engine.health import Health
     from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
-    from nftui.engine.viewer import Viewer
     from nftui.probe.cache import CacheSnapshot
     from nftui.probe.embedded import EmbeddedProbe
     from nftui.probe.meter import MeterConfig
@@ -69,27 +68,11 @@ class PlaybackControl(Protocol):
         ...
 
 
-class Source(Protocol):
-    """What a screen asks. All methods but `start` and `stop` answer fast and are called from one worker thread."""
+class Part(Protocol):
+    """What answers a screen: an engine, a viewer or a recording.
 
-    @property
-    def label(self) -> str:
-        """`LIVE`, or what it is instead, such as `VIEWER`."""
-        ...
-
-    @property
-    def probe(self) -> ProbeControl | None:
-        """The probe in this process, None without one."""
-        ...
-
-    @property
-    def playback(self) -> PlaybackControl | None:
-        """The recording that is played, None where flows are of now."""
-        ...
-
-    def start(self) -> None:
-        """Open sockets and store. Raises NftuiError."""
-        ...
+    All methods but `stop` answer fast and are called from one worker thread.
+    """
 
     def snapshot(self, request: LiveRequest) -> LiveSnapshot:
         """The live window now."""
@@ -111,16 +94,76 @@ class Source(Protocol):
         """Senders that are not allowed, the latest first."""
         ...
 
-    def allow(self, text: str) -> None:
-        """Accept this sender from now on. Raises UsageError."""
-        ...
-
     def stop(self) -> bool:
         """Store what is in memory, let go of everything; False when not done in time. May be called twice."""
         ...
 
 
-class LocalSource:
+class Source(Part, Protocol):
+    """What a screen works with."""
+
+    @property
+    def label(self) -> str:
+        """`LIVE`, or what it is instead, such as `VIEWER`."""
+        ...
+
+    @property
+    def probe(self) -> ProbeControl | None:
+        """The probe in this process, None without one."""
+        ...
+
+    @property
+    def playback(self) -> PlaybackControl | None:
+        """The recording that is played, None where flows are of now."""
+        ...
+
+    def start(self) -> None:
+        """Open sockets and store. Raises NftuiError."""
+        ...
+
+    def allow(self, text: str) -> None:
+        """Accept this sender from now on. Raises UsageError."""
+        ...
+
+
+class Answering:
+    """A source that hands what is asked on to the part that it has started."""
+
+    def __init__(self) -> None:
+        self._part: Part | None = None
+        self._stopping = threading.Lock()
+
+    def snapshot(self, request: LiveRequest) -> LiveSnapshot:
+        """The live window now."""
+        return self._running().snapshot(request)
+
+    def flow(self, key: int) -> tuple[FlowBatch, int] | None:
+        """One record of the live window."""
+        return self._running().flow(key)
+
+    def health(self) -> Health:
+        """Counters and state now."""
+        return self._running().health()
+
+    def exporters(self) -> Sequence[ExporterStatus]:
+        """All exporters known."""
+        return self._running().exporters()
+
+    def refused(self) -> Sequence[Refused]:
+        """Senders that are not allowed."""
+        return self._running().refused()
+
+    def stop(self) -> bool:
+        """Store what is in memory and let go of everything."""
+        with self._stopping:  # who comes second waits for who came first
+            return self._part.stop() if self._part is not None else True
+
+    def _running(self) -> Part:
+        assert self._part is not None, "start comes first"
+        return self._part
+
+
+class LocalSource(Answering):
     """The engine in this process; a viewer when another process writes the store.
 
     Nothing is loaded before `start`, which the screen calls behind its first frame: NumPy, pyarrow and the sockets
@@ -138,12 +181,12 @@ class LocalSource:
         on_start: Callable[[Engine], None] | None = None,
         meter: EmbeddedProbe | None = None,
     ) -> None:
+        super().__init__()
         self._config = config
         self._on_start = on_start
         self._meter = meter
-        self._part: Engine | Viewer | None = None
+        self._engine: Engine | None = None
         self._viewing = ""
-        self._stopping = threading.Lock()
 
     @property
     def label(self) -> str:
@@ -178,42 +221,13 @@ class LocalSource:
             self._part = viewer
             self._viewing = " ".join(locked.owner.split()[:2]) or "another process"
             return
-        self._part = engine
+        self._part = self._engine = engine
         if self._on_start is not None:
             self._on_start(engine)
 
-    def snapshot(self, request: LiveRequest) -> LiveSnapshot:
-        """The live window now."""
-        return self._running().snapshot(request)
-
-    def flow(self, key: int) -> tuple[FlowBatch, int] | None:
-        """One record of the live window."""
-        return self._running().flow(key)
-
-    def health(self) -> Health:
-        """Counters and state now."""
-        return self._running().health()
-
-    def exporters(self) -> Sequence[ExporterStatus]:
-        """All exporters known."""
-        return self._running().exporters()
-
-    def refused(self) -> Sequence[Refused]:
-        """Senders that are not allowed."""
-        return self._running().refused()
-
     def allow(self, text: str) -> None:
         """Accept this sender from now on."""
-        part = self._running()
-        if self._viewing:
+        self._running()
+        if self._engine is None:
             raise UsageError(f"{self._viewing} decides who may send: start it with --allow {text}")
-        part.allow(text)  # type: ignore[union-attr]
-
-    def stop(self) -> bool:
-        """Store what is in memory and let go of everything."""
-        with self._stopping:  # who comes second waits for who came first
-            return self._part.stop() if self._part is not None else True
-
-    def _running(self) -> Engine | Viewer:
-        assert self._part is not None, "start comes first"
-        return self._part
+        self._engine.allow(text)

@@ -12,9 +12,11 @@ import tracemalloc
 import pytest
 from export_wire import (
     NOW_MS,
+    PAIR,
     VARIABLE,
     Collector,
     a_set,
+    balanced,
     column,
     ipfix,
     message,
@@ -27,16 +29,8 @@ from export_wire import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nftui.engine.counters import datagram_balance, record_balance
 from nftui.engine.decode.layout import TARGETS
 from nftui.engine.limits import DEFAULT
-
-PAIR = [(8, 4), (1, 4)]
-
-
-def balanced(collector: Collector) -> None:
-    assert datagram_balance(collector.counts) == 0
-    assert record_balance(collector.counts) == 0
 
 
 @pytest.mark.parametrize("version", [9, 10])

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from nftui.engine.batch import FlowBatch, concat
+from nftui.engine.counters import datagram_balance, record_balance
 from nftui.engine.decode.datagrams import block_of
 from nftui.engine.decode.decoder import Decoded, Decoder
 from nftui.engine.limits import DEFAULT, Limits
@@ -128,3 +129,13 @@ def flows(decoded: Decoded) -> FlowBatch:
 def column(decoded: Decoded, name: str) -> list[object]:
     """Values of a field over all flows."""
     return [batch.value(name, row) for batch in decoded.batches for row in range(len(batch))]
+
+
+PAIR = [(8, 4), (1, 4)]
+"""Fields of a record: source address and octets."""
+
+
+def balanced(collector: Collector) -> None:
+    """Every datagram and every record is accounted for."""
+    assert datagram_balance(collector.counts) == 0
+    assert record_balance(collector.counts) == 0

@@ -15,7 +15,7 @@ from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
 from nftui.engine.store.layout import HOUR_MS, SEALED_SUFFIX, SEGMENT_SUFFIX, PartName, parse_file, replaced_path
-from nftui.errors import NftuiError
+from nftui.errors import NftuiError, first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,7 +141,7 @@ class Session:
             except duckdb.InterruptException:
                 raise Interrupted("interrupted") from None
             except duckdb.Error as error:
-                raise NftuiError(f"query failed: {_first_line(error)}") from error
+                raise NftuiError(f"query failed: {first_line(error)}") from error
 
     def all_rows(self, fields: Iterable[str], statement: Callable[[str], str]) -> list[tuple[Any, ...]]:
         """All result rows."""
@@ -173,7 +173,7 @@ class Session:
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 if self._cancelled:
                     raise Interrupted("interrupted") from None
-                raise NftuiError(f"query failed: {_first_line(error)}") from error
+                raise NftuiError(f"query failed: {first_line(error)}") from error
 
     def add_columns(self, name: str, table: pa.Table) -> None:
         """Make a table that statements can read under a name of their own, see `next_table`.
@@ -273,10 +273,10 @@ class Session:
             except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException):
                 raise
             except duckdb.OutOfMemoryException as error:
-                raise NftuiError(f"out of memory: {_first_line(error)}; see --memory") from error
+                raise NftuiError(f"out of memory: {first_line(error)}; see --memory") from error
             except duckdb.Error as error:
                 if not self._leave_out(str(error)):
-                    raise NftuiError(f"query failed: {_first_line(error)}") from error
+                    raise NftuiError(f"query failed: {first_line(error)}") from error
 
     def _leave_out(self, message: str) -> bool:
         """Move the files that an error speaks of, or that cannot be read alone, to the skipped ones."""
@@ -377,7 +377,3 @@ def _sql_type(column: str) -> str:
     if field.kind is Kind.TEXT:
         return "VARCHAR"
     return "BLOB" if field.kind is Kind.EXTRA else _SQL_TYPES[field.dtype]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -205,6 +205,8 @@ class Playback:
         sources = find_sources([path], formats=self._formats)
         session = self._session = Session(sources, threads=1)
         try:
+            if stopping.is_set():  # set before `stop` looked for a session to interrupt
+                return False
             flows = in_order(Query(session, parse_filter("")), session, _BY, False)
             return all(self._give(batch, stopping) for batch in flows) and not stopping.is_set()
         finally:

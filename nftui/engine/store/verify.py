@@ -26,7 +26,7 @@ from nftui.engine.store.layout import QUARANTINE, PartName, new_writer
 from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin, SegmentReader
-from nftui.errors import CorruptFile
+from nftui.errors import CorruptFile, first_line
 
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError)
 """What Arrow and our own reading of a file raise for one that is damaged: its names and numbers may be anything."""
@@ -162,7 +162,7 @@ def _try_groups(path: Path, about: dict[str, Any], verdict: Verdict) -> None:
                 else:
                     summary.add(table)
     except _UNREADABLE as error:
-        verdict.problems.append(_first_line(error))
+        verdict.problems.append(first_line(error))
     verdict.readable = summary.rows
     said = tuple(about.get(key) for key in ("rows", "flows", "packets", "bytes"))
     if not verdict.problems and (summary.rows, *summary.sums) != said:
@@ -202,7 +202,7 @@ def _verify_rollup(path: Path) -> Verdict:
         try:
             pq.read_table(path, page_checksum_verification=True)
         except _UNREADABLE as error:
-            verdict.problems.append(_first_line(error))
+            verdict.problems.append(first_line(error))
     return verdict
 
 
@@ -214,7 +214,3 @@ def _verify_segment(path: Path) -> Verdict:
         if reader.damaged_bytes:
             verdict.problems.append(f"{reader.damaged_bytes} bytes in the midst of it do not check")
     return verdict
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,10 +8,12 @@ import tracemalloc
 import pytest
 from export_wire import (
     NOW_MS,
+    PAIR,
     V4,
     VARIABLE,
     Collector,
     a_set,
+    balanced,
     column,
     ipfix,
     message,
@@ -25,18 +27,10 @@ from export_wire import (
     withdrawal,
 )
 
-from nftui.engine.counters import datagram_balance, record_balance
 from nftui.engine.decode.datagrams import block_of
 from nftui.engine.decode.layout import TARGETS, compile_layout
 from nftui.engine.limits import Limits
 from nftui.engine.schema import FIELDS, Kind
-
-PAIR = [(8, 4), (1, 4)]
-
-
-def balanced(collector: Collector) -> None:
-    assert datagram_balance(collector.counts) == 0
-    assert record_balance(collector.counts) == 0
 
 
 @pytest.mark.parametrize("version", [9, 10])
