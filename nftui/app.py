@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from nftui.errors import NftuiError
 from nftui.screens.actions import ACTIONS
+from nftui.screens.asking import AskingBoard
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.lifeline import Lifeline
 from nftui.screens.live import LiveScreen
@@ -91,8 +92,8 @@ class NftuiApp(FrameDiffApp):
         """End with an exit code."""
         self.exit(return_code=code)
 
-    @on(LiveScreen.Failed)
-    def _source_failed(self, event: LiveScreen.Failed) -> None:
+    @on(AskingBoard.Failed)
+    def _source_failed(self, event: AskingBoard.Failed) -> None:
         self.failure = event.error
         self.leave(event.error.exit_code)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nftui.engine.schema import Show
 
 if TYPE_CHECKING:
+    from nftui.engine.history.values import TimeRange
     from nftui.engine.query.filters import Filter
 
 TALKER_VIEWS: tuple[str, ...] = ("host", "pair", "flow", "port", "proto", "as", "interface", "exporter")
@@ -38,6 +39,7 @@ class LiveRequest:
         limit: number of rows wanted.
         scaled: multiply bytes and packets by the sampling rate where it is known.
         anchor: key of a row that must be in the answer wherever it ranks (the row under the cursor).
+        within: the time that is asked about; None for the live window.
     """
 
     view: str = "host"
@@ -47,6 +49,7 @@ class LiveRequest:
     limit: int = 200
     scaled: bool = True
     anchor: int | None = None
+    within: TimeRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,145 @@
+"""Asks the source for what the live screen shows, and puts the answers onto it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from nftui.errors import NftuiError
+from nftui.screens.board import LiveBoard
+from nftui.screens.feed import Feed, News
+from nftui.screens.filter_reader import FilterReader
+from nftui.screens.source import Source
+from nftui.widgets.stack_chart import StackChart
+
+if TYPE_CHECKING:
+    from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
+    from nftui.engine.query.filters import Filter
+
+_FIRST_ROWS = 500
+_MOST_ROWS = 20_000
+
+
+class AskingBoard(LiveBoard):
+    """A board whose parts are kept up to date with the place that the user is at.
+
+    The groups of actions of the live screen build on this: they change the place, then `go_on`.
+
+    Attributes:
+        feed: runs questions to the source in a worker thread.
+        unscaled: counters as sent, sampling not applied.
+    """
+
+    @dataclass
+    class Failed(Message):
+        """The source could not start."""
+
+        error: NftuiError
+
+    def __init__(
+        self,
+        source: Source,
+        filter_text: str = "",
+        ascii_only: bool = False,
+        read_filter: FilterReader = FilterReader(),  # noqa: B008
+    ) -> None:
+        super().__init__(source, filter_text, ascii_only, read_filter)
+        self.feed = Feed(self, source, self._request, self._receive)
+        self.unscaled = False
+        self._filter: tuple[str, Filter | None] = ("", None)
+        self._refreeze = False
+        self._rows_wanted = _FIRST_ROWS
+
+    def on_mount(self) -> None:
+        """Show the frame, then start the source behind it."""
+        for widget in (self.table, self.detail.table, self.query_one(StackChart)):
+            widget.ascii_only = self.display_options.ascii_only
+        self.show_lines()
+        # Loading the engine before the first frame is out would double the time until it is.
+        self.call_after_refresh(lambda: self.set_timer(0.01, self._begin))
+
+    def _begin(self) -> None:
+        self.run_worker(self._start())
+
+    async def _start(self) -> None:
+        try:
+            await self.feed.run(self.source.start)
+        except NftuiError as error:
+            self.post_message(self.Failed(error))
+            return
+        self.feed.start()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen covers this one."""
+        self.feed.rest()
+
+    def on_screen_resume(self) -> None:
+        """This screen is seen again."""
+        self.feed.resume()
+
+    def on_unmount(self) -> None:
+        """Stop asking."""
+        self.feed.stop()
+
+    def _request(self) -> LiveRequest:
+        from nftui.engine.live.snapshot import LiveRequest
+
+        place, table = self.trail.place, self.table
+        if self._filter[0] != place.filter:
+            self._filter = (place.filter, self.read_filter(place.filter))
+        if table.held and len(table.data) - table.cursor_row < 2 * table.visible_rows:
+            last = self.snapshot is not None and table.cursor_row == len(table.data) - 1
+            wanted = self.snapshot.rows_total if self.snapshot and last else 2 * table.cursor_row + _FIRST_ROWS
+            self._rows_wanted = min(_MOST_ROWS, max(self._rows_wanted, wanted))
+        return LiveRequest(
+            place.view, self._filter[1], place.sort, place.descending, self._rows_wanted, not self.unscaled,
+            table.cursor_key if table.held else None,
+        )  # fmt: skip
+
+    def _receive(self, news: News) -> None:
+        if news.health is not None:
+            self.health = news.health
+        warnings = self.health.warnings if self.health else ()
+        self.problem = news.problem or "; ".join(warnings[:1])
+        snapshot = news.snapshot
+        place = self.trail.place
+        if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):
+            if self.paused is None or self._refreeze:
+                self._refreeze = False
+                self.show_table(snapshot)
+            self.show_chart(snapshot)
+        self.show_lines()
+
+    def go_on(self, reset: bool = False) -> None:
+        """Ask for the present place at once."""
+        if reset:
+            self.table.reset_cursor()
+            self._rows_wanted = _FIRST_ROWS
+        self._refreeze = self.paused is not None
+        if self.paused:
+            self.paused = (time.monotonic(), self.flows_in())
+        self.show_lines()
+        self.feed.now()
+
+    def hold(self, held: bool) -> None:
+        """Hold the table still, or let it go on."""
+        self.paused = (time.monotonic(), self.flows_in()) if held else None
+        self.go_on()
+        self._refreeze = False
+
+    def close_detail(self) -> bool:
+        """Close the pane with one flow; False when it was not open."""
+        if not self.detail.has_class("-open"):
+            return False
+        self.detail.close()
+        self.set_class(False, "-detail")
+        self.table.focus()
+        self.show_lines()
+        return True
+
+
+def _text(snapshot: LiveSnapshot) -> str:
+    return snapshot.request.filter.text if snapshot.request.filter is not None else ""

@@ -1,0 +1,43 @@
+"""Actions of the live screen: units, names, sampling, chart, hidden addresses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nftui.screens.asking import AskingBoard
+
+
+class Displaying(AskingBoard):
+    """How the same flows are shown."""
+
+    def action_units(self) -> None:
+        """Bits or bytes."""
+        self._display_changed(bits=not self.display_options.bits)
+
+    def action_names(self) -> None:
+        """Port numbers or service names."""
+        self._display_changed(names=not self.display_options.names)
+
+    def _display_changed(self, **values: bool) -> None:
+        self.display_options = replace(self.display_options, **values)  # type: ignore[arg-type]  # none is the curtain
+        self.show_columns()
+        if self.snapshot is not None:
+            self.show_chart(self.snapshot)
+
+    def action_scaled(self) -> None:
+        """Raw counters or scaled ones."""
+        self.unscaled = not self.unscaled
+        self.notify("Counters as sent, sampling not applied." if self.unscaled else "Counters times sampling rate.")
+        self.go_on()
+
+    def action_hide(self) -> None:
+        """Other addresses than the real ones, or the real ones again."""
+        self.curtain.drawn = not self.curtain.drawn
+        self.close_detail()
+        self._display_changed()
+        self.show_lines()
+
+    def action_chart(self) -> None:
+        """Give the chart's lines to the table, or take them back."""
+        self.chart_wanted = not self.chart_wanted
+        self.show_lines()

@@ -1,0 +1,113 @@
+"""Actions of the live screen: the filter, and the way down from a row to a single flow and back."""
+
+from __future__ import annotations
+
+from textual import on
+
+from nftui.errors import FilterError
+from nftui.screens.asking import AskingBoard
+from nftui.screens.drill import cell_term, combine, row_filter, row_name
+from nftui.screens.navigation import Place
+from nftui.widgets.filter_bar import FilterBar
+from nftui.widgets.flow_table import FlowTable
+
+
+class Drilling(AskingBoard):
+    """Filter, drill, flow detail, way back."""
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.filter_bar.open(self.trail.place.filter)
+        self.show_lines()
+
+    @on(FilterBar.Applied)
+    def _filter_applied(self, event: FilterBar.Applied) -> None:
+        self.trail.change(filter=event.text)
+        self.go_on()
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self, event: FilterBar.Closed) -> None:
+        if event.cleared and self.trail.place.filter:
+            self.trail.change(filter="")
+        self.filter_bar.close()
+        self.table.focus()
+        self.go_on()
+
+    def action_filter_cell(self, exclude: bool) -> None:
+        """Narrow to the value under the cursor, or exclude it."""
+        if self.state_name == "detail":
+            line = self.detail.current
+            term = line.term if line else ""
+        else:
+            column = self.table.cursor_column
+            value = self.table.value(column)
+            term = cell_term(column, value) or row_filter(self.trail.place.view, self.table.value) or ""
+        if not term:
+            self.notify("Nothing to filter by in this column.", markup=False)
+            return
+        self.narrow(self.trail.place.view, term, exclude, term)
+
+    def narrow(self, view: str, term: str, exclude: bool, crumb: str) -> None:
+        """Go to a view of the flows that match a term too, or do not; `back` returns from there."""
+        place = self.trail.place
+        text = combine(place.filter, term, exclude)
+        try:
+            self.read_filter(text)
+        except FilterError as error:
+            self.notify(f"{term}: {error.message}", severity="warning", markup=False)
+            return
+        self.close_detail()
+        self.trail.change(cursor=self.table.cursor_key if self.table.held else None)
+        keep = view == place.view
+        self.trail.enter(Place(view, text, place.sort if keep else "", place.descending if keep else True, None, crumb))
+        self.filter_bar.remember(text)
+        self.go_on(reset=True)
+
+    @on(FlowTable.Opened, "#table")
+    def _row_opened(self, event: FlowTable.Opened) -> None:
+        view = self.trail.place.view
+        if view == "flows":
+            self.run_worker(self._open_flow(event.key), exclusive=True, group="detail")
+            return
+        row = self.table.row_of(event.key)
+        term = row_filter(view, lambda column: self.table.value(column, row))
+        if term:
+            crumb = row_name(view, lambda column: self.table.value(column, row))
+            self.narrow("flows", term, exclude=False, crumb=crumb)
+
+    async def _open_flow(self, key: int) -> None:
+        from nftui.screens.field_text import detail_lines, flow_title
+
+        found = await self.feed.run(lambda: self.source.flow(key))
+        if not isinstance(found, tuple):
+            self.notify("This flow has left the live window.", markup=False)
+            return
+        batch, row = found
+        self.set_class(True, "-detail")
+        title = self.curtain.text(flow_title(batch, row))
+        self.detail.show(title, self.curtain.details(detail_lines(batch, row)))
+        self.show_lines()
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        self.table.action_open()
+
+    def action_back(self) -> None:
+        """One step back: the pane, the way here, the filter."""
+        if self.close_detail():
+            return
+        if self.trail.back():
+            self.table.reset_cursor()
+            if self.trail.place.cursor is not None:
+                self.table.hold(self.trail.place.cursor)
+            self.go_on()
+        elif self.trail.place.filter:
+            self.trail.change(filter="")
+            self.go_on()
+
+    def action_leave(self) -> None:
+        """Close the pane, or go back, or quit."""
+        if self.detail.has_class("-open") or self.trail.depth:
+            self.action_back()
+        else:
+            self.app.exit()

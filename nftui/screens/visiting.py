@@ -1,0 +1,30 @@
+"""Actions of the live screen: the other screens, and help."""
+
+from __future__ import annotations
+
+from nftui.screens.actions import groups
+from nftui.screens.asking import AskingBoard
+from nftui.screens.exporters import ExportersScreen
+from nftui.widgets.help_overlay import HelpGroup, HelpOverlay
+
+
+class Visiting(AskingBoard):
+    """Screens beside this one."""
+
+    def action_exporters(self) -> None:
+        """Who sends, and what was lost on the way."""
+        self.app.push_screen(ExportersScreen(self.source, self.feed, self.curtain))
+
+    def action_probe(self) -> None:
+        """What the probe in this process counts."""
+        if self.source.probe is None:
+            self.notify("No probe runs here: `nftui --probe IFACE` starts one.", markup=False)
+            return
+        from nftui.screens.probe import ProbeScreen  # loads NumPy with the probe's parts
+
+        self.app.push_screen(ProbeScreen(self.source.probe, self.feed, self.display_options.ascii_only))
+
+    def action_help(self) -> None:
+        """All keys."""
+        listed = [HelpGroup(title, [(a.key_text, a.doc) for a in actions]) for title, actions in groups()]
+        self.app.push_screen(HelpOverlay(listed, "Keys of the live screen"))
