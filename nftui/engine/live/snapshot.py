@@ -23,8 +23,14 @@ TALKER_VIEWS: tuple[str, ...] = ("host", "pair", "flow", "port", "proto", "as", 
 FLOW_VIEW = "flows"
 """The view whose rows are single flow records, the latest first."""
 
+CONVERSATION_VIEW = "conversation"
+"""The view whose rows are conversations: protocol, two addresses, two ports, both directions together."""
+
+STATISTIC_PREFIX = "by:"
+"""`by:NAME` is the view of the statistic that `nftui dump -s NAME` counts, such as `by:vlan` or `by:port:p`."""
+
 VIEWS: tuple[str, ...] = (*TALKER_VIEWS, FLOW_VIEW)
-"""All views, in the order in which a screen offers them."""
+"""The views that have a tab, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class LiveRequest:
     """What to show.
 
     Attributes:
-        view: one of `VIEWS`.
+        view: one of `VIEWS`, `CONVERSATION_VIEW`, or `STATISTIC_PREFIX` with what `nftui dump -s` takes (without
+            orders). Any other raises KeyError.
         filter: only flows that match; None for all.
         sort: name of a column of the view; any other means rate for talkers, time of arrival for the flow list.
         descending: largest first.
@@ -40,6 +47,9 @@ class LiveRequest:
         scaled: multiply bytes and packets by the sampling rate where it is known.
         anchor: key of a row that must be in the answer wherever it ranks (the row under the cursor).
         within: the time that is asked about; None for the live window.
+        fields: fields of the registry that the view `flows` shall have as columns beside its usual ones; a column
+            has its field's name, and text (as `nftui.engine.live.field_columns` writes it) or int64.
+        offset: rows of the order to leave out before the first one; for the view `flows` of the past.
     """
 
     view: str = "host"
@@ -50,6 +60,8 @@ class LiveRequest:
     scaled: bool = True
     anchor: int | None = None
     within: TimeRange | None = None
+    fields: tuple[str, ...] = ()
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
