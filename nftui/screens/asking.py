@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -12,10 +13,12 @@ from nftui.errors import NftuiError
 from nftui.screens.board import LiveBoard
 from nftui.screens.feed import Feed, News
 from nftui.screens.filter_reader import FilterReader
+from nftui.screens.inquiry import Inquiry
 from nftui.screens.source import Source
 from nftui.widgets.stack_chart import StackChart
 
 if TYPE_CHECKING:
+    from nftui.engine.batch import FlowBatch
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.engine.query.filters import Filter
 
@@ -30,6 +33,7 @@ class AskingBoard(LiveBoard):
 
     Attributes:
         feed: runs questions to the source in a worker thread.
+        past: runs questions about a range of time in another one.
         unscaled: counters as sent, sampling not applied.
     """
 
@@ -47,7 +51,8 @@ class AskingBoard(LiveBoard):
         read_filter: FilterReader = FilterReader(),  # noqa: B008
     ) -> None:
         super().__init__(source, filter_text, ascii_only, read_filter)
-        self.feed = Feed(self, source, self._request, self._receive)
+        self.feed = Feed(self, source, self._live_request, self._receive)
+        self.past = Inquiry(self, source.past, self.show_state)
         self.unscaled = False
         self._filter: tuple[str, Filter | None] = ("", None)
         self._refreeze = False
@@ -83,8 +88,10 @@ class AskingBoard(LiveBoard):
     def on_unmount(self) -> None:
         """Stop asking."""
         self.feed.stop()
+        self.past.stop()
 
-    def _request(self) -> LiveRequest:
+    def request(self) -> LiveRequest:
+        """The question that the table answers, for the present place."""
         from nftui.engine.live.snapshot import LiveRequest
 
         place, table = self.trail.place, self.table
@@ -96,8 +103,41 @@ class AskingBoard(LiveBoard):
             self._rows_wanted = min(_MOST_ROWS, max(self._rows_wanted, wanted))
         return LiveRequest(
             place.view, self._filter[1], place.sort, place.descending, self._rows_wanted, not self.unscaled,
-            table.cursor_key if table.held else None,
+            table.cursor_key if table.held else None, place.within,
         )  # fmt: skip
+
+    def _live_request(self) -> LiveRequest:
+        """What to ask of the live window; hardly any rows while the table is about another time."""
+        request = self.request()
+        return request if request.within is None else replace(request, within=None, limit=1, anchor=None)
+
+    def look_up(
+        self, subject: str, request: LiveRequest, receive: Callable[[LiveSnapshot], None], first: bool = False
+    ) -> None:
+        """Ask about a range of time; `request.within` is set.
+
+        Args:
+            subject: a question about the same subject that has no answer yet is given up.
+            request: the question.
+            receive: gets the answer, in the event loop.
+            first: before questions about other subjects.
+        """
+        self.past.ask(subject, lambda past: past.snapshot(request), receive, self._past_failed, first)
+
+    async def flow_of(self, key: int) -> tuple[FlowBatch, int] | None:
+        """The record of a row of the flow list that is shown, as batch and row; None when it is gone."""
+        if self.trail.place.within is not None:
+            return await self.past.run(lambda past: past.flow(key))
+        found = await self.feed.run(lambda: self.source.flow(key))
+        return found if isinstance(found, tuple) else None
+
+    def show_state(self) -> None:
+        """Whether an answer is awaited, and of which time the table is."""
+        self.show_lines()
+
+    def _past_failed(self, reason: str) -> None:
+        self.problem = reason
+        self.show_lines()
 
     def _receive(self, news: News) -> None:
         if news.health is not None:
@@ -107,7 +147,7 @@ class AskingBoard(LiveBoard):
         snapshot = news.snapshot
         place = self.trail.place
         if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):
-            if self.paused is None or self._refreeze:
+            if place.within is None and (self.paused is None or self._refreeze):
                 self._refreeze = False
                 self.show_table(snapshot)
             self.show_chart(snapshot)

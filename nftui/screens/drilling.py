@@ -78,8 +78,8 @@ class Drilling(AskingBoard):
     async def _open_flow(self, key: int) -> None:
         from nftui.screens.field_text import detail_lines, flow_title
 
-        found = await self.feed.run(lambda: self.source.flow(key))
-        if not isinstance(found, tuple):
+        found = await self.flow_of(key)
+        if found is None:
             self.notify("This flow has left the live window.", markup=False)
             return
         batch, row = found

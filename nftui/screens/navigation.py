@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from nftui.screens.actions import VIEW_TITLES
+
+if TYPE_CHECKING:
+    from nftui.engine.history.values import TimeRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,7 @@ class Place:
         descending: largest first.
         cursor: key of the row under the cursor; None while it rests on the first row.
         crumb: what led here, for the trail.
+        within: the time that is looked at; None for the live window.
     """
 
     view: str = "host"
@@ -26,6 +31,7 @@ class Place:
     descending: bool = True
     cursor: int | None = None
     crumb: str = ""
+    within: TimeRange | None = None
 
 
 class Trail:
@@ -47,15 +53,15 @@ class Trail:
         self.place = replace(self.place, **values)  # type: ignore[arg-type]
 
     def enter(self, place: Place) -> None:
-        """Go somewhere that `back` returns from."""
+        """Go somewhere that `back` returns from. The time stays: it has a history of its own."""
         self._before = [*self._before, self.place][-self._DEPTH :]
-        self.place = place
+        self.place = replace(place, within=self.place.within)
 
     def back(self) -> bool:
-        """Return to the place before; False when there is none."""
+        """Return to the place before, at the time that is looked at now; False when there is none."""
         if not self._before:
             return False
-        self.place = self._before.pop()
+        self.place = replace(self._before.pop(), within=self.place.within)
         return True
 
     def forget(self) -> None:

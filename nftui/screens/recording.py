@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nftui.errors import UsageError
-from nftui.screens.source import Answering, PlaybackControl, ProbeControl
+from nftui.screens.source import Answering, Past, PlaybackControl, ProbeControl, open_past
 
 if TYPE_CHECKING:
     from nftui.engine.replay.playback import Playback
@@ -57,6 +57,10 @@ class RecordedSource(Answering):
         part = Playback(self._paths, self._speed, ArchiveFormats())
         part.start()
         self._part = self._playing = part
+
+    def past(self) -> Past | None:
+        """The files of the recording."""
+        return open_past(self._paths)
 
     def pause(self) -> None:
         """Stand still, or go on."""

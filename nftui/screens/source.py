@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nftui.engine.decode.status import ExporterStatus
     from nftui.engine.engine import Engine
     from nftui.engine.health import Health
+    from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
     from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.probe.cache import CacheSnapshot
@@ -65,6 +66,42 @@ class PlaybackControl(Protocol):
 
     def change_speed(self, factor: float) -> float:
         """Multiply the speed, within bounds; returns the new one."""
+        ...
+
+
+class Past(Protocol):
+    """What was stored, and can be asked about.
+
+    All methods but `cancel` and `progress` are called from one worker thread; `nftui.engine.history.history.History`
+    is one. A question that was cancelled raises `nftui.engine.query.session.Interrupted`.
+    """
+
+    def extent(self) -> TimeRange | None:
+        """From the first flow to the last; None without flows."""
+        ...
+
+    def snapshot(self, request: LiveRequest) -> LiveSnapshot:
+        """The flows of `request.within`, which is set."""
+        ...
+
+    def timeline(self, request: TimelineRequest) -> Timeline:
+        """Traffic over time."""
+        ...
+
+    def flow(self, key: int) -> tuple[FlowBatch, int] | None:
+        """A record of the last snapshot of the view `flows` as batch and row."""
+        ...
+
+    def cancel(self) -> None:
+        """Give up the running question. From any thread."""
+        ...
+
+    def progress(self) -> float:
+        """Percent of the running question, negative where unknown. From any thread."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files."""
         ...
 
 
@@ -121,9 +158,21 @@ class Source(Part, Protocol):
         """Open sockets and store. Raises NftuiError."""
         ...
 
+    def past(self) -> Past | None:
+        """What is stored, opened at each call; None where nothing is. Called in a worker thread. Raises NftuiError."""
+        ...
+
     def allow(self, text: str) -> None:
         """Accept this sender from now on. Raises UsageError."""
         ...
+
+
+def open_past(paths: Sequence[str]) -> Past | None:
+    """Stores, directories and files to ask about. Raises NftuiError."""
+    from nftui.engine.archive.formats import ArchiveFormats
+    from nftui.engine.history.history import History
+
+    return History(paths, ArchiveFormats())
 
 
 class Answering:
@@ -224,6 +273,10 @@ class LocalSource(Answering):
         self._part = self._engine = engine
         if self._on_start is not None:
             self._on_start(engine)
+
+    def past(self) -> Past | None:
+        """The store that is written or followed here."""
+        return open_past([str(self._config.store.root)])
 
     def allow(self, text: str) -> None:
         """Accept this sender from now on."""

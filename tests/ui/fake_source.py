@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from fake_past import FakePast
 
 from nftui.engine.batch import ExtraColumn, FlowBatch, TextColumn
 from nftui.engine.clock import ManualClock
@@ -82,6 +83,7 @@ class FakeSource:
     def __init__(self, seconds: int = 40, rate: int = 400, empty: bool = False, error: Exception | None = None) -> None:
         self.clock = ManualClock(1_790_000_000_000)
         self.window = LiveWindow(self.clock)
+        self.stored: FakePast | None = FakePast()
         self.rate = rate
         self.counts: Counts = {"datagrams.received": 0, "flows.in": 0}
         self.recent: Counts = {}
@@ -107,6 +109,8 @@ class FakeSource:
     def add(self, batch: FlowBatch) -> None:
         """Flows arrive now."""
         self.window.add(batch)
+        if self.stored is not None:
+            self.stored.batches.append(batch)
         self.counts["flows.in"] += len(batch)
         self.counts["datagrams.received"] += 1 + len(batch) // 30
 
@@ -140,6 +144,9 @@ class FakeSource:
 
     def refused(self) -> Sequence[Refused]:
         return list(self.strangers)
+
+    def past(self) -> FakePast | None:
+        return self.stored
 
     def allow(self, text: str) -> None:
         self.allowed.append(text)
