@@ -14,7 +14,10 @@ the default. Tables of the file are the fields of `Config`, their keys the field
     [filters]
     web = "tcp and dst port in [80 443]"
 
-The keys of `[filters]` are free: they name filters, for `@web` in others.
+    [rules]
+    upload = "src net 10/8 and not dst net 10/8 over 3x usual"
+
+The keys of `[filters]` and `[rules]` are free: they name filters, for `@web` in others, and rules of the watch.
 A name that nobody knows is an error, never ignored: a misspelt `alow` must not open or close a collector.
 """
 
@@ -125,6 +128,31 @@ class ElementsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """What is looked for in the flows as they come, see docs/watch.md.
+
+    Attributes:
+        findings: what is found without a rule: `scan`, `flood`, `beacon`, `service`; `none` alone for nothing.
+        lists: files with addresses and networks whose flows are told.
+        quiet: filters of flows that are never looked at.
+        command: runs for each new finding, without a shell, the finding as JSON on its standard input.
+        bell: ring the terminal's bell for a new finding.
+        scan_targets: hosts, or ports of a host, that one source may try within a minute.
+        flood_flows: flows per second to one address from which on they can be a flood.
+        learn: seconds after the start during which services are learnt instead of told.
+    """
+
+    findings: tuple[str, ...] = ("scan", "flood", "beacon", "service")
+    lists: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    command: str = ""
+    bell: bool = False
+    scan_targets: int = field(default=100, metadata={"low": 10, "high": 1_000_000})
+    flood_flows: int = field(default=500, metadata={"low": 1, "high": 100_000_000})
+    learn: int = field(default=600, metadata={"low": 0, "high": 30 * 86_400})
+
+
+@dataclass(frozen=True, slots=True)
 class UiConfig:
     """The screen.
 
@@ -143,14 +171,17 @@ class Config:
 
     Attributes:
         filters: saved filters by name.
+        rules: rules of the watch by name.
         origins: `table.key` to `default`, a file's path, the environment variable's name or `command line`.
     """
 
     collector: CollectorConfig = CollectorConfig()
     store: StoreConfig = StoreConfig()
     elements: ElementsConfig = ElementsConfig()
+    watch: WatchConfig = WatchConfig()
     ui: UiConfig = UiConfig()
     filters: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, str] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> list[tuple[str, Any, str]]:
@@ -161,9 +192,9 @@ class Config:
             for key in fields(part):
                 dotted = f"{name}.{key.name}"
                 rows.append((dotted, getattr(values, key.name), self.origins.get(dotted, "default")))
-        rows += [
-            (f"{_FILTERS}.{name}", text, self.origins[f"{_FILTERS}.{name}"]) for name, text in self.filters.items()
-        ]
+        for table in _NAMED:
+            for name, text in getattr(self, table).items():
+                rows.append((f"{table}.{name}", text, self.origins[f"{table}.{name}"]))
         return rows
 
 
@@ -171,11 +202,13 @@ _PARTS: dict[str, type[Any]] = {
     "collector": CollectorConfig,
     "store": StoreConfig,
     "elements": ElementsConfig,
+    "watch": WatchConfig,
     "ui": UiConfig,
 }
 
-_FILTERS = "filters"
-_FILTER_NAME = re.compile(r"filters\.(?!include$)[\w.-]+")
+_NAMED = ("filters", "rules")
+"""Tables whose keys are names that the user gives, and whose values are texts."""
+_NAME = re.compile(r"\w+\.(?!include$)[\w.-]+")
 
 
 def load(
@@ -206,10 +239,13 @@ def load(
     for table, part in _PARTS.items():
         chosen = {name.split(".")[1]: value for name, (value, _) in merged.items() if name.split(".")[0] == table}
         parts[table] = part(**chosen)
-    filters = {
-        name.partition(".")[2]: str(value) for name, (value, _) in merged.items() if name.startswith(_FILTERS + ".")
+    named: dict[str, Any] = {
+        table: {
+            name.partition(".")[2]: str(value) for name, (value, _) in merged.items() if name.startswith(table + ".")
+        }
+        for table in _NAMED
     }
-    return Config(**parts, filters=filters, origins={name: origin for name, (_, origin) in merged.items()})
+    return Config(**parts, **named, origins={name: origin for name, (_, origin) in merged.items()})
 
 
 def _read_file(path: Path) -> dict[str, object]:
@@ -224,23 +260,25 @@ def _read_file(path: Path) -> dict[str, object]:
         raise ConfigError(f"{path}: not TOML: {error}") from error
     values: dict[str, object] = {}
     for table, content in document.items():
-        if table not in {*_PARTS, _FILTERS}:
-            raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, [*_PARTS, _FILTERS])}")
+        if table not in {*_PARTS, *_NAMED}:
+            raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, [*_PARTS, *_NAMED])}")
         if not isinstance(content, dict):
             raise ConfigError(f"{path}: {table} must be a table, [{table}]")
         for key, value in content.items():
             name = f"{table}.{key}"
-            if table == _FILTERS:
-                values[name] = _saved_filter(name, value, str(path))
+            if table in _NAMED:
+                values[name] = _named_text(name, value, str(path))
                 continue
             _known(name, str(path))
             values[name] = _typed_value(name, value, str(path))
     return values
 
 
-def _saved_filter(name: str, value: object, origin: str) -> str:
-    if not _FILTER_NAME.fullmatch(name):
-        raise ConfigError(f"{origin}: {name}: the name of a filter has letters, digits, _, - and . only")
+def _named_text(name: str, value: object, origin: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{origin}: {name}: the name of a {name.partition('.')[0][:-1]} has letters, digits, _, - and . only"
+        )
     if not isinstance(value, str):
         raise ConfigError(f"{origin}: {name} must be a text, not {value!r}")
     return value

@@ -74,6 +74,18 @@ class Limits:
     interfaces_per_exporter: int = 4096
     """The same of one agent: a chassis with every port split."""
 
+    # What the exporters screen shows
+    rejected_kept: int = 256
+    """Datagrams kept that could not be decoded, of all exporters."""
+    rejected_kept_per_exporter: int = 16
+    """The same of one address, and of one block of datagrams and reason."""
+    rejected_bytes: int = 512
+    """Bytes kept of each: headers and the first sets are there."""
+    exporter_minutes: int = 120
+    """Minutes of losses and amounts per exporter: 8 MB for the most exporters."""
+    rate_changes_per_exporter: int = 16
+    """Changes of sampling rates that are remembered with their time."""
+
     # Records
     records_per_datagram: int = 8192
     """More records than this in one datagram are an attack on memory: the datagram's set is rejected."""
@@ -102,6 +114,13 @@ class Limits:
     """Rows of one compacted file; busier hours get several, so that a crash or a stop costs no more than one's work."""
     compact_memory_bytes: int = 64 << 20
     """Memory for the sums of a roll-up; beyond it they go to disk."""
+    reserve_share: float = 0.05
+    """Share of the disk, in bytes and in files, that new flows leave free: sealing needs room to make the store
+    smaller, and a disk that is full to the last byte stops more than a collector. At most the next two."""
+    reserve_bytes: int = 1 << 30
+    """Five per cent of a large disk are more than sealing needs: twenty segments."""
+    reserve_files: int = 1000
+    """The same in files."""
     open_slots: int = 4
     """Slots written at the same time: the current one, late data, a clock that steps. More: the idlest is sealed."""
     settle_seconds: float = 2.0
@@ -116,6 +135,18 @@ class Limits:
     """Flows kept in memory for the live screen; at higher rates the window shortens and says so."""
     live_bytes: int = 512 << 20
     """Memory of these flows: rare wide records must not multiply it."""
+    live_texts: int = 65_536
+    """Different texts that a live view by user or application tells apart; more share a row that says so."""
+
+    # Watch
+    watched_flows: int = 1_000_000
+    """Flows looked at every ten seconds, tries of scans and calls kept for series; more are skipped and counted."""
+    watched_addresses: int = 100_000
+    """Lines of the address lists of the watch."""
+    watched_services: int = 200_000
+    """Services known; beyond them no new one is told."""
+    findings: int = 1000
+    """Findings kept; the one not seen for longest goes first."""
 
     # Text from outside
     filter_bytes: int = 8 << 20

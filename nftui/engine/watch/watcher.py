@@ -1,0 +1,175 @@
+"""The watch: takes the flows as they come and looks at them every few seconds, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nftui.config import WatchConfig
+from nftui.engine.batch import FlowBatch
+from nftui.engine.clock import Clock
+from nftui.engine.ledger import Ledger
+from nftui.engine.limits import DEFAULT, Limits
+from nftui.engine.watch.beacon import BeaconFinder
+from nftui.engine.watch.finding import KINDS, Finding, Kind, WatchState
+from nftui.engine.watch.flood import FloodFinder
+from nftui.engine.watch.known import Findings
+from nftui.engine.watch.listed import Listed
+from nftui.engine.watch.moment import Hashes, Moment, moment
+from nftui.engine.watch.rules import parse_rule
+from nftui.engine.watch.scan import ScanFinder
+from nftui.engine.watch.service import ServiceFinder
+from nftui.engine.watch.thresholds import Thresholds
+from nftui.errors import ConfigError, FilterError
+from nftui.text import nearest
+
+if TYPE_CHECKING:
+    from nftui.engine.query.filters import Filter
+
+STEP_SECONDS = 10.0
+"""How often the flows are looked at."""
+_POLL_SECONDS = 0.2
+
+
+class Watcher:
+    """Finds what an operator wants to be told.
+
+    `add` is for the decode thread and only keeps a reference; everything else happens in `run`. When more flows come
+    between two looks than are kept, the rest is not looked at and counted as `watch.flows_skipped`.
+
+    Args:
+        config: what is looked for.
+        rules: the user's rules by name, see `rules`.
+        read_filter: understands a filter with the configuration's names.
+        ledger: counts.
+        clock: time, injectable.
+        limits: bounds.
+        tell: called with each new finding, in the watch's thread.
+
+    Raises:
+        ConfigError: a rule, a quiet filter or a kind of finding is not understood.
+    """
+
+    def __init__(
+        self,
+        config: WatchConfig,
+        rules: Mapping[str, str],
+        read_filter: Callable[[str], Filter | None],
+        ledger: Ledger,
+        clock: Clock,
+        limits: Limits = DEFAULT,
+        tell: Callable[[Finding], None] | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._limits = limits
+        self._tell = tell
+        kinds = _kinds(config.findings)
+        hashes = Hashes()
+        self._thresholds = Thresholds([parse_rule(name, text, read_filter) for name, text in rules.items()])
+        self._listed = Listed([Path(name).expanduser() for name in config.lists], hashes)
+        self._services = ServiceFinder(hashes, config.learn, limits.watched_services)
+        self._finders: list[Callable[[Moment], list[Finding]]] = [self._thresholds.find, self._listed.find]
+        if "scan" in kinds:
+            self._finders.append(ScanFinder(hashes, config.scan_targets, limits.watched_flows).find)
+        if "flood" in kinds:
+            self._finders.append(FloodFinder(hashes, config.flood_flows).find)
+        if "beacon" in kinds:
+            self._finders.append(BeaconFinder(hashes, limits.watched_flows).find)
+        if "service" in kinds:
+            self._finders.append(self._services.find)
+        self._quiet = [_quiet(text, read_filter) for text in config.quiet]
+        self._findings = Findings(limits.findings)
+        self._lock = threading.Lock()
+        self._batches: list[FlowBatch] = []
+        self._rows = 0
+        self._looked_at = clock.monotonic()
+        self._state = WatchState(rules=self._thresholds.states)
+
+    def add(self, batch: FlowBatch) -> None:
+        """Take flows that arrived now. The batch must not be changed afterwards."""
+        with self._lock:
+            room = self._rows + len(batch) <= self._limits.watched_flows
+            if room:
+                self._batches.append(batch)
+                self._rows += len(batch)
+        if not room:
+            self._ledger.commit({"watch.flows_skipped": len(batch)})
+
+    def run(self, stopping: threading.Event) -> None:
+        """Body of the thread."""
+        while not stopping.wait(_POLL_SECONDS):
+            if self._clock.monotonic() - self._looked_at >= STEP_SECONDS:
+                self.look()
+
+    def look(self) -> None:
+        """Look at the flows that came since the last time."""
+        now = self._clock.monotonic()
+        with self._lock:
+            batches, self._batches, self._rows = self._batches, [], 0
+        seconds, self._looked_at = max(now - self._looked_at, 0.001), now
+        present = moment(self._loud(batches), self._clock.now_ms(), seconds)
+        found = [finding for find in self._finders for finding in find(present)]
+        with self._lock:
+            fresh, forgotten = self._findings.take(found)
+        counts = {"watch.findings": len(fresh), "watch.findings_forgotten": forgotten}
+        self._ledger.commit({name: count for name, count in counts.items() if count})
+        if self._tell is not None:
+            for finding in fresh:
+                self._tell(finding)
+        self._publish()
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        """Do not tell of a finding any more, until the program ends."""
+        with self._lock:
+            self._findings.mute(identity)
+        self._publish()
+
+    def state(self) -> WatchState:
+        """Everything found so far."""
+        return self._state
+
+    def _publish(self) -> None:
+        with self._lock:
+            found = self._findings.latest()
+        self._state = WatchState(
+            found, self._thresholds.states, self._listed.count, self._listed.problems, self._services.learning_ms
+        )
+
+    def _loud(self, batches: list[FlowBatch]) -> list[FlowBatch]:
+        """The flows that nobody wants to be quiet about."""
+        if not self._quiet:
+            return batches
+        from nftui.engine.query.mask import mask
+
+        kept = []
+        for batch in batches:
+            loud = ~np.logical_or.reduce([mask(quiet, batch) for quiet in self._quiet])
+            kept.append(batch if loud.all() else batch.take(loud))
+        return kept
+
+
+def _kinds(names: tuple[str, ...]) -> frozenset[Kind]:
+    if names == ("none",):
+        return frozenset()
+    known = {kind: kind for kind in KINDS if kind not in ("threshold", "list")}
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(known)}, and none alone"
+            raise ConfigError(f"watch.findings: {name!r} is not looked for; {hint}")
+    return frozenset(known[name] for name in names if name in known)
+
+
+def _quiet(text: str, read_filter: Callable[[str], Filter | None]) -> Filter:
+    try:
+        read = read_filter(text)
+    except FilterError as error:
+        raise ConfigError(f"watch.quiet: {error.message}, in {text!r}") from error
+    if read is None:
+        raise ConfigError("watch.quiet: an empty filter would be quiet about everything")
+    return read
