@@ -26,6 +26,7 @@ class Announced:
         elements: elements that the exporter itself names (RFC 5610), as (enterprise number, number) to (name, type).
         statistics: what the exporter says of itself, by name of the element: totals and timeouts.
         rate_changes: how often a sampler, an interface or the domain was announced with another rate than before.
+        changed: these changes since they were last taken away: sampler, interface, rate before and after.
         sets: latest options set per template, to see repetitions at once.
     """
 
@@ -38,6 +39,7 @@ class Announced:
     elements: dict[tuple[int, int], tuple[str, str]] = field(default_factory=dict)
     statistics: dict[str, int] = field(default_factory=dict)
     rate_changes: int = 0
+    changed: list[tuple[int | None, int | None, int, int]] = field(default_factory=list)
     sets: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def size(self) -> int:
@@ -92,19 +94,21 @@ class Announced:
             return True
         sampler = first_number(found, _SAMPLERS)
         if sampler is None and interface is None:
-            self._note(self.general, rate)
+            self._note(None, None, self.general, rate)
             self.general = rate
             return True
         table, key = (self.rates, sampler) if sampler is not None else (self.interface_rates, interface)
         assert key is not None
         if not room and key not in table:
             return False
-        self._note(table.get(key, 0), rate)
+        self._note(sampler, interface, table.get(key, 0), rate)
         table[key] = rate
         return True
 
-    def _note(self, before: int, rate: int) -> None:
-        self.rate_changes += before not in {0, rate}
+    def _note(self, sampler: int | None, interface: int | None, before: int, rate: int) -> None:
+        if before not in {0, rate}:
+            self.rate_changes += 1
+            self.changed.append((sampler, interface if sampler is None else None, before, rate))
 
 
 _Key = TypeVar("_Key", int, tuple[int, int])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nftui import text
-from nftui.engine.batch import FlowBatch
+from nftui.engine.batch import FlowBatch, Mask
 from nftui.engine.counters import Counts, add
 from nftui.engine.decode import messages as message_formats
 from nftui.engine.decode import netflow5, sflow
@@ -27,18 +27,28 @@ from nftui.engine.decode.messages import Memory, MessageDecoder
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.ports import PortChanges
+from nftui.engine.decode.rejected import RejectedDatagrams
 from nftui.engine.decode.rows import Messages
 from nftui.engine.decode.saved import Document, SavedTemplates
 from nftui.engine.decode.sequence import Sequences
 from nftui.engine.decode.sessions import Domains, Sessions
-from nftui.engine.decode.status import ExporterStatus
+from nftui.engine.decode.status import ExporterStatus, RejectedDatagram, SamplingChange
 from nftui.engine.decode.tally import Tally
 from nftui.engine.decode.templates import TemplateStore
 from nftui.engine.decode.waiting import WaitingSets
 from nftui.engine.limits import DEFAULT, Limits
+from nftui.engine.minutes import MinuteRing, Minutes
 
 _HEADERS = {1: 16, 5: 24, 7: 24, 9: 20, 10: 16, sflow.VERSION: sflow.HEADER_BYTES}
 """Bytes of the header by version."""
+
+
+FIGURES = {
+    "datagrams": "datagrams.received", "flows": "flows.in", "lost": "sequence.lost",
+    "reordered": "sequence.reordered", "duplicates": "sequence.duplicates", "restarts": "sequence.restarts",
+    "rejected": "datagrams.rejected.", "waited": "sets.buffered",
+}  # fmt: skip
+"""Figures that are kept per exporter and minute, and the counter of each, or the beginning of several."""
 
 
 @dataclass(slots=True)
@@ -86,7 +96,8 @@ class Decoder:
         self._waiting = WaitingSets(limits)
         self._options = Options(limits, self._domains, self._sessions, static_sampling)
         self._sequences = Sequences(self._domains)
-        self._sflow = sflow.SflowDecoder(limits, self._sessions, self._domains, self._options)
+        self._rejected = RejectedDatagrams(limits, self._sender)
+        self._sflow = sflow.SflowDecoder(limits, self._sessions, self._domains, self._options, self._rejected)
         self._header_rates: dict[int, int] = {}
         self._counts = ExporterCounts()
         self._clocks = Clocks(self._domains)
@@ -94,12 +105,13 @@ class Decoder:
         self._ports = PortChanges(self._sessions, self._domains, self._templates)
         self._memory = Memory(
             self._sessions, self._layouts, self._templates, self._waiting, self._deferred, self._options, self._ports,
-            self._clocks,
+            self._clocks, self._rejected,
         )  # fmt: skip
+        self._minutes = MinuteRing(tuple(FIGURES), limits.exporter_minutes)
         self._saved = SavedTemplates(limits, self._sessions, self._domains, self._templates, self._layouts)
         self._describer = Describer(
             self._sessions, self._domains, self._templates, self._waiting, self._options, self._clocks,
-            self._header_rates, self._counts,
+            self._header_rates, self._counts, self._sequences,
         )  # fmt: skip
 
     def session(self, address: int, port: int, stream: bool = False) -> int:
@@ -156,6 +168,7 @@ class Decoder:
             tally.many("datagrams.rejected.bug", ranks)
             tally.one("decoder_bug", 0)
             batches = []
+            self._reject("bug", Wire(block.data), block, np.arange(len(block)), slots)
         self._layouts.reclaim()
         return self._decoded(batches, tally, known, evicted)
 
@@ -177,9 +190,9 @@ class Decoder:
             data = np.concatenate([data, np.zeros(SPARE_BYTES, np.uint8)])
         wire = Wire(data)
         here = slots >= 0
-        tally.many("datagrams.rejected.session", ranks[~here])
         empty = here & (block.length == 0)
-        tally.many("datagrams.rejected.empty", ranks[empty])
+        self._refuse("session", wire, block, ~here, slots, ranks, tally)
+        self._refuse("empty", wire, block, empty, slots, ranks, tally)
         version = wire.u2[block.offset].astype(np.int64)
         version[sflow.recognise(wire, block.offset, block.length)] = sflow.VERSION
         short = here & ~empty & (block.length < 2)
@@ -190,15 +203,33 @@ class Decoder:
             mine = usable & (version == number)
             header = _HEADERS.get(number)
             if header is None:
-                tally.many("datagrams.rejected.version", ranks[mine])
+                self._refuse("version", wire, block, mine, slots, ranks, tally)
                 continue
             enough = mine & (block.length >= header)
             short |= mine & ~enough
             chosen = np.flatnonzero(enough)
             if len(chosen):
                 batches += self._decode_version(wire, number, block, chosen, slots[chosen], ranks[chosen], tally)
-        tally.many("datagrams.rejected.short", ranks[short])
+        self._refuse("short", wire, block, short, slots, ranks, tally)
         return batches
+
+    def _refuse(
+        self, kind: str, wire: Wire, block: DatagramBlock, bad: Mask, slots: Ints, ranks: Ints, tally: Tally
+    ) -> None:
+        """Count and keep the datagrams that are marked."""
+        if bad.any():
+            tally.many(f"datagrams.rejected.{kind}", ranks[bad])
+            self._reject(kind, wire, block, np.flatnonzero(bad), slots)
+
+    def _reject(self, kind: str, wire: Wire, block: DatagramBlock, rows: Ints, slots: Ints) -> None:
+        parts = (part[rows] for part in (block.offset, block.length, block.received_ms, slots))
+        self._rejected.take(f"datagrams.rejected.{kind}", wire, *parts)
+
+    def _sender(self, slot: int) -> tuple[str, int]:
+        if slot < 0:
+            return "", 0
+        session = self._sessions.session(slot)
+        return session.label, session.port
 
     def _decode_version(
         self, wire: Wire, version: int, block: DatagramBlock, chosen: Ints, slots: Ints, ranks: Ints, tally: Tally
@@ -213,6 +244,8 @@ class Decoder:
         good = end - offset >= header
         if not good.all():
             tally.many("datagrams.rejected.header", ranks[~good])
+            bad = (part[~good] for part in (offset, length, received, slots))
+            self._rejected.take("datagrams.rejected.header", wire, *bad)
             keep = np.flatnonzero(good)
             if not len(keep):
                 return []
@@ -273,10 +306,20 @@ class Decoder:
             self._establish(batches, messages)
         sampled = headers.sampling > 0
         if sampled.any():
-            self._header_rates.update(zip(domains[sampled].tolist(), headers.sampling[sampled].tolist(), strict=True))
+            latest = dict(zip(domains[sampled].tolist(), headers.sampling[sampled].tolist(), strict=True))
+            self._note_header_rates(latest, int(received[-1]))
         if form.sequenced:
             self._follow(messages, headers.sequence, Steps.of_flows(count), True, tally)
         return batches
+
+    def _note_header_rates(self, latest: dict[int, int], now_ms: int) -> None:
+        for domain, rate in latest.items():
+            before = self._header_rates.get(domain, rate)
+            if before != rate:
+                session, number = int(self._domains.session[domain]), int(self._domains.domain[domain])
+                change = SamplingChange(now_ms, number, None, None, before, rate)
+                self._options.rate_changes.note(session, change)
+        self._header_rates.update(latest)
 
     # -- forgetting
 
@@ -305,7 +348,10 @@ class Decoder:
         add(evicted.setdefault(session.label, {}), gone)
         self._counts.add(slot, gone)
         others = [other for other in self._sessions.slots_of(session.address) if other != slot]
-        self._counts.forget(slot, others[0] if others else -1)
+        heir = others[0] if others else -1
+        self._counts.forget(slot, heir)
+        self._minutes.forget(slot + 1, heir + 1 if heir >= 0 else -1)
+        self._options.rate_changes.forget(slot)
         self._sessions.forget(slot)
 
     def _forget_domain(self, slot: int, evicted: dict[str, Counts], ended: bool = False) -> None:
@@ -344,7 +390,10 @@ class Decoder:
             tally.one(name, rank_of[session], amount)
         self._clocks.turn(now_ms)
         self._layouts.reclaim()
-        return self._decoded([], tally, slots)
+        decoded = self._decoded([], tally, slots)
+        if self._minutes.is_due(now_ms):
+            self._minutes.turn(now_ms, self._counts.table(tuple(FIGURES.values())))
+        return decoded
 
     # -- status
 
@@ -355,3 +404,12 @@ class Decoder:
             for slot, session in self._sessions.items()
         ]
         return sorted(found, key=lambda item: (text.parse_address(item.address), item.port))
+
+    def rejected(self, address: str = "") -> list[RejectedDatagram]:
+        """The latest datagrams of an exporter, or of all, that could not be decoded; the latest first."""
+        return self._rejected.of(address)
+
+    def minutes(self, address: int) -> Minutes:
+        """Figures of an exporter in the last minutes: `FIGURES`."""
+        slots = [slot + 1 for slot in self._sessions.slots_of(address)]
+        return self._minutes.of(slots, self._counts.table(tuple(FIGURES.values())))

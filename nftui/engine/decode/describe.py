@@ -14,10 +14,12 @@ from nftui.engine.decode.layout import SCOPE_PEN, FieldSpec
 from nftui.engine.decode.layouts import Shape
 from nftui.engine.decode.numbering import Unit, standard_unit
 from nftui.engine.decode.options import Options
+from nftui.engine.decode.sequence import Sequences
 from nftui.engine.decode.sessions import Domains, Sessions
 from nftui.engine.decode.status import (
     AnnouncedStatus,
     ExporterStatus,
+    MissingTemplate,
     NumberingStatus,
     SamplingStatus,
     TemplateStatus,
@@ -48,6 +50,7 @@ class Describer:
         sessions, domains, templates, waiting, options, clocks: the decoder's.
         header_rates: sampling rate of the header by domain slot.
         counts: counters of each session.
+        sequences: datagrams that are held back for their numbers.
     """
 
     sessions: Sessions
@@ -58,6 +61,7 @@ class Describer:
     clocks: Clocks
     header_rates: Mapping[int, int]
     counts: ExporterCounts
+    sequences: Sequences
 
     def describe(self, slot: int, session: Session) -> ExporterStatus:
         """One transport session."""
@@ -78,20 +82,33 @@ class Describer:
             tuple(sorted(self._numbering(domains))),
             tuple(self._announced(domains)),
             tuple(self._unnamed(slot)),
+            rate_changes=self.options.rate_changes.of(slot),
+            missing=tuple(self._missing(slot)),
         )
 
     def _templates(self, slot: int) -> list[TemplateStatus]:
         found: list[TemplateStatus] = []
         for item in self.templates.of_session(slot):
             domain = item.key >> 16
-            specs = _specs(self.templates.shape(item)) if len(found) < _NAMED_TEMPLATES else ()
+            specs = _specs(self.templates.shape(item))[:_NAMED_FIELDS] if len(found) < _NAMED_TEMPLATES else ()
             found.append(
                 TemplateStatus(
                     int(self.domains.version[domain]), int(self.domains.domain[domain]), item.key & 0xFFFF,
                     item.fields, item.options, item.first_ms, item.refreshed_ms, contested=item.returns,
-                    elements=tuple(self._label(domain, spec) for spec in specs[:_NAMED_FIELDS]),
+                    elements=tuple(self._label(domain, spec) for spec in specs),
+                    numbers=tuple((spec.pen, spec.element) for spec in specs),
+                    lengths=tuple(spec.length for spec in specs),
                 )
             )  # fmt: skip
+        return found
+
+    def _missing(self, slot: int) -> list[MissingTemplate]:
+        """Templates that data sets of the session wait for."""
+        found = []
+        for key, count in self.waiting.keys_of_session(slot)[:_NAMED_TEMPLATES]:
+            domain = key >> 16
+            version, number = int(self.domains.version[domain]), int(self.domains.domain[domain])
+            found.append(MissingTemplate(version, number, key & 0xFFFF, count))
         return found
 
     def _numbering(self, domains: list[int]) -> list[NumberingStatus]:
@@ -101,7 +118,8 @@ class Describer:
             if version not in {1, 8}:  # without sequence numbers
                 standard = unit == standard_unit(version)
                 number = int(self.domains.domain[slot])
-                found.append(NumberingStatus(version, number, _UNIT_WORDS[Unit(unit)], standard))
+                certain, held = bool(self.domains.unit_certain[slot]), self.sequences.held(slot)
+                found.append(NumberingStatus(version, number, _UNIT_WORDS[Unit(unit)], standard, certain, held))
         return found
 
     def _label(self, domain: int, spec: FieldSpec) -> str:

@@ -5,7 +5,7 @@ A block of a thousand exporters adds to them with one operation per counter inst
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -55,6 +55,16 @@ class ExporterCounts:
             if amount:
                 found[name] = amount
         return found
+
+    def table(self, prefixes: Sequence[str]) -> Ints:
+        """int64[prefixes, slots + 1]: sums of the counters that begin with each prefix; column 0 is of nobody."""
+        amounts = list(self._amounts.items())
+        out = np.zeros((len(prefixes), max((len(column) for _, column in amounts), default=1)), np.int64)
+        for row, prefix in enumerate(prefixes):
+            for name, column in amounts:
+                if name.startswith(prefix):
+                    out[row, : len(column)] += column
+        return out
 
     def _of(self, name: str, highest: int) -> Ints:
         """Amounts of a counter, with room for a slot; a place more than slots, for -1."""

@@ -22,6 +22,7 @@ from nftui.engine.decode.layouts import IPFIX, LayoutTable
 from nftui.engine.decode.numbering import Steps
 from nftui.engine.decode.options import Options
 from nftui.engine.decode.ports import PortChanges
+from nftui.engine.decode.rejected import RejectedDatagrams
 from nftui.engine.decode.rows import DataSets, Messages, Reader, Rows
 from nftui.engine.decode.sessions import Sessions
 from nftui.engine.decode.tally import Tally
@@ -62,6 +63,7 @@ class Memory:
     options: Options
     ports: PortChanges
     clocks: Clocks
+    rejected: RejectedDatagrams
 
 
 class MessageDecoder:
@@ -83,6 +85,7 @@ class MessageDecoder:
         self._options = memory.options
         self._ports = memory.ports
         self._clocks = memory.clocks
+        self._rejected = memory.rejected
         self._finisher = finisher
         self._limits = limits
         self._tally = tally
@@ -110,6 +113,8 @@ class MessageDecoder:
         none = np.zeros(len(begin), np.int64)
         steps = self._steps = Steps(none, none.copy(), none.copy(), np.ones(len(begin), np.int64))
         found = wire_sets.walk(messages.wire, begin, end, messages.rank, self._tally)
+        if found.broken:
+            self._keep_broken(messages, begin, end, np.array(found.broken, np.int64))
         if not len(found):
             return self._batches, steps
         layout = self._bind(messages, found)
@@ -121,6 +126,13 @@ class MessageDecoder:
         if self._replays:
             self._decode_late(messages.version, self._replays)
         return self._batches, steps
+
+    def _keep_broken(self, messages: Messages, begin: Ints, end: Ints, rows: Ints) -> None:
+        offset = begin[rows] - HEADER_BYTES[messages.version]
+        self._rejected.take(
+            "sets.bad_length", messages.wire, offset, end[rows] - offset, messages.received_ms[rows],
+            messages.session[rows],
+        )  # fmt: skip
 
     # -- templates
 
@@ -158,7 +170,10 @@ class MessageDecoder:
 
     def _learn(self, slot: int, options: bool, raw: bytes, received_ms: int, rank: int) -> int:
         """Take over a template set, and find what waited for it; returns its number of template records."""
+        refused = self._tally.total("templates.rejected.")
         fresh, count = self._templates.learn(slot, options, raw, received_ms, rank, self._tally)
+        if self._tally.total("templates.rejected.") > refused:
+            self._rejected.take_part("templates.rejected", raw, received_ms, self._ports.session_of(slot))
         self._ports.announced(slot, fresh)
         for key in fresh:
             number = self._templates.layout_of.get(key, -1)
@@ -269,8 +284,10 @@ class MessageDecoder:
             if before > done and splits < _SPLITS:
                 self._decode_flows(messages, flows.take(np.arange(done, before)), units)
                 done, splits = before, splits + 1
-            rank = int(messages.rank[options.message[place]])
-            self._options.learn(slot, number, self._layouts.shape(number).specs(), raw, rank, self._tally)
+            message = int(options.message[place])
+            rank, received_ms = int(messages.rank[message]), int(messages.received_ms[message])
+            specs = self._layouts.shape(number).specs()
+            self._options.learn(slot, number, specs, raw, received_ms, rank, self._tally)
         if done < len(flows.order):
             self._decode_flows(messages, flows.take(np.arange(done, len(flows.order))), units)
         return units, of_options

@@ -18,8 +18,10 @@ from nftui.engine.decode.announced import Announced, first_number, records
 from nftui.engine.decode.datagrams import Ints, distinct
 from nftui.engine.decode.layout import RATE_ELEMENTS, FieldSpec
 from nftui.engine.decode.layouts import Shape
+from nftui.engine.decode.rate_changes import RateChanges
 from nftui.engine.decode.rows import Rows
 from nftui.engine.decode.sessions import Domains, Sessions
+from nftui.engine.decode.status import SamplingChange
 from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
 from nftui.engine.schema import Quality
@@ -35,6 +37,9 @@ class Options:
         sessions: slots of transport sessions.
         static_sampling: exporter address or network to rate, as nfcapd -s: a positive rate is used where none was
             announced, a negative one in any case.
+
+    Attributes:
+        rate_changes: when rates became other ones.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Options:
             key=lambda item: -item[0].prefixlen,
         )
         self._static_of: dict[int, int] = {}
+        self.rate_changes = RateChanges(limits.rate_changes_per_exporter)
 
     def of_domain(self, slot: int) -> Announced | None:
         """What a domain announced, None if nothing."""
@@ -85,7 +91,9 @@ class Options:
         """Number of records in an options data set."""
         return sum(1 for _ in records(raw, shape.specs())) if shape.variable else len(raw) // shape.size
 
-    def learn(self, slot: int, layout: int, specs: list[FieldSpec], raw: bytes, rank: int, tally: Tally) -> None:
+    def learn(
+        self, slot: int, layout: int, specs: list[FieldSpec], raw: bytes, received_ms: int, rank: int, tally: Tally
+    ) -> None:
         """Take over an options data set.
 
         Args:
@@ -93,6 +101,7 @@ class Options:
             layout: number of its layout.
             specs: its fields.
             raw: its records.
+            received_ms: reception, UTC.
             rank: exporter in the tally.
             tally: gets `options.refused` for entries without room, `options.rate_changed` for other rates than before.
         """
@@ -116,6 +125,10 @@ class Options:
         table.sets[layout, len(raw)] = hash(raw)
         tally.one("options.refused", rank, refused)
         tally.one("options.rate_changed", rank, table.rate_changes - changes)
+        for change in table.changed:
+            session, number = int(self._domains.session[slot]), int(self._domains.domain[slot])
+            self.rate_changes.note(session, SamplingChange(received_ms, number, *change))
+        table.changed.clear()
 
     def drop_domain(self, slot: int) -> None:
         """Forget a domain."""

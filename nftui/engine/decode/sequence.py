@@ -317,6 +317,11 @@ class Sequences:
                 self._end_run(history, rank_of(slot), tally)
             self._forget_if_calm(slot)
 
+    def held(self, slot: int) -> int:
+        """Datagrams of a domain whose numbers are held back until it is clear what they count."""
+        trial = self._trials.get(slot)
+        return len(trial.numbers) if trial is not None else 0
+
     def drop_domain(self, slot: int) -> Counts:
         """Forget a domain; returns what was still to be counted of it."""
         tally = Tally([""])

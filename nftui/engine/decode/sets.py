@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,12 +23,14 @@ class Sets:
         message: index of the datagram.
         kind: set id.
         start, end: content without the set header.
+        broken: indexes of datagrams that end in a set of a length that cannot be.
     """
 
     message: Ints
     kind: Ints
     start: Ints
     end: Ints
+    broken: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.message)
@@ -50,6 +52,7 @@ def walk(wire: Wire, begin: Ints, end: Ints, ranks: Ints, tally: Tally) -> Sets:
     position = begin.copy()
     active = np.arange(len(begin))
     parts: list[tuple[Ints, Ints, Ints, Ints]] = []
+    broken: list[int] = []
     while True:
         active = active[position[active] + 4 <= end[active]]
         if len(active) <= _FEW:
@@ -63,25 +66,28 @@ def walk(wire: Wire, begin: Ints, end: Ints, ranks: Ints, tally: Tally) -> Sets:
             zero = ~good & (kind == 0) & (length == 0)
             tally.many("sets.zero_fill", ranks[active[zero]])
             tally.many("sets.bad_length", ranks[active[~good & ~zero]])
+            broken += active[~good & ~zero].tolist()
             active, at, kind, after = active[good], at[good], kind[good], after[good]
         parts.append((active, kind, at + 4, after))
         position[active] = after
     parts += [
-        _walk_one(wire, number, int(position[number]), int(end[number]), int(ranks[number]), tally)
+        _walk_one(wire, number, int(position[number]), int(end[number]), int(ranks[number]), tally, broken)
         for number in active.tolist()
     ]
     if not parts:
         empty = np.zeros(0, np.int64)
-        return Sets(empty, empty, empty, empty)
+        return Sets(empty, empty, empty, empty, broken)
     if len(parts) == 1:
-        return Sets(*parts[0])
+        return Sets(*parts[0], broken)
     message, kind, start, stop = (np.concatenate(column) for column in zip(*parts, strict=True))
     # Sets of one datagram are in order already: a stable sort by datagram gives the order of the wire.
     order = np.argsort(message, kind="stable")
-    return Sets(message[order], kind[order], start[order], stop[order])
+    return Sets(message[order], kind[order], start[order], stop[order], broken)
 
 
-def _walk_one(wire: Wire, message: int, begin: int, end: int, rank: int, tally: Tally) -> tuple[Ints, Ints, Ints, Ints]:
+def _walk_one(
+    wire: Wire, message: int, begin: int, end: int, rank: int, tally: Tally, broken: list[int]
+) -> tuple[Ints, Ints, Ints, Ints]:
     raw = wire.data[begin:end].tobytes()
     found: list[tuple[int, int, int]] = []
     at, size = 0, end - begin
@@ -89,6 +95,8 @@ def _walk_one(wire: Wire, message: int, begin: int, end: int, rank: int, tally: 
         kind, length = _PAIR.unpack_from(raw, at)
         if length < 4 or at + length > size:
             tally.one("sets.zero_fill" if kind == length == 0 else "sets.bad_length", rank)
+            if kind or length:
+                broken.append(message)
             break
         found.append((kind, begin + at + 4, begin + at + length))
         at += length

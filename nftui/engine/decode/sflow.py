@@ -17,6 +17,7 @@ from nftui.engine.counters import Counts
 from nftui.engine.decode.datagrams import SPARE_BYTES, Ints, Wire, distinct
 from nftui.engine.decode.interfaces import GENERIC, GENERIC_BYTES, PORT_NAME
 from nftui.engine.decode.options import Options
+from nftui.engine.decode.rejected import RejectedDatagrams
 from nftui.engine.decode.sessions import Domains, Sessions
 from nftui.engine.decode.sflow_flows import Datagrams, FlowReader
 from nftui.engine.decode.sflow_samples import (
@@ -49,15 +50,19 @@ class SflowDecoder:
         limits: bounds.
         sessions: transport sessions.
         domains: gets the sub-agents.
-        options: for configured sampling rates.
+        options: for configured sampling rates, and where changes of rates are noted.
+        rejected: gets datagrams with a broken header.
     """
 
-    def __init__(self, limits: Limits, sessions: Sessions, domains: Domains, options: Options) -> None:
+    def __init__(
+        self, limits: Limits, sessions: Sessions, domains: Domains, options: Options, rejected: RejectedDatagrams
+    ) -> None:
         self._limits = limits
         self._sessions = sessions
         self._domains = domains
+        self._rejected = rejected
         self._flows = FlowReader(limits, sessions, options)
-        self.state = AgentState(limits)
+        self.state = AgentState(limits, options.rate_changes)
 
     def decode(
         self, wire: Wire, offset: Ints, length: Ints, received_ms: Ints, slots: Ints, ranks: Ints, tally: Tally
@@ -78,6 +83,8 @@ class SflowDecoder:
         good = headers.agent_bytes > 0
         if not good.all():
             tally.many("datagrams.rejected.header", ranks[~good])
+            bad = (part[~good] for part in (offset, length, received_ms, slots))
+            self._rejected.take("datagrams.rejected.header", wire, *bad)
             keep = np.flatnonzero(good)
             if not len(keep):
                 return []

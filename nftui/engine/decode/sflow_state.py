@@ -12,7 +12,8 @@ import numpy as np
 from nftui.engine.decode.datagrams import Ints
 from nftui.engine.decode.interfaces import InterfaceTable
 from nftui.engine.decode.numbered import Streams
-from nftui.engine.decode.status import InterfaceStatus, SamplingStatus
+from nftui.engine.decode.rate_changes import RateChanges
+from nftui.engine.decode.status import InterfaceStatus, SamplingChange, SamplingStatus
 from nftui.engine.decode.tally import Tally
 from nftui.engine.limits import Limits
 
@@ -66,10 +67,16 @@ class Sources:
 
 
 class AgentState:
-    """All that lasts from datagram to datagram."""
+    """All that lasts from datagram to datagram.
 
-    def __init__(self, limits: Limits) -> None:
+    Args:
+        limits: bounds.
+        rate_changes: gets changes of sampling rates.
+    """
+
+    def __init__(self, limits: Limits, rate_changes: RateChanges) -> None:
         self._limits = limits
+        self._rate_changes = rate_changes
         self.agents = Streams(limits.sflow_agents)
         self.sources = Sources(limits.sflow_sources)
         self.interfaces = InterfaceTable(limits)
@@ -118,6 +125,9 @@ class AgentState:
         touched, restarted = streams.follow(slots, numbers[known])
         streams.last_ms[slots] = received_ms[known]
         if rates is not None:
+            changed = (streams.rate[slots] > 0) & (streams.rate[slots] != rates[known])
+            if changed.any():
+                self._note_rates(slots[changed], rates[known][changed], received_ms[known][changed])
             streams.rate[slots] = rates[known]
         if drops is not None:
             before = streams.value[touched]
@@ -126,6 +136,18 @@ class AgentState:
             counted = (before >= 0) & ~restarted & (more > 0) & (more < 1 << 31)
             if counted.any():
                 tally.many("samples.dropped", _last_of(slots, ranks[known], touched[counted]), more[counted])
+
+    def _note_rates(self, slots: Ints, rates: Ints, received_ms: Ints) -> None:
+        """Remember the latest of some sources with another rate than before."""
+        latest = dict(zip(slots.tolist(), zip(rates.tolist(), received_ms.tolist(), strict=True), strict=True))
+        streams = self.sources.streams
+        for slot, (rate, now_ms) in list(latest.items())[-self._limits.rate_changes_per_exporter :]:
+            agent, source = int(streams.owner[slot]), streams.key(slot)
+            key = self.agents.key(agent)
+            domain = key[3] if isinstance(key, tuple) else 0
+            number = source & _INDEX_MASK if isinstance(source, int) else None
+            change = SamplingChange(now_ms, domain, number, None, int(streams.rate[slot]), rate)
+            self._rate_changes.note(int(self.agents.owner[agent]), change)
 
     def find_sources(self, agents: Ints, kind: int, sources: Ints) -> Ints:
         """Slot of each sample's source, -1 where it or its agent found no room."""

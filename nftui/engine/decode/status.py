@@ -17,7 +17,8 @@ class TemplateStatus:
         options: whether it describes options data.
         first_ms, refreshed_ms: first and latest announcement, UTC milliseconds.
         elements: names of the fields in order, with their numbers where nobody named them.
-        waiting: data sets that wait for it (only where the template is unknown).
+        numbers: enterprise number and element of each of these.
+        lengths: bytes of each of these, 65535 for a variable length.
         contested: times that it got its former fields back: two exporters seem to use its id.
     """
 
@@ -28,9 +29,20 @@ class TemplateStatus:
     options: bool
     first_ms: int
     refreshed_ms: int
-    waiting: int = 0
     contested: int = 0
     elements: tuple[str, ...] = ()
+    numbers: tuple[tuple[int, int], ...] = ()
+    lengths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MissingTemplate:
+    """A template that data sets wait for: export version, observation domain, id, and how many sets wait."""
+
+    version: int
+    domain: int
+    template_id: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,38 @@ class SamplingStatus:
     rate: int
     source: str
     interface: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingChange:
+    """A sampling rate that became another one: of a sampler, an interface (index) or all flows of a domain."""
+
+    at_ms: int
+    domain: int
+    sampler: int | None
+    interface: int | None
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedDatagram:
+    """A datagram that could not be decoded, or a part of one.
+
+    Attributes:
+        received_ms: UTC milliseconds.
+        address, port: who sent it.
+        reason: counter that it was counted under.
+        length: its bytes.
+        data: the first of them in hexadecimal digits.
+    """
+
+    received_ms: int
+    address: str
+    port: int
+    reason: str
+    length: int
+    data: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +122,16 @@ class NumberingStatus:
         version, domain: export version, and observation domain or source id.
         unit: `datagrams`, `records`, `flows` (records without options data), `all` (records and templates), `nothing`.
         standard: whether that is what the protocol says.
+        certain: whether the numbers themselves have shown it.
+        held: datagrams whose numbers are held back until it is clear.
     """
 
     version: int
     domain: int
     unit: str
     standard: bool
+    certain: bool = False
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +198,9 @@ class ExporterStatus:
         announced: what options data said, by domain.
         unnamed: elements in its templates that no table names, as `enterprise.number`.
         interfaces: what counter samples say of the exporter's interfaces.
+        ident: its name in the collector's configuration, empty without one.
+        rate_changes: the latest changes of sampling rates, oldest first.
+        missing: templates that data sets wait for.
     """
 
     address: str
@@ -167,3 +218,6 @@ class ExporterStatus:
     announced: tuple[AnnouncedStatus, ...] = ()
     unnamed: tuple[str, ...] = ()
     interfaces: tuple[InterfaceStatus, ...] = ()
+    ident: str = ""
+    rate_changes: tuple[SamplingChange, ...] = ()
+    missing: tuple[MissingTemplate, ...] = ()

@@ -57,6 +57,10 @@ class Tally:
         """Sums over all exporters; no zeros."""
         return dict(self._totals)
 
+    def total(self, prefix: str) -> int:
+        """Sum over all exporters of the counters that begin so."""
+        return sum(amount for name, amount in self._totals.items() if name.startswith(prefix))
+
     def sums(self) -> Iterable[tuple[str, Ints]]:
         """Counter and amounts by rank; only where there are several ranks."""
         return self._sums.items()

@@ -62,6 +62,15 @@ class WaitingSets:
         """Sets of a session that wait for any template."""
         return sum(1 for queue in list(self._sets.values()) for item in list(queue) if item.session == session)
 
+    def keys_of_session(self, session: int) -> list[tuple[int, int]]:
+        """Templates that sets of a session wait for, with how many do."""
+        found = []
+        for key, queue in sorted(self._sets.items()):
+            waiting = sum(item.session == session for item in list(queue))
+            if waiting:
+                found.append((key, waiting))
+        return found
+
     def add(self, item: WaitingSet) -> bool:
         """Keep a set; False when there is no room for it."""
         held = self._session_bytes.get(item.session, 0)
