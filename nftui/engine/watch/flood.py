@@ -67,7 +67,7 @@ class FloodFinder:
                 self._finding(
                     moment, mine, "SYN flood", f"{victim} port {port}",
                     f"{victim} port {port} gets {compact(rate)} openings of connections a second that are never used",
-                    f"dst ip {victim} and tcp and dst port {port} and flags S and not flags ARFPU",
+                    f"dst ip {victim} and tcp and dst port {port} and flags =S",
                     (("openings", f"{share(len(mine), int(there.sum()))} of the flows to this address"),),
                 )
             )  # fmt: skip
