@@ -69,6 +69,11 @@ def amounts(batch: FlowBatch, scaled: bool) -> Amounts:
     )
 
 
+def counters_of(batch: FlowBatch, name: str, scaled: bool) -> NDArray[np.int64]:
+    """One counter of each flow, int64[n]."""
+    return _counter(batch, name, _sampling(batch) if scaled else None)[0]
+
+
 def _sampling(batch: FlowBatch) -> NDArray[np.int64] | None:
     """Sampling rate of each row, 1 where unknown; None when every rate is 1."""
     if not batch.has("sampling_rate"):

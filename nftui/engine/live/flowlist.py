@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,12 @@ from nftui import text
 from nftui.engine.batch import FlowBatch, concat
 from nftui.engine.live.amounts import amounts
 from nftui.engine.live.backlog import View
-from nftui.engine.live.grouping import best, rank
+from nftui.engine.live.field_columns import field_spec, field_values, listable
+from nftui.engine.live.grouping import select
 from nftui.engine.live.keys import NULL
 from nftui.engine.live.matching import Matcher
 from nftui.engine.live.ranked import Level, Rows
-from nftui.engine.live.snapshot import ColumnSpec
+from nftui.engine.live.snapshot import ColumnSpec, LiveRequest
 from nftui.engine.schema import FIELDS, Kind, Show
 
 COLUMNS: tuple[ColumnSpec, ...] = (
@@ -93,42 +94,41 @@ class FlowList:
                 self._total += len(rows)
         self._next = view.end
 
-    def columns(self) -> tuple[ColumnSpec, ...]:
-        """Columns of the view in display order."""
-        return COLUMNS
+    def columns(self, fields: Sequence[str] = ()) -> tuple[ColumnSpec, ...]:
+        """Columns of the view in display order, those of further fields last."""
+        return flow_columns(fields)
 
-    def rows(self, sort: str, descending: bool, limit: int, anchor: int | None) -> Rows:
+    def rows(self, request: LiveRequest, sort: str) -> Rows:
         """The first rows in the order wanted; equal ones are in order of arrival, the latest first.
 
         Args:
+            request: direction, how many rows from where on, further columns.
             sort: name of a column.
-            descending: largest first.
-            limit: number of rows.
-            anchor: key of a row to give in any case.
         """
+        descending, limit, offset = request.descending, max(1, request.limit), request.offset
         parts = list(self._matched)
         sequence = np.concatenate([part.rows + part.first for part in parts]) if parts else np.zeros(0, np.int64)
         by_time = sort == "time_received_ms"
         levels = [(sequence, descending)] if by_time else [*self._levels(parts, sort, descending), (sequence, True)]
-        if by_time:
-            places = np.arange(min(limit, len(sequence)))
-            places = len(sequence) - 1 - places if descending else places
+        at = _place(sequence, request.anchor)
+        if by_time and at is None:
+            offset = max(0, min(offset, len(sequence) - limit))
+            ranks = np.arange(offset, min(offset + limit, len(sequence)))
+            places = len(sequence) - 1 - ranks if descending else ranks
         else:
-            places = best(levels, limit, np.arange(len(sequence)))
-        ranks = np.arange(len(places))
-        at = _place(sequence, anchor)
-        if at is not None and at not in places:
-            places = np.append(places[: limit - 1], at)
-            ranks = np.append(ranks[: limit - 1], rank(levels, at, np.arange(len(sequence))))
+            places, ranks = select(levels, np.arange(len(sequence)), limit, offset, at)
         keys = sequence[places].astype(np.uint64)
-        values = self._values(_gather(parts, places)) if len(places) else self._values(FlowBatch(0))
+        values = self._values(_gather(parts, places, request.fields) if len(places) else FlowBatch(0), request.fields)
         return Rows(keys, ranks, self._total, values, np.zeros((0, 0)))
 
     def _levels(self, parts: list[_Matched], sort: str, descending: bool) -> list[Level]:
         if sort in _COUNTERS:
             return [(_concat([self._number(part.batch, sort)[part.rows] for part in parts]), descending)]
+        field = FIELDS[sort]
+        if field.kind is Kind.TEXT:
+            return []  # in order of arrival
         levels: list[Level] = []
-        for column in FIELDS[sort].physical:
+        for column in field.physical:
             values = [
                 part.batch.columns[column][part.rows].astype(np.int64).view(np.uint64)
                 if column in part.batch.columns
@@ -147,7 +147,7 @@ class FlowList:
             return octets * 8 / np.maximum(counters.seconds, 1)
         return {"packets": counters.packets, "bytes": octets, "flows": counters.flows}[name]
 
-    def _values(self, batch: FlowBatch) -> dict[str, NDArray[Any] | list[str]]:
+    def _values(self, batch: FlowBatch, fields: Sequence[str]) -> dict[str, NDArray[Any] | list[str]]:
         values: dict[str, NDArray[Any] | list[str]] = {}
         for column in COLUMNS:
             if column.name in _COUNTERS:
@@ -158,6 +158,8 @@ class FlowList:
                 write = _WRITERS.get(column.show, str)
                 found = [batch.value(column.name, row) for row in range(len(batch))]
                 values[column.name] = [write(value) if isinstance(value, int) else NULL for value in found]
+        for name in further(fields):
+            values[name] = field_values(batch, name)
         return values
 
 
@@ -181,19 +183,32 @@ _NEEDED = tuple(
 )  # fmt: skip
 
 
-def _gather(parts: list[_Matched], places: NDArray[np.int64]) -> FlowBatch:
+def further(fields: Sequence[str]) -> tuple[str, ...]:
+    """Those of the fields that are columns beside the usual ones."""
+    usual = {column.name for column in COLUMNS}
+    return tuple(name for name in dict.fromkeys(fields) if listable(name) and name not in usual)
+
+
+def flow_columns(fields: Sequence[str]) -> tuple[ColumnSpec, ...]:
+    """Columns of the flow list with further fields."""
+    return (*COLUMNS, *(field_spec(name) for name in further(fields)))
+
+
+def _gather(parts: list[_Matched], places: NDArray[np.int64], fields: Sequence[str]) -> FlowBatch:
     """The flows at the given places among all that match, in that order, with the columns that are shown."""
     ends = np.cumsum([len(part.rows) for part in parts])
     owner = np.searchsorted(ends, places, side="right")
     order = np.argsort(owner, kind="stable")
+    names = (*_NEEDED, *further(fields))
     found = []
     for index in np.unique(owner):
         part = parts[index]
         rows = part.rows[places[order][owner[order] == index] - (ends[index] - len(part.rows))]
         slim = FlowBatch(
             len(part.batch),
-            {c: part.batch.columns[c] for n in _NEEDED for c in FIELDS[n].physical if c in part.batch.columns},
-            {n: part.batch.valid[n] for n in _NEEDED if n in part.batch.valid},
+            {c: part.batch.columns[c] for n in names for c in FIELDS[n].physical if c in part.batch.columns},
+            {n: part.batch.valid[n] for n in names if n in part.batch.valid},
+            {n: part.batch.text[n] for n in names if n in part.batch.text},
         )
         found.append(slim.take(rows))
     back = np.empty(len(places), np.int64)

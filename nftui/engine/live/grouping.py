@@ -7,8 +7,9 @@ so adding and removing a part costs in proportion to the part, except for the so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from nftui.engine.live.identity import Identity, KeyCollision, Words, distinct_rows
 
 _FIRST_CAPACITY = 1 << 14
+
+NEVER = np.iinfo(np.int64).max
+"""Least value of a group that has none."""
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -29,17 +33,24 @@ class Part:
         keys: uint64[groups], ascending, distinct.
         words: key columns of each group.
         sums: column of the table to int64[groups].
+        lows: column of the table's least values to int64[groups].
         slots: int32[groups], where the table keeps each group; empty until the part is added.
     """
 
     keys: NDArray[np.uint64]
     words: list[NDArray[np.uint64]]
     sums: dict[int, NDArray[np.int64]]
+    lows: dict[int, NDArray[np.int64]]
     slots: NDArray[np.int32]
 
 
-def group(identity: Identity, words: Words, amounts: dict[int, NDArray[np.int64]]) -> Part:
-    """Sum the amounts of rows with equal words.
+def group(
+    identity: Identity,
+    words: Words,
+    amounts: dict[int, NDArray[np.int64]],
+    moments: Mapping[int, NDArray[np.int64]] = MappingProxyType({}),
+) -> Part:
+    """Sum the amounts of rows with equal words, and take the least of their moments.
 
     Raises:
         KeyCollision: rows with different words have the same key.
@@ -57,7 +68,11 @@ def group(identity: Identity, words: Words, amounts: dict[int, NDArray[np.int64]
     sums = {
         column: np.add.reduceat(values[order], starts) if len(starts) else values for column, values in amounts.items()
     }
-    return Part(keys[starts], [word[rows] for word in words], sums, np.zeros(0, np.int32))
+    lows = {
+        column: np.minimum.reduceat(values[order], starts) if len(starts) else values
+        for column, values in moments.items()
+    }
+    return Part(keys[starts], [word[rows] for word in words], sums, lows, np.zeros(0, np.int32))
 
 
 def _check_runs(words: Words, order: NDArray[np.int64], first: NDArray[np.bool_]) -> None:
@@ -91,16 +106,18 @@ class GroupTable:
         key: uint64, key by slot.
         words: uint64 per key column, by slot.
         sums: int64 per column, by slot.
+        lows: int64 per column, least value of the parts added since the group came, by slot; `NEVER` without one.
         seen: int64, largest `seen` of the parts added, by slot.
         parts: int32, number of parts that know the group, by slot.
     """
 
-    def __init__(self, words: int, columns: int) -> None:
+    def __init__(self, words: int, columns: int, lows: int = 0) -> None:
         self.used = 0
         self.groups = 0
         self.key = np.zeros(_FIRST_CAPACITY, np.uint64)
         self.words = [np.zeros(_FIRST_CAPACITY, np.uint64) for _ in range(words)]
         self.sums = [np.zeros(_FIRST_CAPACITY, np.int64) for _ in range(columns)]
+        self.lows = [np.full(_FIRST_CAPACITY, NEVER) for _ in range(lows)]
         self._written: set[int] = set()
         self.seen = np.zeros(_FIRST_CAPACITY, np.int64)
         self.parts = np.zeros(_FIRST_CAPACITY, np.int32)
@@ -144,6 +161,8 @@ class GroupTable:
         self._written |= part.sums.keys()
         for column, values in part.sums.items():
             self.sums[column][slots] += values
+        for column, values in part.lows.items():
+            self.lows[column][slots] = np.minimum(self.lows[column][slots], values)
         self.seen[slots] = np.maximum(self.seen[slots], seen)
         self.parts[slots] += 1
         part.slots = slots
@@ -160,6 +179,8 @@ class GroupTable:
             return
         vacant = slots[gone]
         self.seen[vacant] = 0
+        for low in self.lows:
+            low[vacant] = NEVER
         keep = np.ones(len(self._sorted), np.bool_)
         keep[np.searchsorted(self._sorted, part.keys[gone])] = False
         self._sorted = self._sorted[keep]
@@ -207,13 +228,14 @@ class GroupTable:
             _longer(values, capacity) if column in self._written else np.zeros(capacity, np.int64)
             for column, values in enumerate(self.sums)
         ]
+        self.lows = [_longer(low, capacity, NEVER) for low in self.lows]
         self.seen = _longer(self.seen, capacity)
         self.parts = _longer(self.parts, capacity)
 
 
-def _longer(values: NDArray[_Scalar], length: int) -> NDArray[_Scalar]:
-    """A longer copy, zero at the end."""
-    out = np.zeros(length, values.dtype)
+def _longer(values: NDArray[_Scalar], length: int, filler: int = 0) -> NDArray[_Scalar]:
+    """A longer copy, filled up at the end."""
+    out = np.full(length, filler, values.dtype) if filler else np.zeros(length, values.dtype)
     out[: len(values)] = values
     return out
 
@@ -271,6 +293,31 @@ def rank(levels: Sequence[tuple[NDArray[Any], bool]], row: int, pool: NDArray[np
         before += int(np.count_nonzero(values > mine if descending else values < mine))
         pool = pool[values == mine]
     return before
+
+
+def select(
+    levels: Sequence[tuple[NDArray[Any], bool]], pool: NDArray[np.int64], limit: int, offset: int, at: int | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows from a place in the order on, and their ranks.
+
+    Args:
+        levels: as for `best`.
+        pool: rows to choose from.
+        limit: how many rows.
+        offset: rows of the order to leave out. It gives way to `at`, and to the end of the order.
+        at: a row to give in any case: where the answer starts at the first row, as its last one.
+    """
+    offset = max(0, min(offset, len(pool) - limit))
+    if offset and at is not None:
+        mine = rank(levels, at, pool)
+        if not offset <= mine < offset + limit:
+            offset = max(0, min(mine - limit // 2, len(pool) - limit))
+    chosen = best(levels, min(offset + limit, len(pool)), pool)[offset:]
+    ranks = np.arange(offset, offset + len(chosen))
+    if at is not None and at not in chosen:
+        chosen = np.append(chosen[: limit - 1], at)
+        ranks = np.append(ranks[: limit - 1], rank(levels, at, pool))
+    return chosen, ranks
 
 
 def _ascending(values: NDArray[Any], descending: bool) -> NDArray[Any]:

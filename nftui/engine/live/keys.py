@@ -48,9 +48,10 @@ class TalkerView:
     Attributes:
         name: as in `LiveRequest.view`.
         words: number of 64-bit words in a key.
-        ends: keys of the rows of a batch: one entry, or two: the end that sends the flow's forward octets first.
+        ends: keys of the rows of a batch: one entry or several; with `two_ends` two, and the end that sends the flow's
+            forward octets first. A flow counts once for ends that are equal.
         columns: key columns in display order.
-        two_ends: whether `ends` gives two.
+        two_ends: whether `ends` gives two whose rates sent and received are told apart.
         titles: headers of the rates sent and received, for views with two ends.
     """
 
@@ -62,7 +63,7 @@ class TalkerView:
     titles: tuple[str, str] = ("Tx", "Rx")
 
 
-def _word(batch: FlowBatch, column: str) -> Word:
+def word_of(batch: FlowBatch, column: str) -> Word:
     """A column as unsigned words, zeros when the batch lacks it."""
     values = batch.columns.get(column)
     if values is None:
@@ -72,16 +73,16 @@ def _word(batch: FlowBatch, column: str) -> Word:
     return values.astype(np.uint64)
 
 
-def _present(batch: FlowBatch, name: str) -> NDArray[np.bool_] | None:
+def present_in(batch: FlowBatch, name: str) -> NDArray[np.bool_] | None:
     """Where a field is not null; None for everywhere."""
     if not batch.has(name):
         return np.zeros(len(batch), np.bool_)
     return batch.valid.get(name)
 
 
-def _void(batch: FlowBatch, name: str, bit: int, words: list[Word]) -> Word:
+def void(batch: FlowBatch, name: str, bit: int, words: list[Word]) -> Word:
     """Zero the words of a field where it is null, and say so in a bit of the answer."""
-    present = _present(batch, name)
+    present = present_in(batch, name)
     if present is None or present.all():
         return np.zeros(len(batch), np.uint64)
     for i, word in enumerate(words):
@@ -95,19 +96,20 @@ def _both(one: NDArray[np.bool_] | None, other: NDArray[np.bool_] | None) -> NDA
     return one & other
 
 
-def _address_words(batch: FlowBatch, name: str) -> list[Word]:
-    return [_word(batch, name + "_hi"), _word(batch, name + "_lo")]
+def address_words(batch: FlowBatch, name: str) -> list[Word]:
+    """The halves of an address."""
+    return [word_of(batch, name + "_hi"), word_of(batch, name + "_lo")]
 
 
 def _hosts(batch: FlowBatch) -> list[End]:
-    return [(_address_words(batch, name), _present(batch, name)) for name in ("src_addr", "dst_addr")]
+    return [(address_words(batch, name), present_in(batch, name)) for name in ("src_addr", "dst_addr")]
 
 
 def _addresses_and_nulls(batch: FlowBatch, rest: Word) -> list[Word]:
     words: list[Word] = []
     for bit, name in ((62, "src_addr"), (63, "dst_addr")):
-        pair = _address_words(batch, name)
-        rest = rest | _void(batch, name, bit, pair)
+        pair = address_words(batch, name)
+        rest = rest | void(batch, name, bit, pair)
         words += pair
     return [*words, rest]
 
@@ -120,51 +122,71 @@ _FLOW_PARTS = (("src_port", 24, 59), ("dst_port", 8, 60), ("proto", 0, 61))
 """Field, place of its value, and place of its null bit in the last word of a flow's key."""
 
 
-def _flows(batch: FlowBatch) -> list[End]:
+def flow_words(batch: FlowBatch) -> list[Word]:
+    """Key of a flow: the halves of the two addresses, and a word with ports, protocol and what of it all is null."""
     rest = np.zeros(len(batch), np.uint64)
     for name, shift, bit in _FLOW_PARTS:
-        value = [_word(batch, name)]
-        rest |= _void(batch, name, bit, value)
+        value = [word_of(batch, name)]
+        rest |= void(batch, name, bit, value)
         rest |= value[0] << np.uint64(shift)
-    return [(_addresses_and_nulls(batch, rest), None)]
+    return _addresses_and_nulls(batch, rest)
+
+
+def turned_round(words: Words, rows: NDArray[np.bool_]) -> list[Word]:
+    """Keys of flows with source and destination exchanged in the given rows."""
+    rest = words[4]
+    kept = rest & ~np.uint64(0xFFFFFFFF00 | 0b11011 << 59)
+    swapped = kept
+    for low, high, bits in ((8, 24, 0xFFFF), (59, 60, 1), (62, 63, 1)):
+        mask = np.uint64(bits)
+        swapped = swapped | (rest >> np.uint64(low) & mask) << np.uint64(high)
+        swapped = swapped | (rest >> np.uint64(high) & mask) << np.uint64(low)
+    pairs = ((words[0], words[2]), (words[1], words[3]), (words[2], words[0]), (words[3], words[1]), (rest, swapped))
+    return [np.where(rows, other, own) for own, other in pairs]
+
+
+def _flows(batch: FlowBatch) -> list[End]:
+    return [(flow_words(batch), None)]
 
 
 def _ports(batch: FlowBatch) -> list[End]:
-    proto = [_word(batch, "proto")]
-    null = _void(batch, "proto", 61, proto)
+    proto = [word_of(batch, "proto")]
+    null = void(batch, "proto", 61, proto)
     return [
-        ([_word(batch, name) << np.uint64(8) | proto[0] | null], _present(batch, name))
+        ([word_of(batch, name) << np.uint64(8) | proto[0] | null], present_in(batch, name))
         for name in ("src_port", "dst_port")
     ]
 
 
 def _protocols(batch: FlowBatch) -> list[End]:
-    proto = [_word(batch, "proto")]
-    null = _void(batch, "proto", 61, proto)
+    proto = [word_of(batch, "proto")]
+    null = void(batch, "proto", 61, proto)
     return [([proto[0] | null], None)]
 
 
 def _systems(batch: FlowBatch) -> list[End]:
-    return [([_word(batch, name)], _present(batch, name)) for name in ("src_as", "dst_as")]
+    return [([word_of(batch, name)], present_in(batch, name)) for name in ("src_as", "dst_as")]
 
 
 def _interfaces(batch: FlowBatch) -> list[End]:
-    exporter = _present(batch, "sampler_address")
+    exporter = present_in(batch, "sampler_address")
     return [
-        ([*_address_words(batch, "sampler_address"), _word(batch, name)], _both(_present(batch, name), exporter))
+        ([*address_words(batch, "sampler_address"), word_of(batch, name)], _both(present_in(batch, name), exporter))
         for name in ("out_if", "in_if")
     ]
 
 
 def _exporters(batch: FlowBatch) -> list[End]:
-    words = _address_words(batch, "sampler_address")
-    null = _void(batch, "sampler_address", 0, words)
+    words = address_words(batch, "sampler_address")
+    null = void(batch, "sampler_address", 0, words)
     return [([*words, null], None)]
 
 
-def _address_column(name: str, title: str, first: int, null_bit: int | None = None, last: int = -1) -> KeyColumn:
+def address_column(name: str, title: str, first: int, null_bit: int | None = None, last: int = -1) -> KeyColumn:
+    """Column of an address in words `first` and the next; `null_bit` of the word `last` says that it is null."""
+
     def write(words: Words) -> list[str]:
-        null = _bit(words[last], null_bit)
+        null = bits_of(words[last], null_bit)
         return [
             NULL if missing else text.address(high << 64 | low)
             for high, low, missing in zip(words[first].tolist(), words[first + 1].tolist(), null, strict=True)
@@ -174,15 +196,17 @@ def _address_column(name: str, title: str, first: int, null_bit: int | None = No
     return KeyColumn(spec, lambda words: [words[first], words[first + 1]], write)
 
 
-def _number_column(
+def number_column(
     name: str, title: str, show: Show, index: int, shift: int = 0, mask: int = 0xFFFFFFFF, null_bit: int | None = None
 ) -> KeyColumn:
+    """Column of a number in some bits of the word `index`."""
+
     def order(words: Words) -> list[Word]:
         return [words[index] >> np.uint64(shift) & np.uint64(mask)]
 
     def write(words: Words) -> list[str]:
         name_of = text.protocol if show is Show.PROTOCOL else str
-        null = _bit(words[index], null_bit)
+        null = bits_of(words[index], null_bit)
         return [
             NULL if missing else name_of(value) for value, missing in zip(order(words)[0].tolist(), null, strict=True)
         ]
@@ -191,53 +215,52 @@ def _number_column(
     return KeyColumn(ColumnSpec(name, title, show, align=align), order, write)
 
 
-def _bit(word: Word, bit: int | None) -> Sequence[int]:
+def bits_of(word: Word, bit: int | None) -> Sequence[int]:
+    """One bit of each word; zeros for no bit."""
     if bit is None:
         return [0] * len(word)
     flags: list[int] = (word >> np.uint64(bit) & np.uint64(1)).tolist()
     return flags
 
 
-_PROTOCOL = _number_column("proto", "Proto", Show.PROTOCOL, -1, 0, 0xFF, 61)
-_SRC = _address_column("src_addr", "Source", 0, 62)
-_DST = _address_column("dst_addr", "Destination", 2, 63)
+PROTOCOL_COLUMN = number_column("proto", "Proto", Show.PROTOCOL, -1, 0, 0xFF, 61)
+_SRC = address_column("src_addr", "Source", 0, 62)
+_DST = address_column("dst_addr", "Destination", 2, 63)
+
+FLOW_COLUMNS: tuple[KeyColumn, ...] = (
+    PROTOCOL_COLUMN,
+    _SRC,
+    number_column("src_port", "Port", Show.PORT, -1, 24, 0xFFFF, 59),
+    _DST,
+    number_column("dst_port", "Port", Show.PORT, -1, 8, 0xFFFF, 60),
+)
+"""Columns of a key of `flow_words`."""
 
 TALKERS: dict[str, TalkerView] = {
     view.name: view
     for view in (
-        TalkerView("host", 2, _hosts, (_address_column("addr", "Host", 0),), True),
+        TalkerView("host", 2, _hosts, (address_column("addr", "Host", 0),), True),
         TalkerView("pair", 5, _pairs, (_SRC, _DST)),
-        TalkerView(
-            "flow",
-            5,
-            _flows,
-            (
-                _PROTOCOL,
-                _SRC,
-                _number_column("src_port", "Port", Show.PORT, -1, 24, 0xFFFF, 59),
-                _DST,
-                _number_column("dst_port", "Port", Show.PORT, -1, 8, 0xFFFF, 60),
-            ),
-        ),
+        TalkerView("flow", 5, _flows, FLOW_COLUMNS),
         TalkerView(
             "port",
             1,
             _ports,
-            (_number_column("port", "Port", Show.PORT, 0, 8, 0xFFFF), _PROTOCOL),
+            (number_column("port", "Port", Show.PORT, 0, 8, 0xFFFF), PROTOCOL_COLUMN),
             True,
             ("From", "To"),
         ),
-        TalkerView("proto", 1, _protocols, (_PROTOCOL,)),
-        TalkerView("as", 1, _systems, (_number_column("as", "AS", Show.NUMBER, 0),), True),
+        TalkerView("proto", 1, _protocols, (PROTOCOL_COLUMN,)),
+        TalkerView("as", 1, _systems, (number_column("as", "AS", Show.NUMBER, 0),), True),
         TalkerView(
             "interface",
             3,
             _interfaces,
-            (_address_column("sampler_address", "Exporter", 0), _number_column("if", "Interface", Show.NUMBER, 2)),
+            (address_column("sampler_address", "Exporter", 0), number_column("if", "Interface", Show.NUMBER, 2)),
             True,
             ("Out", "In"),
         ),
-        TalkerView("exporter", 3, _exporters, (_address_column("sampler_address", "Exporter", 0, 0),)),
+        TalkerView("exporter", 3, _exporters, (address_column("sampler_address", "Exporter", 0, 0),)),
     )
 }
-"""All talker views by name."""
+"""The talker views that have a tab, by name."""

@@ -49,7 +49,8 @@ class LiveRequest:
         within: the time that is asked about; None for the live window.
         fields: fields of the registry that the view `flows` shall have as columns beside its usual ones; a column
             has its field's name, and text (as `nftui.engine.live.field_columns` writes it) or int64.
-        offset: rows of the order to leave out before the first one; for the view `flows` of the past.
+        offset: rows of the order to leave out before the first one. It gives way to the anchor: with an offset, the
+            answer has the anchor among its neighbours.
     """
 
     view: str = "host"
@@ -157,8 +158,8 @@ class LiveSnapshot:
         sort: column that the rows are in order of.
         values: per column name, text as list[str] ("-" for null), numbers as int64 or float64 arrays (NaN for null).
         keys: uint64[rows], identity of a row, the same in every snapshot of this window and view.
-        ranks: int64[rows], place of each row in the whole order, from 0. Rows are in order of rank; it jumps only
-            before an anchor that ranks below the limit.
+        ranks: int64[rows], place of each row in the whole order, from 0. Rows are in order of rank, without gaps but
+            for one: without an offset, an anchor that ranks below the limit comes last.
         rows_total: how many rows there are in the whole view.
         history: float64[rows, 10], bits per second in ten equal parts of the window, the latest last; empty for the
             flow list.

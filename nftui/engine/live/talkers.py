@@ -11,31 +11,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nftui.engine.batch import FlowBatch
 from nftui.engine.live.amounts import Amounts, amounts
 from nftui.engine.live.backlog import Chunk, View
-from nftui.engine.live.grouping import GroupTable, Part, best, group, rank
+from nftui.engine.live.grouping import GroupTable, Part, group, select
 from nftui.engine.live.identity import Identity, KeyCollision
 from nftui.engine.live.keys import End, TalkerView
 from nftui.engine.live.matching import Matcher
 from nftui.engine.live.pace import LONGEST, ladder
 from nftui.engine.live.ranked import HISTORY_PARTS, Level, Rows
-from nftui.engine.live.snapshot import Amount, ColumnSpec
+from nftui.engine.live.snapshot import Amount, ColumnSpec, LiveRequest
 from nftui.engine.schema import Show
 
-_COLUMNS = range(13)
-(_BYTES, _PACKETS, _FLOWS, _LONG_BYTES, _LONG_PACKETS, _REPLAY_BYTES, _REPLAY_PACKETS, _TX, _RX, _LONG_TX, _LONG_RX,
- _REPLAY_TX, _REPLAY_RX) = _COLUMNS  # fmt: skip
+(BYTES, PACKETS, FLOWS, LONG_BYTES, LONG_PACKETS, REPLAY_BYTES, REPLAY_PACKETS, TX, RX, LONG_TX, LONG_RX,
+ REPLAY_TX, REPLAY_RX) = range(13)  # fmt: skip
 """Columns of the table. LONG: the part of the sum that is due to flows longer than the window, which rates take from
 their replay instead. Views with one end use the first seven."""
 
 _LONG = {
-    _BYTES: (_LONG_BYTES, _REPLAY_BYTES),
-    _PACKETS: (_LONG_PACKETS, _REPLAY_PACKETS),
-    _TX: (_LONG_TX, _REPLAY_TX),
-    _RX: (_LONG_RX, _REPLAY_RX),
+    BYTES: (LONG_BYTES, REPLAY_BYTES),
+    PACKETS: (LONG_PACKETS, REPLAY_PACKETS),
+    TX: (LONG_TX, REPLAY_TX),
+    RX: (LONG_RX, REPLAY_RX),
 }
-_RATES = {"rate": _BYTES, "packet_rate": _PACKETS, "flow_rate": _FLOWS, "tx": _TX, "rx": _RX}
-_SUMS = {"bytes": _BYTES, "packets": _PACKETS, "flows": _FLOWS, "tx_bytes": _TX, "rx_bytes": _RX}
+RATES = {"rate": BYTES, "packet_rate": PACKETS, "flow_rate": FLOWS, "tx": TX, "rx": RX}
+_SUMS = {"bytes": BYTES, "packets": PACKETS, "flows": FLOWS, "tx_bytes": TX, "rx_bytes": RX}
 _FINE = 1000
 """Replay rates are summed as integers, thousandths per second, so that what is added can be taken away exactly."""
 
@@ -66,6 +66,23 @@ class _Replayed:
     part: Part = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is grouped: one row per flow, or one per flow and end.
+
+    Attributes:
+        words: key columns.
+        sums: column of the table to int64[rows].
+        seconds: float64[rows], durations of the flows.
+        moments: column of the table's least values to int64[rows].
+    """
+
+    words: list[NDArray[np.uint64]]
+    sums: dict[int, NDArray[np.int64]]
+    seconds: NDArray[np.float64]
+    moments: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+
+
 class Talkers:
     """Groups of the flows in the window that match a filter.
 
@@ -89,11 +106,14 @@ class Talkers:
         self._forget()
 
     def _forget(self) -> None:
-        self._table = GroupTable(self._view.words, len(_COLUMNS) if self._view.two_ends else _TX)
+        self._table = self._new_table()
         self._held: deque[_Held] = deque()
         self._replayed: list[_Replayed] = []
         self._replayed_groups = 0
         self._aliases = self._identity.aliases
+
+    def _new_table(self) -> GroupTable:
+        return GroupTable(self._view.words, REPLAY_RX + 1 if self._view.two_ends else TX)
 
     @property
     def groups(self) -> int:
@@ -142,9 +162,10 @@ class Talkers:
         if not len(batch):
             return
         source = _Source(chunk.first, chunk.second, chunk.arrived_ms)
-        words, sums, seconds = self._rows(self._view.ends(batch), amounts(batch, self._scaled))
+        counted = self._count(batch, amounts(batch, self._scaled))
+        words, sums, seconds = counted.words, counted.sums, counted.seconds
         if not elder and len(words[0]):
-            yield _Held(source, group(self._identity, words, sums))
+            yield _Held(source, group(self._identity, words, sums, counted.moments))
         long = np.flatnonzero(seconds > self._seconds)
         if not len(long):
             return
@@ -167,32 +188,31 @@ class Talkers:
         self._replayed_groups -= len(part.keys)
         self._table.remove(part)
 
-    def _rows(
-        self, ends: list[End], rows: Amounts
-    ) -> tuple[list[NDArray[np.uint64]], dict[int, NDArray[np.int64]], NDArray[np.float64]]:
-        """Key columns, amounts and durations to group: one row per flow, or one per flow and end."""
+    def _count(self, batch: FlowBatch, rows: Amounts) -> Counted:
+        """Key columns, amounts and durations to group."""
         octets = rows.forward + rows.backward
-        if not self._view.two_ends:
-            return ends[0][0], {_BYTES: octets, _PACKETS: rows.packets, _FLOWS: rows.flows}, rows.seconds
-        (near, near_valid), (far, far_valid) = ends
-        same = np.ones(len(octets), np.bool_)
-        for one, other in zip(near, far, strict=True):
-            same &= one == other
-        if near_valid is not None:
-            same &= near_valid
-        once = ~same
-        sides = {
-            _BYTES: (octets, octets * once),
-            _PACKETS: (rows.packets, rows.packets * once),
-            _FLOWS: (rows.flows, rows.flows * once),
-            _TX: (rows.forward, rows.backward),
-            _RX: (rows.backward, rows.forward),
-        }
-        first = slice(None) if near_valid is None else near_valid
-        second = slice(None) if far_valid is None else far_valid
-        words = [np.concatenate([one[first], other[second]]) for one, other in zip(near, far, strict=True)]
-        sums = {column: np.concatenate([a[first], b[second]]) for column, (a, b) in sides.items()}
-        return words, sums, np.concatenate([rows.seconds[first], rows.seconds[second]])
+        ends = self._view.ends(batch)
+        if len(ends) == 1:
+            return Counted(ends[0][0], {BYTES: octets, PACKETS: rows.packets, FLOWS: rows.flows}, rows.seconds)
+        chosen: list[NDArray[np.bool_]] = []
+        amounts: dict[int, list[NDArray[np.int64]]] = {}
+        for place, (words, valid) in enumerate(ends):
+            once = ~_repeated(ends[:place], words)
+            if self._view.two_ends:
+                tx, rx = (rows.backward, rows.forward) if place else (rows.forward, rows.backward)
+                sums = {BYTES: octets * once, PACKETS: rows.packets * once, FLOWS: rows.flows * once, TX: tx, RX: rx}
+                once = np.ones(len(batch), np.bool_)
+            else:
+                sums = {BYTES: octets, PACKETS: rows.packets, FLOWS: rows.flows}
+            chosen.append(once if valid is None else once & valid)
+            for column, values in sums.items():
+                amounts.setdefault(column, []).append(values[chosen[-1]])
+        words = [
+            np.concatenate([end[0][word][rows_] for end, rows_ in zip(ends, chosen, strict=True)])
+            for word in range(self._view.words)
+        ]
+        seconds = np.concatenate([rows.seconds[rows_] for rows_ in chosen])
+        return Counted(words, {column: np.concatenate(parts) for column, parts in amounts.items()}, seconds)
 
     def columns(self) -> tuple[ColumnSpec, ...]:
         """Columns of the view in display order."""
@@ -217,29 +237,21 @@ class Talkers:
             ColumnSpec("seen", "Last seen", Show.TIME, "ms"),
         )
 
-    def rows(
-        self, sort: str, descending: bool, limit: int, anchor: int | None, view: View, total: Amount, seconds: float
-    ) -> Rows:
+    def rows(self, request: LiveRequest, sort: str, view: View, total: Amount, seconds: float) -> Rows:
         """The first rows in the order wanted.
 
         Args:
+            request: how many rows from where on; those that are equal are in order of their keys.
             sort: name of a column.
-            descending: largest first; rows that are equal are in order of their keys either way.
-            limit: number of rows.
-            anchor: key of a row to give in any case.
             view: the window that the state is up to date with.
             total: sums over the window, for shares.
             seconds: time that the window covers.
         """
         table = self._table
         pool = np.flatnonzero(table.parts[: table.used])
-        levels = [*self._levels(sort, descending, seconds), (table.key, False)]
-        slots = best(levels, limit, pool)
-        ranks = np.arange(len(slots))
-        at = table.find(anchor) if anchor is not None else None
-        if at is not None and at not in slots:
-            slots = np.append(slots[: limit - 1], at)
-            ranks = np.append(ranks[: limit - 1], rank(levels, at, pool))
+        levels = [*self._levels(sort, request.descending, seconds), (table.key, False)]
+        at = table.find(request.anchor) if request.anchor is not None else None
+        slots, ranks = select(levels, pool, max(1, request.limit), request.offset, at)
         keys = table.key[slots]
         return Rows(keys, ranks, table.groups, self._values(slots, total, seconds), self._history(keys, view))
 
@@ -251,10 +263,10 @@ class Talkers:
                 return [(values, descending) for values in column.order(table.words)]
         if sort == "seen":
             return [(table.seen, descending)]
-        if sort in _RATES:
+        if sort in RATES:
             everything = slice(0, table.used)
-            return [(self._rate(_RATES[sort], everything, seconds), descending)]
-        return [(table.sums[_SUMS.get(sort, _BYTES)], descending)]
+            return [(self._rate(RATES[sort], everything, seconds), descending)]
+        return [(table.sums[_SUMS.get(sort, BYTES)], descending)]
 
     def _rate(self, column: int, slots: NDArray[np.int64] | slice, seconds: float) -> NDArray[np.float64]:
         """Octets, packets or flows per second by slot."""
@@ -273,13 +285,13 @@ class Talkers:
             column.spec.name: column.write(words) for column in self._view.columns
         }
         ends = self._view.two_ends
-        for name, column in _RATES.items():
-            if ends or column < _TX:
-                values[name] = self._rate(column, slots, seconds) * (1 if column in {_PACKETS, _FLOWS} else 8)
+        for name, column in RATES.items():
+            if ends or column < TX:
+                values[name] = self._rate(column, slots, seconds) * (1 if column in {PACKETS, FLOWS} else 8)
         for name, column in _SUMS.items():
-            if ends or column < _TX:
+            if ends or column < TX:
                 values[name] = table.sums[column][slots]
-        values["share"] = table.sums[_BYTES][slots] * (100 / max(1, total.bytes))
+        values["share"] = table.sums[BYTES][slots] * (100 / max(1, total.bytes))
         values["seen"] = table.seen[slots]
         return values
 
@@ -292,7 +304,18 @@ class Talkers:
             part = held.part
             places = np.minimum(np.searchsorted(part.keys, keys), len(part.keys) - 1)
             place = min(HISTORY_PARTS - 1, int((held.source.second - start) / length))
-            if _BYTES not in part.sums:
+            if BYTES not in part.sums:
                 continue
-            octets[:, place] += np.where(part.keys[places] == keys, part.sums[_BYTES][places], 0)
+            octets[:, place] += np.where(part.keys[places] == keys, part.sums[BYTES][places], 0)
         return octets * 8 / length
+
+
+def _repeated(earlier: list[End], words: list[NDArray[np.uint64]]) -> NDArray[np.bool_]:
+    """Where an end of a flow equals one of its earlier ends."""
+    out = np.zeros(len(words[0]), np.bool_)
+    for others, valid in earlier:
+        same = np.ones(len(out), np.bool_)
+        for one, other in zip(others, words, strict=True):
+            same &= one == other
+        out |= same if valid is None else same & valid
+    return out

@@ -22,19 +22,22 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.backlog import Backlog
+from nftui.engine.live.conversations import Conversations
 from nftui.engine.live.flowlist import FlowList
 from nftui.engine.live.identity import Identity
-from nftui.engine.live.keys import TALKERS
+from nftui.engine.live.keys import TalkerView
 from nftui.engine.live.matching import Matcher
-from nftui.engine.live.snapshot import FLOW_VIEW, LiveRequest, LiveSnapshot, Totals
+from nftui.engine.live.snapshot import CONVERSATION_VIEW, FLOW_VIEW, LiveRequest, LiveSnapshot, Totals
+from nftui.engine.live.statistic_views import talker_view
 from nftui.engine.live.talkers import Talkers
 from nftui.engine.live.traffic import Traffic
 
 if TYPE_CHECKING:
     from nftui.engine.query.filters import Filter
 
-_KEPT = 2
-"""States of filters and views kept up; the one not asked for longest goes first."""
+_KEPT = 8
+"""States of filters and views kept up, a table's and those of the panes beside it; the one not asked for longest goes
+first."""
 
 _LARGE = 4
 """States that are not on the screen are given up when all together hold this part of `live_rows` in groups."""
@@ -64,7 +67,8 @@ class LiveWindow:
         self._seconds = seconds
         self._limits = limits
         self._backlog = Backlog(clock, limits, seconds)
-        self._identities = {view.name: Identity(view.words, hash_bits) for view in TALKERS.values()}
+        self._hash_bits = hash_bits
+        self._views: dict[str, tuple[TalkerView, Identity]] = {}
         self._lock = threading.Lock()
         self._version = 0
         self._traffic: dict[tuple[Filter | None, bool], Traffic] = {}
@@ -103,15 +107,14 @@ class LiveWindow:
         covered = max(0.0, view.now - view.since)
         seconds = max(covered, _SHORTEST)
         total = Totals(matched.amount(seconds), everything.amount(seconds))
-        columns = state.columns()
+        columns = state.columns(request.fields) if isinstance(state, FlowList) else state.columns()
         names = [column.name for column in columns if column.sortable]
-        limit = max(1, request.limit)
         if isinstance(state, FlowList):
             sort = request.sort if request.sort in names else names[0]
-            rows = state.rows(sort, request.descending, limit, request.anchor)
+            rows = state.rows(request, sort)
         else:
             sort = request.sort if request.sort in names else "rate"
-            rows = state.rows(sort, request.descending, limit, request.anchor, view, total.matched, seconds)
+            rows = state.rows(request, sort, view, total.matched, seconds)
         self._version += 1
         return LiveSnapshot(
             request=request,
@@ -137,8 +140,12 @@ class LiveWindow:
     def _state(self, request: LiveRequest) -> Talkers | FlowList:
         if request.view == FLOW_VIEW:
             return FlowList(request.scaled)
-        view = TALKERS[request.view]
-        return Talkers(view, self._identities[request.view], request.scaled, self._seconds, self._limits.live_rows)
+        if request.view not in self._views:
+            view = talker_view(request.view)
+            self._views[request.view] = (view, Identity(view.words, self._hash_bits))
+        view, identity = self._views[request.view]
+        kind = Conversations if request.view == CONVERSATION_VIEW else Talkers
+        return kind(view, identity, request.scaled, self._seconds, self._limits.live_rows)
 
 
 def _recent(states: dict[_Name, _State], name: _Name, make: Callable[[], _State]) -> _State:
