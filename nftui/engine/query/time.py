@@ -94,8 +94,8 @@ def moment(text: str, now_ms: int, zone: tzinfo | None = None) -> int | None:
         now_ms: what `now` and relative times refer to.
         zone: zone of times without one; None is the machine's.
     """
-    span = _span(text.strip(), now_ms, zone)
-    return span[0] if span else None
+    stated = span(text.strip(), now_ms, zone)
+    return stated[0] if stated else None
 
 
 def window(text: str, now_ms: int, zone: tzinfo | None = None, mode: Mode = Mode.OVERLAP) -> Window:
@@ -118,7 +118,7 @@ def window(text: str, now_ms: int, zone: tzinfo | None = None, mode: Mode = Mode
         found = _between(first, last, now_ms, zone, mode)
         if found:
             return found
-    single = _span(text, now_ms, zone)
+    single = span(text, now_ms, zone)
     if single is None:
         raise UsageError(
             f"time window {text!r} is not understood: use 2026/10/01.12:00-2026/10/01.13:00, "
@@ -136,15 +136,15 @@ def _halves(text: str) -> list[tuple[str, str]]:
 
 
 def _between(first: str, last: str, now_ms: int, zone: tzinfo | None, mode: Mode) -> Window | None:
-    start = _span(first, now_ms, zone) if first else None
+    start = span(first, now_ms, zone) if first else None
     if first and start is None:
         return None
     if start and _CLOCK.fullmatch(last):
         # "today 14:00..15:00": the second time belongs to the day of the first
         local = datetime.fromtimestamp(start[0] / 1000, UTC).astimezone(zone)
-        end = _span(f"{local:%Y-%m-%d} {last.zfill(5) if last.count(':') == 1 else last.zfill(8)}", now_ms, zone)
+        end = span(f"{local:%Y-%m-%d} {last.zfill(5) if last.count(':') == 1 else last.zfill(8)}", now_ms, zone)
     else:
-        end = _span(last, now_ms, zone) if last else None
+        end = span(last, now_ms, zone) if last else None
     if (last and end is None) or (start is None and end is None):
         return None
     by_day = end is not None and end[1] - end[0] > 80_000_000 and not _NFDUMP.fullmatch(last)
@@ -155,8 +155,8 @@ def _between(first: str, last: str, now_ms: int, zone: tzinfo | None, mode: Mode
     return Window(start_ms, end_ms, mode=mode)
 
 
-def _span(text: str, now_ms: int, zone: tzinfo | None) -> tuple[int, int] | None:
-    """First millisecond and the first one after the stated time, as precisely as it was stated."""
+def span(text: str, now_ms: int, zone: tzinfo | None = None) -> tuple[int, int] | None:
+    """First millisecond and the first one after the stated time, as precisely as it was stated; None if not a time."""
     if text == "now":
         return now_ms, now_ms
     ago = _AGO.fullmatch(text)
