@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nftui.cli.diagnostics import say
+from nftui.cli.diagnostics import Herald
 from nftui.cli.nfcapd_letters import accept_letters, last_store
+from nftui.cli.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from nftui.config import Config
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from nftui.engine.health import Health
     from nftui.engine.ingest.capture_file import ExportFile
     from nftui.engine.ingest.slot_totals import SlotReport
+    from nftui.engine.service_manager import ServiceManager
 
 _LOOK_SECONDS = 0.25
+_STATUS_SECONDS = 1.0
+_PATIENCE_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 0.3
+_SOURCES = frozenset({"receive", "streams"})
 _REFUSED = " sends and is not allowed to; --allow lets it in"
 
 EPILOG = """\b
@@ -39,7 +44,8 @@ Examples:
   nftui collect --expire-size 100G --expire-age 8w   remove the oldest flows beyond that, every ten minutes
   nftui collect -x 'archive %d/%f'               run a command for each finished file
 
-One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what came and end with 0.
+One line per slot goes to standard error. SIGTERM, SIGINT and SIGHUP store what came and end with 0; one more, half a
+second later, ends at once.
 """
 
 
@@ -163,48 +169,86 @@ def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
     use_system_allocator()
     from nftui.engine.engine import Engine
     from nftui.engine.ingest.capture_file import ExportFile
+    from nftui.engine.service_manager import ServiceManager
 
     file = ExportFile(capture) if capture is not None else None
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopping.set())
-    engine = Engine(config, live=False, on_slot=lambda report: say(slot_line(config.store.ident, report)))
-    engine.start()
+    herald, manager, signals = Herald(), ServiceManager(), StopSignals()
+    engine = Engine(config, live=False, on_slot=lambda report: herald.say(slot_line(config.store.ident, report)))
+    code = 70
     try:
-        health = engine.health()
-        for warning in health.warnings:
-            say(f"nftui: {warning}")
-        if file is not None:
-            _read(engine, file, stopping)
-        else:
-            say(f"nftui: listening on {', '.join(health.listen)}, storing in {health.store_root}")
-            if engine.metrics_url:
-                say(f"nftui: metrics on {engine.metrics_url}")
-            _wait(engine, stopping, seconds)
+        engine.start()
+        try:
+            health = engine.health()
+            for warning in health.warnings:
+                herald.say(f"nftui: {warning}")
+            if file is not None:
+                _read(engine, file, signals)
+            else:
+                herald.say(f"nftui: listening on {', '.join(health.listen)}, storing in {health.store_root}")
+                if engine.metrics_url:
+                    herald.say(f"nftui: metrics on {engine.metrics_url}")
+                manager.tell(READY=1, STATUS=f"listening on {', '.join(health.listen)}")
+                _wait(engine, signals, seconds, herald, manager)
+        finally:
+            manager.tell(STOPPING=1, STATUS="storing what came")
+            ended = signals.join(
+                engine.stop,
+                _PATIENCE_SECONDS,
+                lambda: herald.say("nftui: storing what came; one more signal ends at once"),
+            )
+        code = _say_end(engine, ended, herald)
     finally:
-        ended = engine.stop()
+        # Standard error that takes no line must not keep the process from ending: nothing is left to be done.
+        if not herald.close(_LAST_WORDS_SECONDS):
+            os._exit(code)
+    return code
+
+
+def _say_end(engine: Engine, ended: bool, herald: Herald) -> int:
+    """Tell what was not stored and which threads failed; the exit code."""
     if not ended and (left := engine.ledger.snapshot().get("flows.in_memory", 0)):
-        say(f"nftui: the store did not take {left} flows in time; they are lost")
+        herald.say(f"nftui: the store did not take {left} flows in time; they are lost")
     failed = [worker for worker in engine.health().workers if worker.status == "failed"]
     for worker in failed:
-        say(f"nftui: the {worker.name} thread failed: {worker.error}")
+        herald.say(f"nftui: the {worker.name} thread failed: {worker.error}")
     return 0 if ended and not failed else 70
 
 
-def _wait(engine: Engine, stopping: threading.Event, seconds: float | None) -> None:
+def _wait(engine: Engine, signals: StopSignals, seconds: float | None, herald: Herald, manager: ServiceManager) -> None:
     """Until a signal, the time is over, or a thread has given up; what goes wrong meanwhile is told once."""
     end = None if seconds is None else time.monotonic() + seconds
     told: set[str] = set()
+    traced: set[str] = set()
     ending = False
+    tell_at = 0.0
     while not ending:
-        ending = stopping.wait(_LOOK_SECONDS) or (end is not None and time.monotonic() >= end)
+        ending = signals.wait(_LOOK_SECONDS) or (end is not None and time.monotonic() >= end)
         health = engine.health()
         now = set(_troubles(health))
         for trouble in sorted(now - told):
-            say(f"nftui: {trouble}")
+            herald.say(f"nftui: {trouble}")
+        traces = set(engine.traces())
+        for trace in traces - traced:
+            herald.say(trace)
+        traced = traces
         refusals = {trouble for trouble in told if trouble.endswith(_REFUSED)}
         told = now | refusals  # a disk that fails again is told again, a sender is not
         ending |= any(worker.status == "failed" for worker in health.workers)
+        if time.monotonic() >= tell_at:
+            tell_at = time.monotonic() + _STATUS_SECONDS
+            _tell(manager, health)
+
+
+def _tell(manager: ServiceManager, health: Health) -> None:
+    """Tell systemd how it is, and that it moves: while reception hangs there is no sign of life.
+
+    A store that hangs is no reason to be restarted: its flows wait in memory, where a restart would lose them.
+    """
+    most = manager.watchdog_seconds
+    hanging = [w.name for w in health.workers if most and w.name in _SOURCES and w.silent_seconds > most / 2]
+    trouble = f"; {health.warnings[0]}" if health.warnings else ""
+    status = f"{health.rates.flows:.0f} flows/s, {health.counts.get('flows.stored', 0)} flows stored{trouble}"
+    manager.tell(STATUS=status, **({} if hanging else {"WATCHDOG": 1}))
 
 
 def _troubles(health: Health) -> list[str]:
@@ -214,9 +258,9 @@ def _troubles(health: Health) -> list[str]:
     return found + [f"{one.address}{_REFUSED}" for one in health.refused]
 
 
-def _read(engine: Engine, file: ExportFile, stopping: threading.Event) -> None:
+def _read(engine: Engine, file: ExportFile, signals: StopSignals) -> None:
     for block in file.blocks(engine.session):
-        if stopping.is_set():
+        if signals.is_set():
             return
         engine.feed(block)
     engine.ledger.commit(file.counts)

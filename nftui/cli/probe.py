@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,7 @@ from nftui.errors import ListenError, PartialAnswer, UsageError
 if TYPE_CHECKING:
     from nftui.engine.clock import Clock
     from nftui.engine.control import ControlServer
+    from nftui.engine.service_manager import ServiceManager
     from nftui.probe.capture_file import CaptureFile
     from nftui.probe.export import ExportConfig, UdpExporter
     from nftui.probe.live import CaptureConfig, LiveProbe
@@ -293,6 +295,7 @@ def _capture(
     seconds: float | None,
 ) -> int:  # fmt: skip
     from nftui.engine.clock import SystemClock
+    from nftui.engine.service_manager import ServiceManager
     from nftui.probe.live import LiveProbe, open_sources
     from nftui.probe.privileges import drop_rights
     from nftui.probe.probe import Probe
@@ -315,7 +318,11 @@ def _capture(
         ending = _Ending(seconds)
         server = _serve(meter, ending, control)
         say(f"nftui: capturing on {', '.join(captured.interfaces)}")
+        manager = ServiceManager()
+        manager.tell(READY=1, STATUS=f"capturing on {', '.join(captured.interfaces)}")
+        threading.Thread(target=ending.tell, args=(manager,), name="nftui-notify", daemon=True).start()
         running.run(ending.stopping)
+        manager.tell(STOPPING=1)
         meter.finish(ending.export)
         _say_end(running, meter, clock)
     finally:
@@ -340,19 +347,34 @@ class _Ending:
     """How the probe is told to end."""
 
     def __init__(self, seconds: float | None) -> None:
-        self.stopping = threading.Event()
+        from nftui.cli.stop_signals import StopSignals
+        from nftui.engine.supervisor import StopEvent
+
+        self.stopping = StopEvent()  # asked by the loop that captures, and by nobody else
+        self.ended = threading.Event()
         self.export = True
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: self.stopping.set())
+        StopSignals(self._stop)
         if seconds is not None:
-            timer = threading.Timer(seconds, self.stopping.set)
+            timer = threading.Timer(seconds, self._stop)
             timer.daemon = True
             timer.start()
+
+    def tell(self, manager: ServiceManager) -> None:
+        """Tell systemd that metering moves, as long as it does. Body of a thread."""
+        most = manager.watchdog_seconds
+        while most is not None:
+            if self.stopping.silent_seconds < most / 2:
+                manager.tell(WATCHDOG=1)
+            time.sleep(min(1.0, most / 4))
 
     def leave(self, export: bool) -> None:
         """End; without exporting what is in the cache if so wished."""
         self.export = export
+        self._stop()
+
+    def _stop(self) -> None:
         self.stopping.set()
+        self.ended.set()
 
 
 def default_control() -> Path:
@@ -385,5 +407,5 @@ def _serve(meter: Probe, ending: _Ending, path: str | None) -> ControlServer | N
     commands = Commands(meter, ending.leave, lambda on: _trace(meter, on))
     server = ControlServer(place, commands.answerers())
     server.open()
-    threading.Thread(target=server.run, args=(ending.stopping,), name="control", daemon=True).start()
+    threading.Thread(target=server.run, args=(ending.ended,), name="control", daemon=True).start()
     return server

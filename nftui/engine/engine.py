@@ -43,11 +43,13 @@ from nftui.text import parse_address
 
 _SAMPLE_SECONDS = 1.0
 _TEMPLATE_SECONDS = 60.0
-_STOP_SECONDS = 2.0
+_STOP_SECONDS = 1.8
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
 _PROGRESS_SECONDS = 0.5
 """A store that writes nothing for so long after the end of that time hangs, and is left alone."""
 
+_SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
+"""Faults of the store that expiry can end."""
 
 class Meter(Protocol):
     """Makes flows in this process: an embedded probe."""
@@ -149,7 +151,7 @@ class Engine:
         if self._command is not None:
             self._run("command", self._command.run)
         if self._chores:
-            self._run("upkeep", Upkeep(self._chores, self.ledger).run)
+            self._run("upkeep", Upkeep(self._chores, self.ledger, self._short_of_space).run)
         self._running = True
 
     def stop(self) -> bool:
@@ -204,6 +206,10 @@ class Engine:
     def control_path(self) -> Path:
         """Where other processes ask."""
         text = self._config.collector.control
+    def traces(self) -> list[str]:
+        """The traceback of the last failure of each thread that had one."""
+        return [worker.trace for worker in self._workers if worker.trace]
+
         return Path(text) if text else socket_path(self.store_root)
 
     @property
@@ -219,7 +225,7 @@ class Engine:
     def feed(self, block: DatagramBlock) -> None:
         """Take a block of datagrams from elsewhere, such as a capture. Waits while the store is behind."""
         assert self._pipeline is not None
-        while self._pipeline.queue_fill > 0.5:
+        while self._pipeline.queue_fill > 0.5 and all(one.state().status != "failed" for one in self._workers):
             time.sleep(0.01)
         self._pipeline.feed(block)
 
@@ -322,6 +328,7 @@ class Engine:
             self._intake.poll_drops()
             status: StoreStatus | None = self._writer.status() if self._writer is not None else None
             self._history.add(self.ledger.snapshot(), store_bytes(status))
+            queue_peak=self._pipeline.queue_peak if self._pipeline is not None else 0.0,
             if self.ledger.exporter_count > self._limits.exporters:
                 self.exporters()  # forgets those that the decoder has forgotten
             if time.monotonic() - self._saved_templates > _TEMPLATE_SECONDS:
@@ -342,6 +349,9 @@ class Engine:
             "health": lambda: asdict(self.health()),
             "exporters": lambda: [
                 {**asdict(exporter), "ident": self._intake.allow.ident(parse_address(exporter.address))}
+    def _short_of_space(self) -> bool:
+        return self._writer is not None and self._writer.status().fault in _SHORT_OF_SPACE
+
                 for exporter in self.exporters()
             ],
             "metrics": self.metrics,

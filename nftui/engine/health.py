@@ -16,6 +16,8 @@ RECENT_SECONDS = 60.0
 _RATE_SECONDS = 3.0
 _FORECAST_SECONDS = 60.0
 _DAY = 86_400
+SILENT_SECONDS = 10.0
+"""A thread that does not come round for so long hangs: every body comes round several times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Health:
         rates: datagrams, flows and bits of export traffic per second.
         listen: addresses, as `[HOST]:PORT`.
         queue_fill: queue to the store, 0 to 1.
+        queue_peak: the same at its fullest since the start.
         store_root: directory of the store, empty without one.
         store: the store's own figures, None without one.
         bytes_per_day: forecast from the last minutes, None when it is too early to say.
@@ -62,6 +65,7 @@ class Health:
     workers: tuple[WorkerState, ...] = ()
     refused: tuple[Refused, ...] = ()
     warnings: tuple[str, ...] = ()
+    queue_peak: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ def store_bytes(status: StoreStatus | None) -> int:
 _ADVICE: tuple[tuple[str, str], ...] = (
     ("decoder_bug", "{n} rounds of datagrams met a fault of the decoder and were left out: please report it"),
     ("flows.failed", "{n} flows could not be stored in the last minute"),
+    ("live.failed", "{n} flows are missing on the screen by a fault of the program: please report it"),
     (
         "kernel.dropped",
         "the kernel dropped {n} datagrams in the last minute: raise net.core.rmem_max",
@@ -157,6 +162,11 @@ def warnings(
 ) -> tuple[str, ...]:
     """What is wrong now, in words, the worst first."""
     found = [f"the {w.name} thread has failed: {w.error}" for w in workers if w.status == "failed"]
+    found += [
+        f"the {w.name} thread has not moved for {w.silent_seconds:.0f} s"
+        for w in workers
+        if w.silent_seconds >= SILENT_SECONDS
+    ]
     if store is not None and store.error:
         found.append(store.error)
     found += [text.format(n=amount) for name, text in _ADVICE if (amount := total(recent, name)) > 0]

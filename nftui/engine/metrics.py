@@ -107,6 +107,7 @@ def _state(families: dict[str, _Family], health: Health) -> None:
 
     gauge("uptime_seconds", "Seconds since the start.", health.uptime_seconds)
     gauge("queue_fill_ratio", "Queue to the store, 0 to 1.", health.queue_fill)
+    gauge("queue_peak_ratio", "The same at its fullest since the start.", health.queue_peak)
     gauge("warnings", "Warnings that the user should read.", len(health.warnings))
     gauge("refused_senders", "Latest senders that are not allowed, at most 20.", len(health.refused))
     gauge("days_left", "Days until the disk is full at the present rate.", health.days_left)

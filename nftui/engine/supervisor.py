@@ -7,11 +7,12 @@ is a `Worker`: its failure is recorded, shown in the health strip, and the body 
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nftui.engine.clock import Clock, SystemClock
@@ -29,12 +30,38 @@ class WorkerState:
         status: `ready`, `running`, `restarting`, `failed` (given up) or `stopped`.
         restarts: how often it was started again since the start of the program.
         error: the last exception as one line, empty when there was none.
+        silent_seconds: how long its body is overdue to ask whether it should stop: it hangs in something.
     """
 
     name: str
     status: str
     restarts: int = 0
     error: str = ""
+    silent_seconds: float = 0.0
+
+
+class StopEvent(threading.Event):
+    """The event that ends a body, and a sign of life: a body that still asks for it moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._expected = time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds since the body asked, or since the time that it wanted to wait was over; 0 below one."""
+        silent = time.monotonic() - self._expected
+        return silent if silent >= 1 else 0.0
+
+    def is_set(self) -> bool:
+        """Whether the body should end."""
+        self._expected = time.monotonic()
+        return super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the body should end, or for so many seconds; whether it should end."""
+        self._expected = time.monotonic() + (timeout if timeout is not None else threading.TIMEOUT_MAX)
+        return super().wait(timeout)
 
 
 class Worker:
@@ -47,7 +74,7 @@ class Worker:
     """
 
     def __init__(self, name: str, body: Callable[[threading.Event], None], clock: Clock | None = None) -> None:
-        self.stopping = threading.Event()
+        self.stopping = StopEvent()
         self.trace = ""
         self._body = body
         self._clock = clock or SystemClock()
@@ -58,6 +85,7 @@ class Worker:
     def start(self) -> None:
         """Start the thread."""
         self._state = WorkerState(self._state.name, "running")
+        self.stopping.is_set()
         self._thread.start()
 
     def stop(self, timeout: float) -> bool:
@@ -69,7 +97,8 @@ class Worker:
 
     def state(self) -> WorkerState:
         """What the thread does now."""
-        return self._state
+        state = self._state
+        return replace(state, silent_seconds=self.stopping.silent_seconds) if state.status == "running" else state
 
     def note(self, error: Exception) -> None:
         """Record a failure that the body has survived."""

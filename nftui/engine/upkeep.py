@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from nftui.engine.store.retention import parse_policy
 
 _FIRST_SECONDS = 30.0
 _EVERY_SECONDS = 600.0
+_HURRY_SECONDS = 30.0
+"""While the disk is short of room, what may be removed is looked for so often."""
+_LOOK_SECONDS = 1.0
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 1.0
 _PROGRAM = (sys.executable, "-P", "-m", "nftui")
@@ -43,18 +48,23 @@ class Upkeep:
         chores: what is run, in this order.
         ledger: counts how they end, and what they report: a JSON object of whole numbers on standard output, added
             as `expired.<name>`.
+        short: whether the disk is short of room, so that expiry cannot wait for its turn.
     """
 
-    def __init__(self, chores: tuple[Chore, ...], ledger: Ledger) -> None:
+    def __init__(self, chores: tuple[Chore, ...], ledger: Ledger, short: Callable[[], bool] = lambda: False) -> None:
         self._chores = chores
         self._ledger = ledger
+        self._short = short
 
     def run(self, stopping: threading.Event) -> None:
         """Body of the thread."""
-        pause = _FIRST_SECONDS
-        while not stopping.wait(pause):
-            self.once(stopping)
-            pause = _EVERY_SECONDS
+        due = time.monotonic() + _FIRST_SECONDS
+        hurried = -_HURRY_SECONDS
+        while not stopping.wait(_LOOK_SECONDS):
+            now = time.monotonic()
+            if now >= due or (self._short() and now - hurried >= _HURRY_SECONDS):
+                self.once(stopping)
+                hurried, due = time.monotonic(), time.monotonic() + _EVERY_SECONDS
 
     def once(self, stopping: threading.Event) -> None:
         """Do all chores; ends early, with nothing half done, when it should stop."""

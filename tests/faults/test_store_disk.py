@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import pyarrow as pa
 import pytest
 from store_samples import NOON_MS, sample_flows, stored_ids
 
@@ -23,7 +24,9 @@ from nftui.engine.store.catalog import Catalog
 from nftui.engine.store.writer import StoreWriter
 from nftui.errors import DiskFull, PermissionDenied
 
-LIMITS = replace(DEFAULT, chunk_rows=500, segment_rows=5000, row_group_rows=2000, unsaved_flows=20_000)
+LIMITS = replace(
+    DEFAULT, chunk_rows=500, segment_rows=5000, row_group_rows=2000, unsaved_flows=20_000, reserve_share=0.0
+)
 
 
 class Feeder:
@@ -123,6 +126,61 @@ def test_disk_full_and_back(small_disk: Path, clock: ManualClock) -> None:
     # The oldest that waited are the ones that are missing.
     missing = sorted(set(range(feeder.sent)) - set(ids))
     assert missing == list(range(missing[0], missing[0] + failed))
+
+
+def test_writing_pauses_before_the_disk_is_full(small_disk: Path, clock: ManualClock) -> None:
+    """Below five per cent nothing new is written; what is complete is still sealed, and the end uses the reserve."""
+    root = small_disk / "store"
+    writer = StoreWriter(root, 60, clock, replace(LIMITS, reserve_share=0.05))
+    writer.open()
+    feeder = Feeder(writer, clock)
+    feeder.feed(12)  # a full segment goes to the sealer
+    filler = fill(small_disk)
+    os.truncate(filler, filler.stat().st_size - 300_000)  # of 8 MiB less than five per cent are free
+    feeder.feed(11)
+    stored = feeder.counts["flows.stored"]
+    feeder.feed(60)
+    status = writer.status()
+    assert status.fault == "low_space"
+    free = f"{status.free_bytes / 2**20:.1f} MiB of the disk are free"
+    assert status.error == f"flows are kept in memory (low_space): {free}, 0.4 MiB stay in reserve"
+    assert 0 < status.free_bytes < 0.05 * (8 << 20)
+    assert feeder.counts["flows.stored"] == stored
+    assert feeder.counts["flows.failed.low_space"] == feeder.sent - stored - LIMITS.unsaved_flows
+    filler.unlink()
+    feeder.feed(11, 0)
+    assert writer.status().error is None
+    assert feeder.counts["flows.in_memory"] == 0
+    fill(small_disk)
+    os.truncate(filler, filler.stat().st_size - 300_000)
+    feeder.feed(11, 0)
+    feeder.feed(1)
+    assert feeder.counts["flows.in_memory"] == 500
+    writer.close()
+    feeder.settle()
+    assert feeder.counts["flows.in_memory"] == 0
+    assert len(stored_ids(root)) == len(set(stored_ids(root))) == feeder.counts["flows.stored"]
+
+
+@pytest.mark.parametrize("small_disk", ["size=8m,nr_inodes=200"], indirect=True)
+def test_writing_pauses_before_the_inodes_are_gone(small_disk: Path, clock: ManualClock) -> None:
+    root = small_disk / "store"
+    writer = StoreWriter(root, 60, clock, replace(LIMITS, reserve_share=0.05))
+    writer.open()
+    feeder = Feeder(writer, clock)
+    for number in range(writer.status().free_inodes - 6):  # one for the segment
+        (small_disk / f"filler{number}").touch()
+    feeder.feed(12)
+    assert writer.status().error == (
+        "flows are kept in memory (low_space): 5 more files can be made on the disk, 10 stay in reserve"
+    )
+    for filler in small_disk.glob("filler*"):
+        filler.unlink()
+    feeder.feed(12, 1)
+    assert writer.status().error is None
+    writer.close()
+    feeder.settle()
+    assert stored_ids(root) == list(range(feeder.sent))
 
 
 @pytest.mark.parametrize("small_disk", ["size=8m,nr_inodes=24"], indirect=True)
@@ -261,6 +319,36 @@ def test_short_writes_are_completed(tmp_path: Path, clock: ManualClock, monkeypa
     writer.close()
     feeder.settle()
     assert stored_ids(tmp_path) == list(range(2000))
+
+
+def test_a_segment_that_cannot_be_sealed_does_not_hold_up_the_others(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any fault of sealing itself: the segment stays readable, the thread lives, the next start seals it."""
+    writer = StoreWriter(tmp_path, 60, clock, LIMITS)
+    writer.open()
+    real = seal.sort_rows
+    calls = itertools.count()
+
+    def fail_once(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+        if next(calls) == 0:
+            raise KeyError("a fault of the program")
+        return real(batches, schema)
+
+    monkeypatch.setattr(seal, "sort_rows", fail_once)
+    writer.append(sample_flows(0, 5000))
+    wait_for_seals(writer)
+    assert str(writer.status().error).endswith("is left as it is: KeyError: 'a fault of the program'")
+    writer.append(sample_flows(5000, 5000))
+    wait_for_seals(writer)
+    assert (writer.status().sealed_parts, len(Catalog(tmp_path).live())) == (1, 1)
+    assert stored_ids(tmp_path) == list(range(10_000))
+    writer.close()
+    again = StoreWriter(tmp_path, 60, clock, LIMITS)
+    assert again.open().rows == 5000
+    again.close()
+    assert Catalog(tmp_path).live() == []
+    assert stored_ids(tmp_path) == list(range(10_000))
 
 
 @pytest.mark.parametrize("call", ["fsync", "link"])

@@ -23,11 +23,17 @@ class FlowQueue:
         self._ready = threading.Condition()
         self._closed = False
         self.rows = 0
+        self._most = 0
 
     @property
     def fill(self) -> float:
         """How full it is, 0 to 1."""
         return self.rows / self._limit
+
+    @property
+    def peak(self) -> float:
+        """How full it was at its fullest, 0 to 1."""
+        return self._most / self._limit
 
     def put(self, batches: list[FlowBatch]) -> int:
         """Add batches; returns how many of the oldest flows had to go."""
@@ -37,6 +43,7 @@ class FlowQueue:
             self.rows += sum(map(len, batches))
             while self.rows > self._limit:
                 dropped += self._drop(self.rows - self._limit)
+            self._most = max(self._most, self.rows)
             if self.rows >= self._enough:
                 self._ready.notify()
         return dropped

@@ -8,6 +8,7 @@ front of `receive`: a thread of its own for decoding costs more than it gives (A
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -69,6 +70,7 @@ class Pipeline:
         self._limits = limits
         self._queue = FlowQueue(limits.unsaved_flows, limits.chunk_rows)
         self._decoding = threading.Lock()
+        self._taken: deque[FlowBatch] = deque()
         self._expired_at = clock.monotonic()
         self._totals = SlotTotals(slot_seconds, clock)
         self._noted: Counts = {}
@@ -79,6 +81,11 @@ class Pipeline:
         return self._queue.fill
 
     def exporters(self) -> list[ExporterStatus]:
+    @property
+    def queue_peak(self) -> float:
+        """How full it was at its fullest, 0 to 1."""
+        return self._queue.peak
+
         """Exporters as the decoder knows them. Waits for the round that is being decoded."""
         with self._decoding:
             return self._parts.decoder.exporters()
@@ -143,8 +150,13 @@ class Pipeline:
 
     def feed(self, block: DatagramBlock) -> None:
         """Decode a block and hand its flows on; its sessions are those of this pipeline's decoder."""
-        with self._decoding:
-            decoded = self._parts.decoder.decode(block)
+        try:
+            with self._decoding:
+                decoded = self._parts.decoder.decode(block)
+        except Exception:
+            lost = len(block.offset)
+            self._ledger.commit({"datagrams.received": lost, "datagrams.dropped.internal": lost})
+            raise
         self._hand_on(decoded.batches, decoded.counts)
 
     def add(self, batch: FlowBatch) -> None:
@@ -173,9 +185,6 @@ class Pipeline:
         else:
             counts["flows.in_memory"] = rows
         self._ledger.commit(counts, by_exporter)
-        if self._parts.live is not None:
-            for batch in batches:
-                self._parts.live.add(batch)
         if self._parts.writer is not None and rows:
             dropped = self._queue.put(batches)
             if dropped:
@@ -191,15 +200,24 @@ class Pipeline:
     def _settle(self, now_ms: int) -> None:
         with self._decoding:
             decoded = self._parts.decoder.expire(now_ms)
+        if self._parts.live is not None:
+            for batch in batches:
+                self._show(self._parts.live, batch)
+
+    def _show(self, live: LiveWindow, batch: FlowBatch) -> None:
+        try:
+            live.add(batch)
+        except Exception:
+            # A fault of the screen's window must cost neither reception nor the store anything.
+            self._ledger.commit({"live.failed": len(batch)})
         self._hand_on(decoded.batches, decoded.counts)
 
     def _save(self, batches: list[FlowBatch]) -> None:
         writer = self._parts.writer
         if writer is not None:
             self._note(writer)
-            for batch in batches:
-                writer.append(batch)
-                self._totals.add(batch)
+            while self._taken:
+                self._append(writer, self._taken.popleft())
                 self._ledger.commit(writer.drain_counts())  # often: who waits for the end looks for progress
             writer.tick()
             self._ledger.commit(writer.drain_counts())
@@ -207,6 +225,7 @@ class Pipeline:
 
     def _note(self, writer: StoreWriter) -> None:
         """Tell the writer what was lost since the last call, for the file's footer."""
+            self._taken.extend(batches)  # kept over a restart of the thread
         now = {name: amount for name, amount in self._ledger.snapshot().items() if name.startswith(_NOTED)}
         news = {name: amount - self._noted.get(name, 0) for name, amount in now.items()}
         self._noted = now
@@ -216,4 +235,12 @@ class Pipeline:
     def _report(self, last: bool = False) -> None:
         if self._parts.on_slot is not None and (last or self._totals.due()):
             for report in self._totals.reports(self._ledger.snapshot(), last):
+    def _append(self, writer: StoreWriter, batch: FlowBatch) -> None:
+        try:
+            writer.append(batch)
+        except Exception:
+            self._ledger.commit({"flows.in_memory": -len(batch), "flows.failed.internal": len(batch)})
+            raise
+        self._totals.add(batch)
+
                 self._parts.on_slot(report)

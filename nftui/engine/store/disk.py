@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from nftui.engine.limits import Limits
 from nftui.errors import DiskFull, PermissionDenied, StoreError
 
 _KINDS = {
@@ -23,6 +26,44 @@ _KINDS = {
     errno.EMFILE: "open_files",
     errno.ENFILE: "open_files",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Room on a file system for this user; -1 where it is unknown or without a limit.
+
+    Attributes:
+        free_bytes: that can be written.
+        all_bytes: size of the file system.
+        free_inodes: files that can be made.
+        all_inodes: files that there can be.
+    """
+
+    free_bytes: int = -1
+    all_bytes: int = -1
+    free_inodes: int = -1
+    all_inodes: int = -1
+
+    @classmethod
+    def of(cls, root: Path) -> Self:
+        """What the system says now; may wait where a disk hangs."""
+        try:
+            found = os.statvfs(root)
+        except OSError:
+            return cls()
+        # btrfs and others without a fixed table report 0 inodes in all.
+        inodes = (found.f_favail, found.f_files) if found.f_files else (-1, -1)
+        return cls(found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize, *inodes)
+
+    def shortage(self, limits: Limits) -> str:
+        """What is below the reserve, in words; empty if nothing is."""
+        least = min(limits.reserve_share * self.all_bytes, limits.reserve_bytes)
+        if 0 <= self.free_bytes < least:
+            return f"{self.free_bytes / 2**20:.1f} MiB of the disk are free, {least / 2**20:.1f} MiB stay in reserve"
+        least = min(limits.reserve_share * self.all_inodes, limits.reserve_files)
+        if 0 <= self.free_inodes < least:
+            return f"{self.free_inodes} more files can be made on the disk, {least:.0f} stay in reserve"
+        return ""
 
 
 def fault_kind(error: OSError, root: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,19 @@ from nftui.engine.store.disk import fault_kind
 from nftui.engine.store.layout import PartName
 from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.seal import SealCancelled, SealedSlot, seal_segment
-from nftui.errors import CorruptFile
+from nftui.errors import CorruptFile, first_line
+
+_SLOW_SECONDS = 30.0
+"""A segment that takes longer is told: sealing a full one takes one to three seconds."""
+_CANCEL_SECONDS = 0.5
+"""A seal that is cancelled between two row groups ends within this, unless the disk hangs."""
 
 
 class Sealer:
     """Seals the segments it is given, in order; one that fails on a disk error is tried again.
+
+    One that fails for any other reason is left as it is, readable, until the next start: it must not hold up the
+    others.
 
     The thread has the priority of the others. With a lower one it kept the interpreter's lock while programs of other
     people ran, and reception waited for it: 7018 of 424 000 datagrams lost on a busy machine, 428 with the same one.
@@ -39,6 +48,7 @@ class Sealer:
         self._cancelled = False
         self._error: str | None = None
         self._callback_error: str | None = None
+        self._busy_since: float | None = None
         self._sealed = self._sealed_rows = self._sealed_bytes = self._quarantined = 0
         self._thread = threading.Thread(target=self._run, name="seal", daemon=True)
 
@@ -55,6 +65,8 @@ class Sealer:
     def stop(self, timeout: float | None) -> bool:
         """Seal what waits, then end; what is not done after `timeout` seconds, or fails, stays a segment.
 
+        Takes half a second more where a seal has to be cancelled.
+
         Returns:
             Whether the thread has ended. It may still hang in a system call otherwise.
         """
@@ -64,7 +76,7 @@ class Sealer:
         self._thread.join(timeout)
         if self._thread.is_alive():
             self._cancelled = True
-            self._thread.join(1.0)
+            self._thread.join(_CANCEL_SECONDS)
         return not self._thread.is_alive()
 
     @property
@@ -85,6 +97,9 @@ class Sealer:
     @property
     def error(self) -> str | None:
         """Why sealing does not go on, or what the last call of `on_seal` failed with."""
+        since = self._busy_since
+        if since is not None and (seconds := time.monotonic() - since) > _SLOW_SECONDS:
+            return f"sealing a segment takes {seconds:.0f} s so far: the disk is slow or hangs"
         return self._error or self._callback_error
 
     def _run(self) -> None:
@@ -95,10 +110,18 @@ class Sealer:
                         return
                     self._changed.wait()
                 name = self._queue[0]
+            self._busy_since = time.monotonic()
             try:
                 done = self._seal(name)
             except SealCancelled:
                 return
+            except MemoryError:
+                self._error = f"cannot seal {name.stem}: there is no memory for it now"
+                done = False
+            except Exception as error:
+                self._error = f"segment {name.stem} is left as it is: {type(error).__name__}: {first_line(error)}"
+                done = True
+            self._busy_since = None
             with self._changed:
                 if done:
                     self._queue.popleft()

@@ -43,6 +43,7 @@ class StoreStatus:
         free_bytes: space left for this user; -1 if unknown.
         free_inodes: files that can still be made; -1 if unknown or without a limit.
         error: why flows cannot be written or sealed at the moment, None if all is well.
+        fault: one word for what keeps flows from being written, as in `flows.failed.<fault>`; None if nothing does.
     """
 
     unsaved_flows: int
@@ -56,6 +57,7 @@ class StoreStatus:
     free_bytes: int
     free_inodes: int
     error: str | None
+    fault: str | None = None
 
 
 class StoreWriter:
@@ -63,7 +65,7 @@ class StoreWriter:
 
     `append` and `tick` never raise for a disk that fails and never wait for a sync: flows that cannot be written
     stay in memory up to `limits.unsaved_flows`, then the oldest are dropped and counted, and writing resumes by
-    itself when the disk does.
+    itself when the disk does. Below the reserve of `limits` nothing new is written until `close`.
 
     Accounting: whoever counts `flows.in` commits the same amount as `flows.in_memory` in the same step.
     `drain_counts` then moves them: `{"flows.in_memory": -n, "flows.stored": n}` once they are in the live segment
@@ -103,6 +105,8 @@ class StoreWriter:
         self._lock: StoreLock | None = None
         self._device = -1
         self._homeless = False
+        self._space = disk.Space()
+        self._short = ""
         self._counts: Counts = {}
         self._notes: Counts = {}
         self._fault: str | None = None
@@ -134,6 +138,7 @@ class StoreWriter:
             raise disk.store_error("write store", self._root, error) from error
         self._lock = lock
         self._device = os.stat(self._root).st_dev
+        self._look()
         for segment in report.segments:
             self._sealer.add(segment)
         self._sealer.start()
@@ -160,7 +165,7 @@ class StoreWriter:
         now = self._clock.monotonic()
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
-            self._check_place()
+            self._look()
         current = slot_start(self._clock.now_ms(), self._slot_seconds)
         for slot in list(self._slots.values()):
             over = slot.start_ms != current and now - slot.last_added >= self._limits.settle_seconds
@@ -177,11 +182,10 @@ class StoreWriter:
         return counts
 
     def status(self) -> StoreStatus:
-        """The store at this moment."""
+        """The store at this moment; never waits for the disk."""
         slots = list(self._slots.values())
         segments = [slot.segment for slot in slots if slot.segment is not None]
         parts, rows, size = self._sealer.sealed
-        free_bytes, free_inodes = self._free()
         return StoreStatus(
             unsaved_flows=sum(slot.pending_rows for slot in slots),
             live_flows=sum(segment.rows for segment in segments),
@@ -191,9 +195,10 @@ class StoreWriter:
             sealed_flows=rows,
             sealed_bytes=size,
             quarantined=self._sealer.quarantined,
-            free_bytes=free_bytes,
-            free_inodes=free_inodes,
+            free_bytes=self._space.free_bytes,
+            free_inodes=self._space.free_inodes,
             error=self._fault_text or self._sealer.error,
+            fault=self._fault,
         )
 
     def close(self, timeout: float | None = None) -> None:
@@ -218,8 +223,12 @@ class StoreWriter:
         self._lock = None
 
     def _waiting(self) -> bool:
-        """Whether a failed disk is left alone for now."""
-        return self._homeless or (self._fault is not None and self._clock.monotonic() < self._retry_at)
+        """Whether the disk is left alone for now: it failed, or is as full as it may become."""
+        return (
+            self._homeless
+            or bool(self._short)
+            or (self._fault is not None and self._clock.monotonic() < self._retry_at)
+        )
 
     def _flush(self, slot: OpenSlot) -> None:
         """Write a slot's pending flows to its segment, full segments become parts; stops at a disk error."""
@@ -236,7 +245,7 @@ class StoreWriter:
                 if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
                     self._finish(slot)  # another file may do better than this one
                 return
-            except (ValueError, TypeError, MemoryError) as error:
+            except Exception as error:
                 # Arrow refuses the flows themselves; trying again would block all that come after them.
                 self._fault_text = f"cannot encode flows: {error}"
                 add(self._counts, {"flows.in_memory": -batch.length, "flows.failed.encoding": batch.length})
@@ -259,7 +268,10 @@ class StoreWriter:
         if slot.segment is None:
             return
         segment, slot.segment = slot.segment, None
-        segment.close()
+        try:
+            segment.close()
+        except OSError as error:  # some network file systems tell here what they could not write
+            self._failed(error)
         if segment.rows:
             self._sealer.add(segment.name)
         else:
@@ -303,6 +315,18 @@ class StoreWriter:
     def _count_failed(self, rows: int) -> None:
         add(self._counts, {"flows.in_memory": -rows, f"flows.failed.{self._fault or 'disk_slow'}": rows})
 
+    def _look(self) -> None:
+        """Look at the disk: whether it is the same, and how much room there is."""
+        self._check_place()
+        self._space = disk.Space.of(self._root)
+        short = "" if self._homeless else self._space.shortage(self._limits)
+        if short:
+            self._fault = "low_space"
+            self._fault_text = f"flows are kept in memory (low_space): {short}"
+        elif self._short:
+            self._recovered()
+        self._short = short
+
     def _check_place(self) -> None:
         """Notice a store that was removed or unmounted under us: writing to its files would succeed and save nothing.
 
@@ -324,12 +348,6 @@ class StoreWriter:
             self._lock = lock
         for slot in self._slots.values():
             if slot.segment is not None and not slot.segment.in_place():
-                slot.segment.close()
+                with contextlib.suppress(OSError):
+                    slot.segment.close()
                 slot.segment = None
-
-    def _free(self) -> tuple[int, int]:
-        try:
-            space = os.statvfs(self._root)
-        except OSError:
-            return -1, -1
-        return space.f_bavail * space.f_frsize, space.f_favail if space.f_files else -1
