@@ -45,11 +45,11 @@ _SAMPLE_SECONDS = 1.0
 _TEMPLATE_SECONDS = 60.0
 _STOP_SECONDS = 1.8
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
+_SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
+"""Faults of the store that expiry can end."""
 _PROGRESS_SECONDS = 0.5
 """A store that writes nothing for so long after the end of that time hangs, and is left alone."""
 
-_SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
-"""Faults of the store that expiry can end."""
 
 class Meter(Protocol):
     """Makes flows in this process: an embedded probe."""
@@ -202,14 +202,14 @@ class Engine:
                 return False
         return True
 
-    @property
-    def control_path(self) -> Path:
-        """Where other processes ask."""
-        text = self._config.collector.control
     def traces(self) -> list[str]:
         """The traceback of the last failure of each thread that had one."""
         return [worker.trace for worker in self._workers if worker.trace]
 
+    @property
+    def control_path(self) -> Path:
+        """Where other processes ask."""
+        text = self._config.collector.control
         return Path(text) if text else socket_path(self.store_root)
 
     @property
@@ -293,6 +293,7 @@ class Engine:
             rates=self._history.rates(counts),
             listen=self._intake.labels,
             queue_fill=self._pipeline.queue_fill if self._pipeline is not None else 0.0,
+            queue_peak=self._pipeline.queue_peak if self._pipeline is not None else 0.0,
             store_root=str(self.store_root),
             store=store,
             bytes_per_day=daily,
@@ -313,6 +314,9 @@ class Engine:
         writer.open()
         return writer
 
+    def _short_of_space(self) -> bool:
+        return self._writer is not None and self._writer.status().fault in _SHORT_OF_SPACE
+
     def _sealed(self, sealed: SealedSlot) -> None:
         if self._command is not None:
             self._command.add(sealed)
@@ -328,7 +332,6 @@ class Engine:
             self._intake.poll_drops()
             status: StoreStatus | None = self._writer.status() if self._writer is not None else None
             self._history.add(self.ledger.snapshot(), store_bytes(status))
-            queue_peak=self._pipeline.queue_peak if self._pipeline is not None else 0.0,
             if self.ledger.exporter_count > self._limits.exporters:
                 self.exporters()  # forgets those that the decoder has forgotten
             if time.monotonic() - self._saved_templates > _TEMPLATE_SECONDS:
@@ -349,9 +352,6 @@ class Engine:
             "health": lambda: asdict(self.health()),
             "exporters": lambda: [
                 {**asdict(exporter), "ident": self._intake.allow.ident(parse_address(exporter.address))}
-    def _short_of_space(self) -> bool:
-        return self._writer is not None and self._writer.status().fault in _SHORT_OF_SPACE
-
                 for exporter in self.exporters()
             ],
             "metrics": self.metrics,

@@ -69,8 +69,8 @@ class Pipeline:
         self._clock = clock
         self._limits = limits
         self._queue = FlowQueue(limits.unsaved_flows, limits.chunk_rows)
-        self._decoding = threading.Lock()
         self._taken: deque[FlowBatch] = deque()
+        self._decoding = threading.Lock()
         self._expired_at = clock.monotonic()
         self._totals = SlotTotals(slot_seconds, clock)
         self._noted: Counts = {}
@@ -80,12 +80,12 @@ class Pipeline:
         """How full the queue to the store is, 0 to 1."""
         return self._queue.fill
 
-    def exporters(self) -> list[ExporterStatus]:
     @property
     def queue_peak(self) -> float:
         """How full it was at its fullest, 0 to 1."""
         return self._queue.peak
 
+    def exporters(self) -> list[ExporterStatus]:
         """Exporters as the decoder knows them. Waits for the round that is being decoded."""
         with self._decoding:
             return self._parts.decoder.exporters()
@@ -189,6 +189,16 @@ class Pipeline:
             dropped = self._queue.put(batches)
             if dropped:
                 self._ledger.commit({"flows.in_memory": -dropped, "flows.failed.queue_full": dropped})
+        if self._parts.live is not None:
+            for batch in batches:
+                self._show(self._parts.live, batch)
+
+    def _show(self, live: LiveWindow, batch: FlowBatch) -> None:
+        try:
+            live.add(batch)
+        except Exception:
+            # A fault of the screen's window must cost neither reception nor the store anything.
+            self._ledger.commit({"live.failed": len(batch)})
 
     def _expire(self) -> None:
         now = self._clock.monotonic()
@@ -200,21 +210,12 @@ class Pipeline:
     def _settle(self, now_ms: int) -> None:
         with self._decoding:
             decoded = self._parts.decoder.expire(now_ms)
-        if self._parts.live is not None:
-            for batch in batches:
-                self._show(self._parts.live, batch)
-
-    def _show(self, live: LiveWindow, batch: FlowBatch) -> None:
-        try:
-            live.add(batch)
-        except Exception:
-            # A fault of the screen's window must cost neither reception nor the store anything.
-            self._ledger.commit({"live.failed": len(batch)})
         self._hand_on(decoded.batches, decoded.counts)
 
     def _save(self, batches: list[FlowBatch]) -> None:
         writer = self._parts.writer
         if writer is not None:
+            self._taken.extend(batches)  # kept over a restart of the thread
             self._note(writer)
             while self._taken:
                 self._append(writer, self._taken.popleft())
@@ -223,9 +224,16 @@ class Pipeline:
             self._ledger.commit(writer.drain_counts())
         self._report()
 
+    def _append(self, writer: StoreWriter, batch: FlowBatch) -> None:
+        try:
+            writer.append(batch)
+        except Exception:
+            self._ledger.commit({"flows.in_memory": -len(batch), "flows.failed.internal": len(batch)})
+            raise
+        self._totals.add(batch)
+
     def _note(self, writer: StoreWriter) -> None:
         """Tell the writer what was lost since the last call, for the file's footer."""
-            self._taken.extend(batches)  # kept over a restart of the thread
         now = {name: amount for name, amount in self._ledger.snapshot().items() if name.startswith(_NOTED)}
         news = {name: amount - self._noted.get(name, 0) for name, amount in now.items()}
         self._noted = now
@@ -235,12 +243,4 @@ class Pipeline:
     def _report(self, last: bool = False) -> None:
         if self._parts.on_slot is not None and (last or self._totals.due()):
             for report in self._totals.reports(self._ledger.snapshot(), last):
-    def _append(self, writer: StoreWriter, batch: FlowBatch) -> None:
-        try:
-            writer.append(batch)
-        except Exception:
-            self._ledger.commit({"flows.in_memory": -len(batch), "flows.failed.internal": len(batch)})
-            raise
-        self._totals.add(batch)
-
                 self._parts.on_slot(report)
