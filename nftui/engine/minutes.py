@@ -1,7 +1,7 @@
 """Figures minute by minute: a ring of what counters grew by, for many owners at once or for one.
 
 The counters go on growing elsewhere; the ring looks at them once a minute and keeps the differences. What the
-minute in progress has so far is the difference to the last look.
+minute in progress has so far is the difference to the last look. Who looks every second is right to a second.
 """
 
 from __future__ import annotations
