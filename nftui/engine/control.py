@@ -17,9 +17,11 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from nftui.errors import BackendError, ListenError
+from nftui.errors import BackendError, ListenError, UsageError
+from nftui.text import clean
 
 REQUEST_BYTES = 64 << 10
 TIMEOUT_SECONDS = 5.0
@@ -28,6 +30,9 @@ _PATH_BYTES = 107
 
 Answerers = Mapping[str, Callable[[], Any]]
 """Question to the function that answers it with a JSON value."""
+
+Advisers = Mapping[str, Callable[[str], Any]]
+"""The same for questions about something, such as an exporter: `{"ask": "losses", "of": "192.0.2.1"}`."""
 
 
 def socket_path(root: Path) -> Path:
@@ -48,9 +53,10 @@ def socket_path(root: Path) -> Path:
 class ControlServer:
     """Answers questions, one connection at a time."""
 
-    def __init__(self, path: Path, answerers: Answerers) -> None:
+    def __init__(self, path: Path, answerers: Answerers, advisers: Advisers = MappingProxyType({})) -> None:
         self._path = path
         self._answerers = answerers
+        self._advisers = advisers
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
@@ -99,17 +105,33 @@ class ControlServer:
         user = struct.unpack("3i", credentials)[1]
         if user not in {0, os.getuid()}:
             return {"error": "only the user of the collector and root may ask"}
-        if line is None:
-            return {"error": f"a request is one line of at most {REQUEST_BYTES} bytes"}
-        try:
-            question = json.loads(line)["ask"]
-            answerer = self._answerers[question]
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return {"error": f'unknown request; known are {{"ask": NAME}} with {", ".join(self._answerers)}'}
-        return {question: answerer()}
+        return answer_to(line, self._answerers, self._advisers)
 
 
-def ask(path: Path, question: str, timeout: float = TIMEOUT_SECONDS) -> Any:
+def answer_to(line: bytes | None, answerers: Answerers, advisers: Advisers = MappingProxyType({})) -> dict[str, Any]:
+    """What a request is answered with.
+
+    Args:
+        line: the request, anything at all; None for one without an end.
+        answerers: what can be asked.
+        advisers: what can be asked about something.
+    """
+    if line is None:
+        return {"error": f"a request is one line of at most {REQUEST_BYTES} bytes"}
+    try:
+        request = json.loads(line)
+        question = request["ask"]
+        if question in advisers:
+            return {question: advisers[question](str(request.get("of", "")))}
+        answerer = answerers[question]
+    except UsageError as error:
+        return {"error": str(error)}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {"error": f'unknown request; known are {{"ask": NAME}} with {", ".join((*answerers, *advisers))}'}
+    return {question: answerer()}
+
+
+def ask(path: Path, question: str, timeout: float = TIMEOUT_SECONDS, of: str | None = None) -> Any:
     """Ask the collector that listens at `path`.
 
     Raises:
@@ -119,17 +141,30 @@ def ask(path: Path, question: str, timeout: float = TIMEOUT_SECONDS) -> Any:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             connection.connect(os.fspath(path))
-            connection.sendall(json.dumps({"ask": question}).encode() + b"\n")
+            request = {"ask": question} if of is None else {"ask": question, "of": of}
+            connection.sendall(json.dumps(request).encode() + b"\n")
             line = _read_line(connection, 64 << 20)
     except OSError as error:
         raise BackendError(f"no collector answers at {path}: {error.strerror or error}") from error
     try:
-        answer = json.loads(line or b"")
+        return read_answer(line or b"", question)
+    except BackendError as error:
+        raise BackendError(f"collector at {path}: {error}") from error
+
+
+def read_answer(line: bytes, question: str) -> Any:
+    """The answer to a question in a line from a collector.
+
+    Raises:
+        BackendError: it refuses, or the line is no answer.
+    """
+    try:
+        answer = json.loads(line)
         if "error" in answer:
-            raise BackendError(f"collector at {path}: {answer['error']}")
+            raise BackendError(clean(str(answer["error"])))
         return answer[question]
-    except (ValueError, TypeError, KeyError) as error:
-        raise BackendError(f"collector at {path}: its answer is not understood") from error
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BackendError("its answer is not understood") from error
 
 
 def _read_line(connection: socket.socket, limit: int) -> bytes | None:

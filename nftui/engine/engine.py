@@ -17,7 +17,7 @@ from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.control import ControlServer, socket_path
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
-from nftui.engine.decode.status import ExporterStatus
+from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
 from nftui.engine.health import Health, History, store_bytes, warnings
 from nftui.engine.ingest.allow import Refused
 from nftui.engine.ingest.flow_filter import FlowFilter
@@ -30,15 +30,18 @@ from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
+from nftui.engine.losses import CollectorMinutes, Losses
 from nftui.engine.memory import share_one_heap
 from nftui.engine.metrics import Metrics
 from nftui.engine.metrics_server import MetricsServer
+from nftui.engine.minutes import Minutes
 from nftui.engine.seal_command import SealCommand
 from nftui.engine.store.disk import store_error
 from nftui.engine.store.seal import SealedSlot
 from nftui.engine.store.writer import StoreStatus, StoreWriter
 from nftui.engine.supervisor import Worker
 from nftui.engine.upkeep import Upkeep, chores
+from nftui.errors import UsageError
 from nftui.text import parse_address
 
 _SAMPLE_SECONDS = 1.0
@@ -102,6 +105,7 @@ class Engine:
         self._chores = chores(self.store_root, config.store)
         self._live = LiveWindow(self._clock, limits) if live else None
         self._history = History(self._clock)
+        self._minutes = CollectorMinutes(limits.exporter_minutes)
         self._writer: StoreWriter | None = None
         self._pipeline: Pipeline | None = None
         self._control: ControlServer | None = None
@@ -128,7 +132,7 @@ class Engine:
             if self._metrics_server is not None:
                 self._metrics_server.open()
                 undo.callback(self._metrics_server.close)
-            self._control = ControlServer(self.control_path, self._answerers())
+            self._control = ControlServer(self.control_path, self._answerers(), self._answerers_about())
             self._control.open()
             undo.pop_all()
         self._restore_templates()
@@ -254,11 +258,30 @@ class Engine:
         elsewhere = self.ledger.exporters()
         self.ledger.forget(elsewhere.keys() - {exporter.address for exporter in known})
         return [
-            replace(exporter, counts={**exporter.counts, **elsewhere[exporter.address]})
-            if exporter.address in elsewhere
-            else exporter
+            replace(
+                exporter,
+                counts=exporter.counts | elsewhere.get(exporter.address, {}),
+                ident=self._intake.allow.ident(parse_address(exporter.address)) or "",
+            )
             for exporter in known
         ]
+
+    def losses(self, address: str) -> Losses:
+        """The last minutes of an exporter, and of the collector.
+
+        Raises:
+            UsageError: not an address.
+        """
+        try:
+            number = parse_address(address)
+        except ValueError:
+            raise UsageError(f"{address}: not an address") from None
+        minutes = self._pipeline.minutes(number) if self._pipeline is not None else Minutes()
+        return Losses(minutes, self._minutes.now(self.ledger.snapshot()))
+
+    def rejected(self, address: str = "") -> list[RejectedDatagram]:
+        """The latest datagrams of an exporter, or of all, that could not be decoded; the latest first."""
+        return self._pipeline.rejected(address) if self._pipeline is not None else []
 
     def metrics(self) -> str:
         """Everything that is counted, as OpenMetrics text."""
@@ -275,6 +298,18 @@ class Engine:
             UsageError: not a network.
         """
         self._intake.allow.allow(text)
+
+    def refuse(self, text: str) -> None:
+        """Believe a network or address no longer, whatever was allowed before.
+
+        Raises:
+            UsageError: not a network.
+        """
+        self._intake.allow.exclude(text)
+
+    def settings(self) -> dict[str, str]:
+        """The configuration by its names, as text."""
+        return {name: str(value) for name, value, _ in self._config.table()}
 
     def health(self) -> Health:
         """How everything is now."""
@@ -331,7 +366,9 @@ class Engine:
         while not stopping.wait(_SAMPLE_SECONDS):
             self._intake.poll_drops()
             status: StoreStatus | None = self._writer.status() if self._writer is not None else None
-            self._history.add(self.ledger.snapshot(), store_bytes(status))
+            counts = self.ledger.snapshot()
+            self._history.add(counts, store_bytes(status))
+            self._minutes.turn(self._clock.now_ms(), counts)
             if self.ledger.exporter_count > self._limits.exporters:
                 self.exporters()  # forgets those that the decoder has forgotten
             if time.monotonic() - self._saved_templates > _TEMPLATE_SECONDS:
@@ -350,12 +387,17 @@ class Engine:
     def _answerers(self) -> dict[str, Callable[[], Any]]:
         return {
             "health": lambda: asdict(self.health()),
-            "exporters": lambda: [
-                {**asdict(exporter), "ident": self._intake.allow.ident(parse_address(exporter.address))}
-                for exporter in self.exporters()
-            ],
+            "exporters": lambda: [asdict(exporter) for exporter in self.exporters()],
             "metrics": self.metrics,
             "forward": self._intake.forwarded,
             "refused": lambda: [asdict(refused) for refused in self.refused()],
             "config": lambda: [list(row) for row in self._config.table()],
+        }
+
+    def _answerers_about(self) -> dict[str, Callable[[str], Any]]:
+        return {
+            "losses": lambda address: asdict(self.losses(address)),
+            "rejected": lambda address: [asdict(item) for item in self.rejected(address)],
+            "allow": self.allow,
+            "refuse": self.refuse,
         }

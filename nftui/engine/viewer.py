@@ -7,33 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from dataclasses import fields
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from nftui.engine.answers import restore
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.control import ask, socket_path
-from nftui.engine.decode.status import ExporterStatus, InterfaceStatus, NumberingStatus, SamplingStatus, TemplateStatus
-from nftui.engine.health import Health, Rates
-from nftui.engine.ingest.allow import Refused
+from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
+from nftui.engine.health import Health
+from nftui.engine.ingest.allow import Refused, parse_network
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
+from nftui.engine.losses import Losses
+from nftui.engine.minutes import Minutes
 from nftui.engine.store.arrow import from_arrow
 from nftui.engine.store.catalog import Catalog
 from nftui.engine.store.segment import SegmentReader
-from nftui.engine.store.writer import StoreStatus
-from nftui.engine.supervisor import Worker, WorkerState
+from nftui.engine.supervisor import Worker
 from nftui.errors import BackendError, StoreError
+from nftui.text import clean
 
 _POLL_SECONDS = 0.2
 _ANSWER_SECONDS = 1.0
-
-_OTHER_VERSION = (KeyError, TypeError, ValueError)
-"""What reading an answer ends with when the collector does not mean what we do."""
 
 Made = TypeVar("Made")
 
@@ -94,10 +91,10 @@ class Viewer:
     def health(self) -> Health:
         """The collector's own figures; when it does not answer, what is known here, and a warning."""
         try:
-            return health_of(ask(self._control, "health", _ANSWER_SECONDS))
+            return restore(Health, ask(self._control, "health", _ANSWER_SECONDS))
         except BackendError as error:
             warning = str(error)
-        except _OTHER_VERSION:
+        except ValueError:
             warning = "the collector is of another version: its health cannot be read"
         return Health(
             self._clock.now_ms(), counts={"flows.in": self._flows}, store_root=str(self.store_root),
@@ -106,16 +103,46 @@ class Viewer:
 
     def exporters(self) -> list[ExporterStatus]:
         """Exporters as the collector sees them; none when it does not answer."""
-        return self._ask_list("exporters", exporter_of)
+        return self._ask_list("exporters", ExporterStatus)
 
     def refused(self) -> list[Refused]:
         """Senders that the collector does not allow."""
-        return self._ask_list("refused", partial(_made, Refused))
+        return self._ask_list("refused", Refused)
 
-    def _ask_list(self, question: str, made: Callable[[dict[str, Any]], Made]) -> list[Made]:
+    def losses(self, address: str) -> Losses:
+        """Last minutes of an exporter as the collector counts them; empty when it does not answer."""
         try:
-            return [made(entry) for entry in ask(self._control, question, _ANSWER_SECONDS)]
-        except (BackendError, *_OTHER_VERSION):
+            return restore(Losses, ask(self._control, "losses", _ANSWER_SECONDS, address))
+        except (BackendError, ValueError):
+            return Losses(Minutes(), Minutes())
+
+    def rejected(self, address: str = "") -> list[RejectedDatagram]:
+        """Datagrams that the collector could not decode; none when it does not answer."""
+        return self._ask_list("rejected", RejectedDatagram, address)
+
+    def allow(self, text: str) -> None:
+        """Let the collector accept a sender. Raises UsageError, and BackendError when it does not answer."""
+        parse_network(text)
+        ask(self._control, "allow", _ANSWER_SECONDS, text)
+
+    def refuse(self, text: str) -> None:
+        """Let the collector refuse a sender. Raises as `allow`."""
+        parse_network(text)
+        ask(self._control, "refuse", _ANSWER_SECONDS, text)
+
+    def settings(self) -> dict[str, str]:
+        """The collector's settings by their names, as text; empty when it does not answer."""
+        try:
+            rows = ask(self._control, "config", _ANSWER_SECONDS)
+            return {clean(str(row[0])): clean(str(row[1])) for row in rows}
+        except (BackendError, ValueError, TypeError, LookupError):
+            return {}
+
+    def _ask_list(self, question: str, kind: type[Made], of: str | None = None) -> list[Made]:
+        try:
+            answer = ask(self._control, question, _ANSWER_SECONDS, of)
+            return [restore(kind, entry) for entry in answer] if isinstance(answer, list) else []
+        except (BackendError, ValueError):
             return []
 
     def _follow(self, stopping: threading.Event) -> None:
@@ -136,37 +163,3 @@ class Viewer:
     def _open(self, path: Path) -> SegmentReader:
         reader = self._readers[path] = SegmentReader(path)
         return reader
-
-
-def _made(kind: type[Made], answer: dict[str, Any], **parts: object) -> Made:
-    """An object from its JSON form; keys of a newer collector are left out."""
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: value for name, value in answer.items() if name in known} | parts)
-
-
-def health_of(answer: dict[str, Any]) -> Health:
-    """A `Health` from its JSON form."""
-    return _made(
-        Health,
-        answer,
-        rates=_made(Rates, answer["rates"]),
-        listen=tuple(answer["listen"]),
-        store=_made(StoreStatus, answer["store"]) if answer["store"] else None,
-        workers=tuple(_made(WorkerState, worker) for worker in answer["workers"]),
-        refused=tuple(_made(Refused, sender) for sender in answer["refused"]),
-        warnings=tuple(answer["warnings"]),
-    )
-
-
-def exporter_of(answer: dict[str, Any]) -> ExporterStatus:
-    """An `ExporterStatus` from its JSON form."""
-    return _made(
-        ExporterStatus,
-        answer,
-        versions=tuple(answer["versions"]),
-        domains=tuple((version, domain) for version, domain in answer["domains"]),
-        templates=tuple(_made(TemplateStatus, template) for template in answer["templates"]),
-        sampling=tuple(_made(SamplingStatus, rate) for rate in answer["sampling"]),
-        numbering=tuple(_made(NumberingStatus, item) for item in answer.get("numbering", ())),
-        interfaces=tuple(_made(InterfaceStatus, interface) for interface in answer.get("interfaces", ())),
-    )

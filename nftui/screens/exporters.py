@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from nftui.engine.counters import total
 from nftui.errors import NftuiError
+from nftui.screens.action_table import bindings
 from nftui.screens.curtain import Curtain
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
@@ -66,11 +67,8 @@ class ExportersScreen(Screen[None]):
     ExportersScreen VerticalScroll { height: 40%; background: $surface; padding: 0 1; scrollbar-size-vertical: 1; }
     ExportersScreen Static { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,q,e,backspace", "dismiss"),
-        ("a", "allow"),
-        ("ctrl+l", "app.repaint"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("exporters")
+    SCOPE = "exporters"
     AUTO_FOCUS = "FlowTable"
 
     def __init__(self, source: Source, feed: Feed, curtain: Curtain | None = None) -> None:
@@ -140,8 +138,12 @@ class ExportersScreen(Screen[None]):
             self.run_worker(self._allow(self._refused[row].address))
 
     async def _allow(self, address: str) -> None:
+        collector = self._source.collector
+        if collector is None:
+            self.notify("Nobody sends to a recording.", markup=False)
+            return
         try:
-            await self._feed.run(lambda: self._source.allow(address))
+            await self._feed.run(lambda: collector.allow(address))
         except NftuiError as error:
             self.notify(str(error), severity="warning", markup=False)
         else:
@@ -192,9 +194,11 @@ def _details(exporter: ExporterStatus) -> Text:
         kind = "options template" if template.options else "template"
         line = f"{kind} {template.template_id} (domain {template.domain}): {template.fields} fields"
         line += ": " + ", ".join(template.elements) if template.elements else ""
-        if template.waiting:
-            line = f"template {template.template_id} (domain {template.domain}) unknown: {template.waiting} sets wait"
         lines.append(line)
+    lines += [
+        f"template {item.template_id} (domain {item.domain}) unknown: {item.waiting} sets wait"
+        for item in exporter.missing
+    ]
     lines += [_interface(item) for item in exporter.interfaces]
     interesting = {k: v for k, v in sorted(exporter.counts.items()) if v}
     lines.append("  ".join(f"{name} {amount:,}" for name, amount in interesting.items()))

@@ -6,8 +6,7 @@ import gc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nftui.errors import UsageError
-from nftui.screens.source import Answering, Past, PlaybackControl, ProbeControl, open_past
+from nftui.screens.source import Answering, Collector, Past, PlaybackControl, ProbeControl, open_past
 
 if TYPE_CHECKING:
     from nftui.engine.replay.playback import Playback
@@ -74,9 +73,10 @@ class RecordedSource(Answering):
         clock.set_speed(clock.speed * factor)
         return clock.speed
 
-    def allow(self, text: str) -> None:
-        """Refused: nobody sends to a recording. Raises UsageError."""
-        raise UsageError(f"{text}: nobody sends to a recording")
+    @property
+    def collector(self) -> Collector | None:
+        """Nobody sends to a recording."""
+        return None
 
     def _recording(self) -> Playback:
         assert self._playing is not None, "start comes first"

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from nftui.errors import StoreLocked, UsageError
+from nftui.errors import StoreLocked
 
 if TYPE_CHECKING:
     from nftui.config import Config
     from nftui.engine.batch import FlowBatch
-    from nftui.engine.decode.status import ExporterStatus
+    from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
     from nftui.engine.engine import Engine
     from nftui.engine.health import Health
     from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
     from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
+    from nftui.engine.losses import Losses
     from nftui.probe.cache import CacheSnapshot
     from nftui.probe.embedded import EmbeddedProbe
     from nftui.probe.meter import MeterConfig
@@ -66,6 +67,33 @@ class PlaybackControl(Protocol):
 
     def change_speed(self, factor: float) -> float:
         """Multiply the speed, within bounds; returns the new one."""
+        ...
+
+
+class Collector(Protocol):
+    """What a collector tells of its exporters besides their status, and who may send to it.
+
+    Called from one worker thread, like a `Part`.
+    """
+
+    def losses(self, address: str) -> Losses:
+        """The last minutes of an exporter."""
+        ...
+
+    def rejected(self, address: str = "") -> Sequence[RejectedDatagram]:
+        """Datagrams of an exporter, or of all, that could not be decoded; the latest first."""
+        ...
+
+    def allow(self, text: str) -> None:
+        """Accept a sender from now on. Raises UsageError, or BackendError when the collector does not answer."""
+        ...
+
+    def refuse(self, text: str) -> None:
+        """Accept a sender no longer. Raises as `allow`."""
+        ...
+
+    def settings(self) -> Mapping[str, str]:
+        """Its configuration by name, as text."""
         ...
 
 
@@ -162,8 +190,9 @@ class Source(Part, Protocol):
         """What is stored, opened at each call; None where nothing is. Called in a worker thread. Raises NftuiError."""
         ...
 
-    def allow(self, text: str) -> None:
-        """Accept this sender from now on. Raises UsageError."""
+    @property
+    def collector(self) -> Collector | None:
+        """The collector that the flows come from, here or in another process; None for a recording."""
         ...
 
 
@@ -234,7 +263,7 @@ class LocalSource(Answering):
         self._config = config
         self._on_start = on_start
         self._meter = meter
-        self._engine: Engine | None = None
+        self._collector: Collector | None = None
         self._viewing = ""
 
     @property
@@ -267,10 +296,10 @@ class LocalSource(Answering):
                 raise
             viewer = Viewer(self._config.store.root, self._config.collector.control)
             viewer.start()
-            self._part = viewer
+            self._part = self._collector = viewer
             self._viewing = " ".join(locked.owner.split()[:2]) or "another process"
             return
-        self._part = self._engine = engine
+        self._part = self._collector = engine
         if self._on_start is not None:
             self._on_start(engine)
 
@@ -278,9 +307,7 @@ class LocalSource(Answering):
         """The store that is written or followed here."""
         return open_past([str(self._config.store.root)])
 
-    def allow(self, text: str) -> None:
-        """Accept this sender from now on."""
-        self._running()
-        if self._engine is None:
-            raise UsageError(f"{self._viewing} decides who may send: start it with --allow {text}")
-        self._engine.allow(text)
+    @property
+    def collector(self) -> Collector | None:
+        """The engine, or the viewer's way to the process that collects."""
+        return self._collector

@@ -10,11 +10,13 @@ from fake_past import FakePast
 from nftui.engine.batch import ExtraColumn, FlowBatch, TextColumn
 from nftui.engine.clock import ManualClock
 from nftui.engine.counters import Counts
-from nftui.engine.decode.status import ExporterStatus, SamplingStatus, TemplateStatus
+from nftui.engine.decode.status import ExporterStatus, RejectedDatagram, SamplingStatus, TemplateStatus
 from nftui.engine.health import Health, Rates
 from nftui.engine.ingest.allow import Refused
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
+from nftui.engine.losses import Losses
+from nftui.engine.minutes import Minutes
 from nftui.engine.store.writer import StoreStatus
 from nftui.screens.source import PlaybackControl, ProbeControl
 
@@ -147,6 +149,22 @@ class FakeSource:
 
     def past(self) -> FakePast | None:
         return self.stored
+
+    @property
+    def collector(self) -> FakeSource:
+        return self
+
+    def losses(self, address: str) -> Losses:
+        return Losses(Minutes(), Minutes())
+
+    def rejected(self, address: str = "") -> Sequence[RejectedDatagram]:
+        return []
+
+    def refuse(self, text: str) -> None:
+        self.strangers = [*self.strangers, Refused(text, 0, self.clock.now_ms())]
+
+    def settings(self) -> dict[str, str]:
+        return {}
 
     def allow(self, text: str) -> None:
         self.allowed.append(text)

@@ -82,8 +82,7 @@ class AllowList:
     def __init__(self, allow: Iterable[str] = ("private",), sources: Iterable[Source] = ()) -> None:
         self._lock = threading.Lock()
         self._sources = tuple(sources)
-        self._ranges: list[Range] = [bounds for source in self._sources for bounds in source.ranges]
-        self._any = False
+        self._rules: list[tuple[Range, bool]] = [(bounds, True) for source in self._sources for bounds in source.ranges]
         self._decided: dict[int, bool] = {}
         self._refused: OrderedDict[int, tuple[int, int]] = OrderedDict()
         for text in allow:
@@ -92,13 +91,15 @@ class AllowList:
     def allow(self, text: str) -> None:
         """Let a network in from now on: a CIDR, an address, `private` or `any`."""
         word = text.strip().lower()
-        ranges = [parse_network(network) for network in (PRIVATE if word == "private" else (word,)) if word != "any"]
+        networks = PRIVATE if word == "private" else ("::/0",) if word == "any" else (word,)
+        self._rule([parse_network(network) for network in networks], True)
         with self._lock:
-            self._any = self._any or word == "any"
-            self._ranges += ranges
-            self._decided.clear()
             for sender in [sender for sender in self._refused if self._inside(sender)]:
                 del self._refused[sender]
+
+    def exclude(self, text: str) -> None:
+        """Keep a network or address out from now on, until `allow` names it again."""
+        self._rule([parse_network(text)], False)
 
     def permits(self, sender: int) -> bool:
         """Whether datagrams of this 128-bit address are believed."""
@@ -132,4 +133,12 @@ class AllowList:
         return None
 
     def _inside(self, sender: int) -> bool:
-        return self._any or any(first <= sender <= last for first, last in self._ranges)
+        rules = reversed(self._rules)
+        return next((allowed for (first, last), allowed in rules if first <= sender <= last), False)
+
+    def _rule(self, ranges: list[Range], allowed: bool) -> None:
+        """From now on; the last rule that fits an address decides."""
+        with self._lock:
+            self._rules = [rule for rule in self._rules if rule[0] not in ranges]
+            self._rules += [(bounds, allowed) for bounds in ranges]
+            self._decided.clear()

@@ -20,7 +20,7 @@ from nftui.engine.counters import Counts, add
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
 from nftui.engine.decode.saved import Document
-from nftui.engine.decode.status import ExporterStatus
+from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
 from nftui.engine.ingest.flow_filter import FlowFilter
 from nftui.engine.ingest.flow_queue import FlowQueue
 from nftui.engine.ingest.receiver import Arrivals, Receiver
@@ -28,6 +28,7 @@ from nftui.engine.ingest.slot_totals import SlotReport, SlotTotals
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
 from nftui.engine.live.window import LiveWindow
+from nftui.engine.minutes import Minutes
 from nftui.engine.store.writer import StoreWriter
 
 _IDLE_SECONDS = 0.2
@@ -89,6 +90,16 @@ class Pipeline:
         """Exporters as the decoder knows them. Waits for the round that is being decoded."""
         with self._decoding:
             return self._parts.decoder.exporters()
+
+    def rejected(self, address: str) -> list[RejectedDatagram]:
+        """The latest datagrams that could not be decoded, of an exporter or of all. Waits as `exporters` does."""
+        with self._decoding:
+            return self._parts.decoder.rejected(address)
+
+    def minutes(self, address: int) -> Minutes:
+        """Figures of an exporter in the last minutes. Waits as `exporters` does."""
+        with self._decoding:
+            return self._parts.decoder.minutes(address)
 
     def templates(self) -> Document:
         """Templates of all exporters, for a later process. Waits for the round that is being decoded."""

@@ -1,6 +1,7 @@
 """The engine behind one name: inert until started, leaves nothing behind, answers while it runs."""
 
 import dataclasses
+import json
 import socket
 import threading
 import time
@@ -8,11 +9,13 @@ import time
 import pytest
 
 from nftui.config import CollectorConfig, Config, StoreConfig
+from nftui.engine.answers import restore
+from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.encode.netflow5 import NetFlow5Encoder
 from nftui.engine.engine import Engine
 from nftui.engine.ingest.sampling import static_sampling
 from nftui.engine.live.snapshot import LiveRequest
-from nftui.engine.viewer import Viewer, exporter_of
+from nftui.engine.viewer import Viewer
 from nftui.errors import ListenError, StoreLocked, UsageError
 
 
@@ -244,4 +247,4 @@ def test_a_viewer_leaves_out_what_only_a_newer_collector_knows(engine):
     send(v5(10))
     wait_for(engine.exporters)
     (exporter,) = engine.exporters()
-    assert exporter_of({**dataclasses.asdict(exporter), "invented": 1}) == exporter
+    assert restore(ExporterStatus, {**json.loads(json.dumps(dataclasses.asdict(exporter))), "invented": 1}) == exporter

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from export_wire import Collector
 from sflow_wire import counter_sample, datagram, interface
 
+from nftui.engine.answers import restore
 from nftui.engine.decode.status import ExporterStatus
-from nftui.engine.viewer import exporter_of
 from nftui.screens.exporters import _interface
 
 
@@ -22,7 +22,7 @@ def an_exporter() -> ExporterStatus:
 def test_an_exporter_survives_the_control_socket() -> None:
     exporter = an_exporter()
     assert exporter.interfaces[0].in_bits_per_second == 100_000_000
-    assert exporter_of(json.loads(json.dumps(asdict(exporter)))).interfaces == exporter.interfaces
+    assert restore(ExporterStatus, json.loads(json.dumps(asdict(exporter)))) == exporter
 
 
 def test_load_stands_beside_the_speed() -> None:
