@@ -139,7 +139,7 @@ class Limits:
     """Different texts that a live view by user or application tells apart; more share a row that says so."""
 
     # Watch
-    watched_flows: int = 1_000_000
+    watched_flows: int = 500_000
     """Flows looked at every ten seconds, tries of scans and calls kept for series; more are skipped and counted."""
     watched_addresses: int = 100_000
     """Lines of the address lists of the watch."""

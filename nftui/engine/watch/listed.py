@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nftui.engine.batch import FlowBatch
 from nftui.engine.limits import DEFAULT
 from nftui.engine.query import tree
 from nftui.engine.query.filters import Filter
@@ -15,7 +16,7 @@ from nftui.engine.query.indicators import Entry, IndicatorKind, IndicatorList
 from nftui.engine.query.mask import mask
 from nftui.engine.query.tree import Block
 from nftui.engine.watch.finding import Finding
-from nftui.engine.watch.moment import Hashes, Moment, frequent, group
+from nftui.engine.watch.moment import Hashes, Moment, frequent, group, moment
 
 _REREAD_SECONDS = 60.0
 _MOST_AT_ONCE = 200
@@ -59,54 +60,58 @@ class Listed:
         """Files that cannot be read, lines that cannot be used."""
         return self._lists.problems
 
-    def find(self, moment: Moment) -> list[Finding]:
-        """Listed addresses among the flows of a moment."""
+    def find(self, batches: Sequence[FlowBatch], now_ms: int) -> list[Finding]:
+        """Listed addresses among flows."""
         if not self._paths:
             return []
-        if self._checked_ms is None or moment.now_ms - self._checked_ms >= _REREAD_SECONDS * 1000:
-            self._checked_ms = moment.now_ms
+        if self._checked_ms is None or abs(now_ms - self._checked_ms) >= _REREAD_SECONDS * 1000:
+            self._checked_ms = now_ms
             self._reread()
         found: list[Finding] = []
-        if self._lists.blocks and len(moment):
+        if self._lists.blocks:
             for end, other in (("src", "dst"), ("dst", "src")):
-                found += self._at_end(moment, end, other)
+                wanted = Filter("", tree.Addresses(f"{end}_addr", self._lists.blocks))
+                matching = [(batch, mask(wanted, batch)) for batch in batches]
+                present = moment([batch.take(rows) for batch, rows in matching if rows.any()], now_ms, 0.0)
+                found += self._at_end(present, end, other)
         return found[:_MOST_AT_ONCE]
 
-    def _at_end(self, moment: Moment, end: str, other: str) -> list[Finding]:
-        wanted = Filter("", tree.Addresses(f"{end}_addr", self._lists.blocks))
-        rows = np.flatnonzero(np.concatenate([mask(wanted, batch) for batch in moment.batches]))
-        if not len(rows):
-            return []
-        talks = group(self._hashes.keys(moment.column(f"{end}_hi", rows), moment.column(f"{end}_lo", rows)))
+    def _at_end(self, present: Moment, end: str, other: str) -> list[Finding]:
+        """Findings of flows that all have a listed address at an end."""
+        rows = np.arange(len(present))
+        talks = group(self._hashes.keys(present.column(f"{end}_hi", rows), present.column(f"{end}_lo", rows)))
         out = []
         for number, first in enumerate(talks.first[:_MOST_AT_ONCE]):
             mine = rows[talks.of == number]
-            address = moment.address(end, int(rows[first]))
-            entry = self._entry(moment, end, int(rows[first]))
+            address = present.address(end, int(rows[first]))
+            entry = self._entry(present, end, int(rows[first]))
             if entry is None:
                 continue
-            partners = group(self._hashes.keys(moment.column(f"{other}_hi", mine), moment.column(f"{other}_lo", mine)))
-            names = [moment.address(other, int(mine[row])) for row in partners.first[:5]]
+            partners = group(
+                self._hashes.keys(present.column(f"{other}_hi", mine), present.column(f"{other}_lo", mine))
+            )
+            names = [present.address(other, int(mine[row])) for row in np.sort(partners.first)[:5]]
             more = f" and {len(partners.first) - 5} more" if len(partners.first) > 5 else ""
-            packets, octets = moment.scaled("packets", mine), moment.scaled("bytes", mine)
+            packets, octets = present.scaled("packets", mine), present.scaled("bytes", mine)
             way = "sends to" if end == "src" else "is sent to by"
             out.append(
                 Finding(
                     "list", entry.label or Path(entry.file).name, address,
                     f"{address} ({entry.label or Path(entry.file).name}) {way} {names[0]}{more}",
-                    f"ip {address}", int(moment.column("start", mine).min()), moment.now_ms, len(mine), packets, octets,
+                    f"ip {address}", int(present.column("start", mine).min()), present.now_ms,
+                    len(mine), packets, octets,
                     (
                         ("listed as", f"{entry.indicator.text}, {Path(entry.file).name} line {entry.line}"),
                         ("talks with", ", ".join(names) + more),
-                        frequent(moment.column("dst_port" if end == "dst" else "src_port", mine), "port there"),
+                        frequent(present.column("dst_port" if end == "dst" else "src_port", mine), "port there"),
                     ),
                 )
             )  # fmt: skip
         return out
 
-    def _entry(self, moment: Moment, end: str, row: int) -> Entry | None:
+    def _entry(self, present: Moment, end: str, row: int) -> Entry | None:
         """The smallest listed network that an address is in, the first one of several."""
-        high, low = (int(moment.columns[f"{end}_{half}"][row]) & 0xFFFFFFFFFFFFFFFF for half in ("hi", "lo"))
+        high, low = (int(present.columns[f"{end}_{half}"][row]) & 0xFFFFFFFFFFFFFFFF for half in ("hi", "lo"))
         value = high << 64 | low
         inside = [
             entry for entry in self._lists.entries

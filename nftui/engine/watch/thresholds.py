@@ -10,7 +10,6 @@ import numpy as np
 
 from nftui.engine.query.filters import EVERYTHING
 from nftui.engine.watch.finding import Finding, RuleState
-from nftui.engine.watch.moment import Moment
 from nftui.engine.watch.rules import Rule
 from nftui.text import compact
 
@@ -31,6 +30,8 @@ class _Meter:
         self.rule = rule
         self.past: deque[tuple[float, float]] = deque()
         """Seconds and amount of each moment."""
+        self.present: tuple[float, ...] = (0.0, 0.0, 0.0)
+        """Flows, packets and octets of the moment that has not ended yet."""
         self.broken_since_ms: int | None = None
         self.counted: tuple[int, ...] = (0, 0, 0)
         """Flows, packets and octets since then."""
@@ -66,15 +67,21 @@ class Thresholds:
         self._meters = [_Meter(rule) for rule in rules]
         self.states: tuple[RuleState, ...] = tuple(_state(meter, 0.0, None, False) for meter in self._meters)
 
-    def find(self, moment: Moment) -> list[Finding]:
-        """Measure the flows of a moment; returns the rules that are broken now."""
+    def measure(self, batches: Sequence[FlowBatch]) -> None:
+        """Add flows that arrived to what is measured."""
+        for meter in self._meters:
+            amounts = _amounts(meter.rule, batches)
+            meter.present = tuple(a + b for a, b in zip(meter.present, amounts, strict=True))
+
+    def find(self, now_ms: int, seconds: float) -> list[Finding]:
+        """End a moment of so many seconds; returns the rules that are broken now."""
         found = []
         states = []
         for meter in self._meters:
             rule = meter.rule
-            amounts = _amounts(rule, moment.batches)
+            amounts, meter.present = meter.present, (0.0, 0.0, 0.0)
             bits = amounts[2] * 8
-            meter.past.append((moment.seconds, {"bit/s": bits, "pkt/s": amounts[1], "flow/s": amounts[0]}[rule.unit]))
+            meter.past.append((seconds, {"bit/s": bits, "pkt/s": amounts[1], "flow/s": amounts[0]}[rule.unit]))
             now, usual = meter.averages()
             meter.forget()
             limit = (None if usual is None else rule.amount * usual) if rule.usual else rule.amount
@@ -86,11 +93,11 @@ class Thresholds:
             assert now is not None
             assert limit is not None
             if meter.broken_since_ms is None:
-                meter.broken_since_ms = moment.now_ms - rule.seconds * 1000
+                meter.broken_since_ms = now_ms - rule.seconds * 1000
                 meter.counted, meter.peak = (0, 0, 0), now
             meter.counted = tuple(a + int(b) for a, b in zip(meter.counted, amounts, strict=True))
             meter.peak = max(meter.peak, now) if rule.above else min(meter.peak, now)
-            found.append(_finding(meter, moment.now_ms, now, limit, usual))
+            found.append(_finding(meter, now_ms, now, limit, usual))
         self.states = tuple(states)
         return found
 

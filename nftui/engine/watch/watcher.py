@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 
 STEP_SECONDS = 10.0
 """How often the flows are looked at."""
-_POLL_SECONDS = 0.2
+_GATHER_SECONDS = 0.5
 
 
 class Watcher:
     """Finds what an operator wants to be told.
 
-    `add` is for the decode thread and only keeps a reference; everything else happens in `run`. When more flows come
-    between two looks than are kept, the rest is not looked at and counted as `watch.flows_skipped`.
+    `add` is for the decode thread and only keeps a reference; everything else happens in `run`. Rules and lists see
+    every flow. Scans, floods, beacons and services are looked for every ten seconds; when more flows come meanwhile
+    than are kept, the rest is not looked at for them and counted as `watch.flows_skipped`.
 
     Args:
         config: what is looked for.
@@ -73,7 +74,7 @@ class Watcher:
         self._thresholds = Thresholds([parse_rule(name, text, read_filter) for name, text in rules.items()])
         self._listed = Listed([Path(name).expanduser() for name in config.lists], hashes)
         self._services = ServiceFinder(hashes, config.learn, limits.watched_services)
-        self._finders: list[Callable[[Moment], list[Finding]]] = [self._thresholds.find, self._listed.find]
+        self._finders: list[Callable[[Moment], list[Finding]]] = []
         if "scan" in kinds:
             self._finders.append(ScanFinder(hashes, config.scan_targets, limits.watched_flows).find)
         if "flood" in kinds:
@@ -85,35 +86,35 @@ class Watcher:
         self._quiet = [_quiet(text, read_filter) for text in config.quiet]
         self._findings = Findings(limits.findings)
         self._lock = threading.Lock()
-        self._batches: list[FlowBatch] = []
-        self._rows = 0
+        self._arrived: list[FlowBatch] = []
+        self._kept: list[FlowBatch] = []
+        self._listed_found: list[Finding] = []
         self._looked_at = clock.monotonic()
         self._state = WatchState(rules=self._thresholds.states)
 
     def add(self, batch: FlowBatch) -> None:
         """Take flows that arrived now. The batch must not be changed afterwards."""
         with self._lock:
-            room = self._rows + len(batch) <= self._limits.watched_flows
-            if room:
-                self._batches.append(batch)
-                self._rows += len(batch)
-        if not room:
-            self._ledger.commit({"watch.flows_skipped": len(batch)})
+            self._arrived.append(batch)
 
     def run(self, stopping: threading.Event) -> None:
         """Body of the thread."""
-        while not stopping.wait(_POLL_SECONDS):
+        while not stopping.wait(_GATHER_SECONDS):
             if self._clock.monotonic() - self._looked_at >= STEP_SECONDS:
                 self.look()
+            else:
+                self._gather()
 
     def look(self) -> None:
         """Look at the flows that came since the last time."""
+        self._gather()
         now = self._clock.monotonic()
-        with self._lock:
-            batches, self._batches, self._rows = self._batches, [], 0
         seconds, self._looked_at = max(now - self._looked_at, 0.001), now
-        present = moment(self._loud(batches), self._clock.now_ms(), seconds)
-        found = [finding for find in self._finders for finding in find(present)]
+        now_ms = self._clock.now_ms()
+        found = [*self._thresholds.find(now_ms, seconds), *self._listed_found]
+        kept, self._kept, self._listed_found = self._kept, [], []
+        present = moment(kept, now_ms, seconds)
+        found += [finding for find in self._finders for finding in find(present)]
         with self._lock:
             fresh, forgotten = self._findings.take(found)
         counts = {"watch.findings": len(fresh), "watch.findings_forgotten": forgotten}
@@ -122,6 +123,21 @@ class Watcher:
             for finding in fresh:
                 self._tell(finding)
         self._publish()
+
+    def _gather(self) -> None:
+        """Take what has come: all of it for rules and lists, as much as there is room for the rest."""
+        with self._lock:
+            arrived, self._arrived = self._arrived, []
+        loud = self._loud(arrived)
+        self._thresholds.measure(loud)
+        self._listed_found += self._listed.find(loud, self._clock.now_ms())
+        rows = sum(map(len, self._kept))
+        for batch in loud:
+            if rows + len(batch) <= self._limits.watched_flows:
+                self._kept.append(batch)
+                rows += len(batch)
+            else:
+                self._ledger.commit({"watch.flows_skipped": len(batch)})
 
     def mute(self, identity: tuple[str, str, str]) -> None:
         """Do not tell of a finding any more, until the program ends."""

@@ -220,7 +220,7 @@ class TestListed:
             {"dst": "198.51.100.7", "bytes": 100}, {"dst": "198.51.100.7", "src": "192.0.2.2", "bytes": 50},
             {"src": "203.0.113.4", "src_port": 443}, {"dst": "192.0.2.200"},
         )  # fmt: skip
-        found = {finding.subject: finding for finding in listed.find(moment([batch], NOW_MS, 10))}
+        found = {finding.subject: finding for finding in listed.find([batch], NOW_MS)}
         assert found.keys() == {"198.51.100.7", "203.0.113.4", "198.51.100.1"}
         exact = found["198.51.100.7"]
         assert (exact.rule, exact.flows, exact.bytes) == ("exact", 2, 150)
@@ -237,12 +237,12 @@ class TestListed:
         bad.write_text("203.0.113.4\n")
         listed = Listed([bad], Hashes())
         batch = made({"dst": "203.0.113.5"})
-        assert listed.find(moment([batch], NOW_MS, 10)) == []
+        assert listed.find([batch], NOW_MS) == []
         bad.write_text("203.0.113.4\n203.0.113.5\n")
-        assert listed.find(moment([batch], NOW_MS + STEP, 10)) == []
-        assert len(listed.find(moment([batch], NOW_MS + 7 * STEP, 10))) == 1
+        assert listed.find([batch], NOW_MS + STEP) == []
+        assert len(listed.find([batch], NOW_MS + 7 * STEP)) == 1
         bad.unlink()
-        listed.find(moment([batch], NOW_MS + 14 * STEP, 10))
+        listed.find([batch], NOW_MS + 14 * STEP)
         assert listed.problems == (f"{bad}: No such file or directory",)
 
     def test_large_lists_and_ipv6(self, tmp_path):
@@ -250,7 +250,7 @@ class TestListed:
         bad.write_text("ip,label\n" + "".join(f"2001:db8:0:{i:x}::/64,net {i}\n" for i in range(20_000)))
         listed = Listed([bad], Hashes())
         batch = made({"src": "2001:db8:0:4e1f::9", "dst": "2001:db8:1::1"}, {"src": "2001:db8:0:4e20::9"})
-        (found,) = listed.find(moment([batch], NOW_MS, 10))
+        (found,) = listed.find([batch], NOW_MS)
         assert (found.subject, found.rule) == ("2001:db8:0:4e1f::9", "net 19999")
 
 
@@ -262,7 +262,8 @@ class TestThresholds:
         out = []
         for step, octets in enumerate(amounts):
             batch = made({"bytes": octets}, {"proto": 17, "bytes": 10**9})
-            out.append(rules.find(moment([batch], NOW_MS + step * STEP, 10)))
+            rules.measure([batch])
+            out.append(rules.find(NOW_MS + step * STEP, 10))
         return rules, out
 
     def test_an_absolute_limit_on_the_average(self):
@@ -293,5 +294,6 @@ class TestThresholds:
 
     def test_sampled_traffic_counts_times_its_rate(self):
         rules = Thresholds([parse_rule("one", "any over 1 bit/s for 10s", READ)])
-        rules.find(moment([made({"bytes": 100, "rate": 1000})], NOW_MS, 10))
+        rules.measure([made({"bytes": 100, "rate": 1000})])
+        rules.find(NOW_MS, 10)
         assert rules.states[0].now == pytest.approx(100 * 8 * 1000 / 10)

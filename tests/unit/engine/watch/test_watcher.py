@@ -66,15 +66,15 @@ def test_flows_of_quiet_filters_are_not_looked_at():
     assert [found.subject for found in watch.state().findings] == ["192.0.2.9 TCP port 22"]
 
 
-def test_more_flows_than_are_kept_are_counted():
-    watch, clock, ledger = watcher(limits=Limits(watched_flows=250))
-    watch.add(made(*SCAN))
-    watch.add(made(*SCAN))
-    assert ledger.snapshot() == {"watch.flows_skipped": 200}
+def test_more_flows_than_are_kept_are_counted_and_rules_see_them_all():
+    rules = {"all": "any over 1 pkt/s for 10s"}
+    watch, clock, ledger = watcher(WatchConfig(findings=("flood",)), rules, Limits(watched_flows=250))
+    for _ in range(3):
+        watch.add(made(*SCAN))
     clock.advance(STEP_SECONDS)
     watch.look()
-    watch.add(made(*SCAN))
-    assert ledger.snapshot()["watch.flows_skipped"] == 200
+    assert ledger.snapshot()["watch.flows_skipped"] == 400
+    assert {found.kind: found.flows for found in watch.state().findings} == {"threshold": 600}
 
 
 def test_findings_are_bounded_and_the_longest_unseen_goes():
