@@ -18,7 +18,9 @@ the default. Tables of the file are the fields of `Config`, their keys the field
     upload = "src net 10/8 and not dst net 10/8 over 3x usual"
 
 The keys of `[filters]` and `[rules]` are free: they name filters, for `@web` in others, and rules of the watch.
-A name that nobody knows is an error, never ignored: a misspelt `alow` must not open or close a collector.
+Filters that are saved on the screen stand in a file beside this one (`nftui.saved_filters`); of two with one name
+that of the configuration counts. A name that nobody knows is an error, never ignored: a misspelt `alow` must not open
+or close a collector.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from nftui import saved_filters
 from nftui.errors import ConfigError
 from nftui.text import nearest
 
@@ -172,6 +175,7 @@ class Config:
     Attributes:
         filters: saved filters by name.
         rules: rules of the watch by name.
+        saved_file: where filters are saved on the screen; None where nothing was loaded.
         origins: `table.key` to `default`, a file's path, the environment variable's name or `command line`.
     """
 
@@ -182,6 +186,7 @@ class Config:
     ui: UiConfig = UiConfig()
     filters: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
+    saved_file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def table(self) -> list[tuple[str, Any, str]]:
@@ -226,7 +231,10 @@ def load(
     Raises:
         ConfigError: unknown name, wrong type, value out of range, unreadable or world-writable file.
     """
-    merged: dict[str, tuple[object, str]] = {}
+    saved = (file or default_file()).with_name(saved_filters.FILE)
+    merged: dict[str, tuple[object, str]] = {
+        f"filters.{name}": (text, str(saved)) for name, text in saved_filters.read(saved).items()
+    }
     if file is not None or default_file().exists():
         path = file or default_file()
         merged.update((name, (value, str(path))) for name, value in _read_file(path).items())
@@ -245,7 +253,7 @@ def load(
         }
         for table in _NAMED
     }
-    return Config(**parts, **named, origins={name: origin for name, (_, origin) in merged.items()})
+    return Config(**parts, **named, saved_file=saved, origins={name: origin for name, (_, origin) in merged.items()})
 
 
 def _read_file(path: Path) -> dict[str, object]:

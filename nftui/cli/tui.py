@@ -189,6 +189,7 @@ def show(
 
 def filter_reader(config: Config) -> FilterReader:
     """What understands filters typed on the screen: the configuration's names, and no host names."""
+    from nftui.screens.filter_history import default_path
     from nftui.screens.filter_reader import FilterReader
 
     def exporter(name: str) -> list[tuple[int, int]] | None:
@@ -196,7 +197,8 @@ def filter_reader(config: Config) -> FilterReader:
 
         return named_exporters(config.collector.sources).get(name.lower())
 
-    return FilterReader(config.filters, exporter)
+    fixed = frozenset(name for name in config.filters if config.origins[f"filters.{name}"] != str(config.saved_file))
+    return FilterReader(config.filters, exporter, fixed, config.saved_file, default_path())
 
 
 def _speaks_unicode() -> bool:

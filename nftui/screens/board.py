@@ -13,6 +13,7 @@ from textual.widgets import Static
 from nftui.screens import status
 from nftui.screens.columns import Display, table_columns, table_data
 from nftui.screens.curtain import Curtain
+from nftui.screens.filter_language import FilterLanguage
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.health_view import indicators
 from nftui.screens.navigation import Place, Trail
@@ -45,7 +46,7 @@ class LiveBoard(Screen[None]):
         snapshot: what the table shows; held back while paused.
         health: latest state of the source.
         curtain: replaces addresses while it is drawn.
-        read_filter: parses a filter.
+        language: what the filter line knows; its reader parses filters.
     """
 
     CSS_PATH = "live.tcss"
@@ -60,7 +61,7 @@ class LiveBoard(Screen[None]):
     ) -> None:
         super().__init__()
         self.source = source
-        self.read_filter = read_filter
+        self.language = FilterLanguage(read_filter)
         self.trail = Trail(Place(filter=filter_text))
         self.curtain = Curtain()
         self.display_options = Display(ascii_only=ascii_only, curtain=self.curtain)
@@ -77,7 +78,7 @@ class LiveBoard(Screen[None]):
         yield Ribbon(id="totals")
         yield StackChart(id="chart")
         yield Ribbon(id="trail")
-        yield FilterBar(self.read_filter, id="filter")
+        yield FilterBar(self.language, id="filter")
         yield EmptyState(id="empty")
         with Horizontal(id="body"):
             yield FlowTable(id="table")
@@ -88,6 +89,11 @@ class LiveBoard(Screen[None]):
         yield Static(id="too-small", markup=False)
 
     # Parts
+
+    @property
+    def read_filter(self) -> FilterReader:
+        """Parses a filter."""
+        return self.language.reader
 
     @property
     def table(self) -> FlowTable:

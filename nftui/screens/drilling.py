@@ -1,4 +1,4 @@
-"""Actions of the live screen: the filter, and the way down from a row to a single flow and back."""
+"""Actions of the live screen: the way down from a row to a single flow and back."""
 
 from __future__ import annotations
 
@@ -8,30 +8,11 @@ from nftui.errors import FilterError
 from nftui.screens.asking import AskingBoard
 from nftui.screens.drill import cell_term, combine, row_filter, row_name
 from nftui.screens.navigation import Place
-from nftui.widgets.filter_bar import FilterBar
 from nftui.widgets.flow_table import FlowTable
 
 
 class Drilling(AskingBoard):
-    """Filter, drill, flow detail, way back."""
-
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.filter_bar.open(self.trail.place.filter)
-        self.show_lines()
-
-    @on(FilterBar.Applied)
-    def _filter_applied(self, event: FilterBar.Applied) -> None:
-        self.trail.change(filter=event.text)
-        self.go_on()
-
-    @on(FilterBar.Closed)
-    def _filter_closed(self, event: FilterBar.Closed) -> None:
-        if event.cleared and self.trail.place.filter:
-            self.trail.change(filter="")
-        self.filter_bar.close()
-        self.table.focus()
-        self.go_on()
+    """Drill, flow detail, way back."""
 
     def action_filter_cell(self, exclude: bool) -> None:
         """Narrow to the value under the cursor, or exclude it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nftui.errors import FilterError
@@ -20,10 +21,16 @@ class FilterReader:
     Attributes:
         saved: saved filters by name.
         exporters: networks of a named exporter; None for names that nobody gave.
+        fixed: names of saved filters that stand in the configuration, which the program does not write.
+        saved_file: where filters are saved; None: for this session only.
+        history_file: where typed filters are kept; None: for this session only.
     """
 
     saved: Mapping[str, str] = field(default_factory=dict)
     exporters: Callable[[str], list[Block] | None] = lambda _: None
+    fixed: frozenset[str] = frozenset()
+    saved_file: Path | None = None
+    history_file: Path | None = None
 
     def __call__(self, text: str) -> Filter | None:
         """The parsed filter, None for an empty text. Raises FilterError."""

@@ -10,13 +10,14 @@ from textual.binding import BindingType
 from nftui.screens.actions import bindings
 from nftui.screens.displaying import Displaying
 from nftui.screens.drilling import Drilling
+from nftui.screens.filtering import Filtering
 from nftui.screens.ordering import Ordering
 from nftui.screens.visiting import Visiting
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Ribbon
 
 
-class LiveScreen(Ordering, Drilling, Displaying, Visiting):
+class LiveScreen(Ordering, Drilling, Filtering, Displaying, Visiting):
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings()

@@ -13,8 +13,14 @@ from nftui.errors import FilterError
 
 _JOINING = ("and", "or")
 _SIGNED = frozenset({"and", "or", "not", "!", "&&", "||", "("})
-_NO_OPERAND = {Shape.ANYTHING, Shape.FAMILY4, Shape.FAMILY6}
+WITHOUT_OPERAND = frozenset({Shape.ANYTHING, Shape.FAMILY4, Shape.FAMILY6, Shape.TTL_EQUAL, Shape.IN_BLOCK})
+"""What such a phrase asks stands in its words alone."""
 _MOST = 200
+_COMMON = (
+    "ip", "src", "dst", "port", "net", "proto", "tcp", "udp", "icmp", "host", "as", "if", "flags", "bytes", "packets",
+    "flows", "duration", "bps", "pps", "exporter", "not",
+)  # fmt: skip
+"""Words that most filters are made of; they are offered before the others."""
 
 Values = Callable[[tuple[str, ...]], Iterable[str]]
 """Values of fields that occur in the data, most frequent first, as they are typed in a filter."""
@@ -49,13 +55,17 @@ def complete(text: str, cursor: int, values: Values = lambda _: (), saved: Itera
     typed = before[start:].lower()
     try:
         stream = tokens(before[:start])[:-1]
-    except FilterError:
-        return Completion(cursor, ())  # inside of a list or a quote
+    except FilterError as error:
+        if before[error.position] != "[":
+            return Completion(cursor, ())  # inside of a quote
+        stream = tokens(before[: error.position])[:-1]
+        if not stream or stream[-1].lower != "in":
+            return Completion(cursor, ())
     if typed.startswith("@"):
         following: Iterable[str] = sorted([*(f"@{name}" for name in saved), "@include"])
     else:
         following = _following(stream, values)
-    found = dict.fromkeys(word for word in following if word.lower().startswith(typed))
+    found = dict.fromkeys(word for word in following if word.lower().lstrip('"').startswith(typed))
     return Completion(start, tuple(word for word in found if word.lower() != typed)[:_MOST])
 
 
@@ -81,10 +91,14 @@ def _following(stream: list[Token], values: Values) -> Iterable[str]:
         at += size
         if at == len(stream):
             return [*_operands(word, values), *_longer(tuple(words[:size]))]
-        if word.shape in _NO_OPERAND:
+        if word.shape in WITHOUT_OPERAND:
             continue
         if stream[at].lower in SIGNS or stream[at].lower == "in":
             at += 1
+            if at == len(stream):
+                return _operands(word, values)
+        elif [token.lower for token in stream[at : at + 2]] == ["not", "in"]:
+            at += 2
             if at == len(stream):
                 return _operands(word, values)
         at += 1
@@ -95,17 +109,18 @@ def _following(stream: list[Token], values: Values) -> Iterable[str]:
 
 def _beginnings() -> list[str]:
     first = sorted({phrase[0] for phrase in PHRASES if "_" not in phrase[0]})
-    return [*first, "not", *sorted(PROTOCOL_NUMBERS), *sorted(p[0] for p in PHRASES if "_" in p[0])]
+    return [*_COMMON, *first, *sorted(PROTOCOL_NUMBERS), *sorted(p[0] for p in PHRASES if "_" in p[0])]
 
 
 def _longer(words: tuple[str, ...]) -> list[str]:
     """Words that make a longer phrase of these."""
     size = len(words)
-    return sorted({phrase[size] for phrase in PHRASES if len(phrase) > size and phrase[:size] == words})
+    found = {phrase[size] for phrase in PHRASES if len(phrase) > size and phrase[:size] == words}
+    return [*(word for word in _COMMON if word in found), *sorted(found.difference(_COMMON))]
 
 
 def _operands(word: Word, values: Values) -> Iterable[str]:
-    if word.shape in _NO_OPERAND:
+    if word.shape in WITHOUT_OPERAND:
         return _JOINING
     seen = list(values(word.fields))
     if word.shape is Shape.INTERFACE:

@@ -24,6 +24,23 @@ def explanation(filter: Filter, scaled: bool = True) -> str:  # noqa: A002 - nam
     return "\n".join(lines)
 
 
+def sentence(filter: Filter) -> str:  # noqa: A002 - named as everywhere
+    """The meaning on one line: `proto = 6 (TCP) and (src_port = 443 or dst_port = 443)`."""
+    return _words(filter.tree, inside=False)
+
+
+def _words(node: tree.Node, inside: bool) -> str:
+    match node:
+        case tree.All(parts) | tree.Any(parts):
+            joined = (" and " if isinstance(node, tree.All) else " or ").join(_words(part, True) for part in parts)
+            return f"({joined})" if inside else joined
+        case tree.Not(part):
+            words = _words(part, True)
+            return f"not {words}" if words.startswith("(") else f"not ({words})"
+        case _:
+            return _leaf(node)
+
+
 def _outline(node: tree.Node, depth: int) -> list[str]:
     indent = "  " * depth
     match node:

@@ -38,6 +38,8 @@ def offered(text: str) -> tuple[str, ...]:
         ("bytes > 10k a", ["and"]),
         ("fwdstat dr", ["drop", "dropped"]),
         ("observation ", ["domain", "point"]),
+        ("port in [80 4", ["443"]),
+        ("port not in [", ["443", "53"]),
     ],
 )
 def test_what_may_follow_is_offered(text: str, some: list[str]) -> None:
@@ -48,7 +50,7 @@ def test_what_may_not_follow_is_not_offered() -> None:
     assert offered("src port 80 ") == ("and", "or")
     assert "and" not in offered("")
     assert "tcp" not in offered("src ")
-    assert offered("port in [80 4") == ()
+    assert offered("port [80 4") == ()
     assert offered("user 'al") == ()
     assert offered("zzz") == ()
 

@@ -1,0 +1,99 @@
+"""Filters that the user saves on the screen: `filters.toml` beside the configuration.
+
+The configuration itself is written by people, with comments, and is never written by the program. This file has one
+line per filter, `web = "tcp and port 443"`; lines that the program does not know stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from nftui.errors import ConfigError
+from nftui.text import clean
+
+FILE = "filters.toml"
+NAME = re.compile(r"(?!include$)[\w.-]+")
+"""Names that `@name` can ask for."""
+
+_MOST_BYTES = 1 << 20
+_HEAD = "# Filters saved on the screen; @NAME stands for one of them. Lines may be changed and removed by hand.\n"
+
+
+def parse(text: str, origin: str) -> dict[str, str]:
+    """Filters by name from the text of such a file.
+
+    Raises:
+        ConfigError: not TOML, or not names with texts.
+    """
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin}: not TOML: {error}") from error
+    for name, value in found.items():
+        if not NAME.fullmatch(name) or not isinstance(value, str):
+            raise ConfigError(f"{origin}: {name} must be a name of letters, digits, _, - and . with a text")
+    return {name: clean(value, 4096) for name, value in found.items()}
+
+
+def read(path: Path) -> dict[str, str]:
+    """Filters by name; none if there is no such file. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_mode & 0o002:
+                raise ConfigError(f"{path}: everybody may write this file, so it is not read; chmod o-w {path}")
+            text = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    if len(text) > _MOST_BYTES:
+        raise ConfigError(f"{path}: larger than {_MOST_BYTES} bytes")
+    return parse(text.decode("utf-8", "replace"), str(path))
+
+
+def save(path: Path, name: str, text: str) -> Mapping[str, str]:
+    """Put a filter into the file, in place of one of the same name; returns all of them.
+
+    Raises:
+        ConfigError: the file cannot be read or written, or the name is none.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is no name of a filter: letters, digits, _, - and . only")
+    before = read(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else [_HEAD]
+        line = f"{json.dumps(name)} = {json.dumps(clean(text, 4096), ensure_ascii=False)}\n"
+        own = re.compile(rf"\s*(?:{re.escape(name)}|{re.escape(json.dumps(name))})\s*=")
+        kept = [other for other in lines if not own.match(other)]
+        if kept and not kept[-1].endswith("\n"):
+            kept[-1] += "\n"
+        content = "".join([*kept, line])
+        after = before | {name: clean(text, 4096)}
+        if parse(content, str(path)) != after:
+            raise ConfigError(f"{path}: {name} stands there over several lines; change it by hand")
+        _replace(path, content)
+    except OSError as error:
+        raise ConfigError(f"cannot save the filter: {path}: {error.strerror}") from error
+    return after
+
+
+def _replace(path: Path, content: str) -> None:
+    """Write a file of the user's alone, all of it or nothing."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
