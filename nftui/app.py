@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import rich
 import textual
 from rich.segment import Segments
 from textual import on
 from textual.app import SystemCommand
+from textual.binding import BindingType
 from textual.screen import Screen
 
 from nftui.errors import NftuiError
-from nftui.screens.actions import ACTIONS
+from nftui.screens.action_table import SCREENS, TITLES, ActionTable, bindings
 from nftui.screens.asking import AskingBoard
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.lifeline import Lifeline
@@ -23,6 +25,7 @@ from nftui.screens.live import LiveScreen
 from nftui.screens.source import Source
 from nftui.themes import DEFAULT_THEME, PALETTE, THEMES
 from nftui.widgets.frame_diff import FrameDiffApp
+from nftui.widgets.help_overlay import HelpGroup, HelpOverlay
 from nftui.widgets.line_filters import Colourless, Harmless
 
 
@@ -33,6 +36,7 @@ class AppOptions:
     Attributes:
         theme: name of the theme, empty for the default.
         filter: filter to start with, valid.
+        keys: names of actions to their keys, in place of those that they have.
         frame_diff: send only what changed.
         mouse: take the mouse from the terminal.
         ascii_only: charts and bars without characters beyond ASCII.
@@ -40,12 +44,13 @@ class AppOptions:
 
     theme: str = ""
     filter: str = ""
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
     frame_diff: bool = True
     mouse: bool = True
     ascii_only: bool = False
 
 
-class NftuiApp(FrameDiffApp):
+class NftuiApp(FrameDiffApp, inherit_bindings=False):
     """nftui on the screen.
 
     Attributes:
@@ -55,7 +60,7 @@ class NftuiApp(FrameDiffApp):
 
     TITLE = "nftui"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS = []  # noqa: RUF012  the screen's action table has them all
+    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere")
 
     def __init__(
         self,
@@ -64,6 +69,8 @@ class NftuiApp(FrameDiffApp):
         read_filter: FilterReader = FilterReader(),  # noqa: B008
     ) -> None:
         super().__init__()
+        self.actions = ActionTable(options.keys)
+        self.set_keymap(self.actions.keymap)
         self._read_filter = read_filter
         self.source = source
         self.options = options
@@ -111,13 +118,32 @@ class NftuiApp(FrameDiffApp):
         """The command palette: every action of the table, and the themes."""
         yield SystemCommand("theme", "Choose colours.", self.action_change_theme)
         if isinstance(screen, LiveScreen):
-            for action in ACTIONS:
-                if action.command and not action.command.startswith("app.command"):
+            for action in self.actions.on("live"):
+                if action.scope == "live":
                     label = f"{action.label}  ({action.key_text})"
                     yield SystemCommand(label, action.doc, lambda command=action.command: self._run_on(screen, command))
 
     def _run_on(self, screen: LiveScreen, command: str) -> None:
         self.run_worker(self.run_action(command, default_namespace=screen))
+
+    def action_help(self) -> None:
+        """The keys of the screen on top."""
+        screen = self.screen
+        if isinstance(screen, HelpOverlay):
+            screen.dismiss()
+            return
+        scope = str(getattr(screen, "SCOPE", "live"))
+        if scope not in SCREENS:
+            return
+        listed = [
+            HelpGroup(title, [(action.key_text, action.doc) for action in actions if action.keys])
+            for title, actions in self.actions.groups(scope).items()
+        ]
+        self.push_screen(HelpOverlay(listed, TITLES[scope]))
+
+    def action_command_line(self) -> None:
+        """Find a command by its name."""
+        self.action_command_palette()
 
     def action_repaint(self) -> None:
         """Send the whole screen anew."""

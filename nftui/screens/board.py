@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from nftui.screens import status
+from nftui.screens.action_table import action_table
 from nftui.screens.columns import Display, table_columns, table_data
 from nftui.screens.curtain import Curtain
 from nftui.screens.filter_language import FilterLanguage
@@ -200,8 +201,11 @@ class LiveBoard(Screen[None]):
 
     def show_hints(self) -> None:
         """Keys that are useful now, and the place in the table."""
-        way_back = bool(self.trail.depth or self.trail.place.filter) or self.state_name == "detail"
-        self.query_one("#hints", Ribbon).show(*status.footer(self.state_name, way_back, self._position()))
+        state = self.state_name
+        way_back = bool(self.trail.depth or self.trail.place.filter) or state == "detail"
+        hints = action_table(self.app).hints("filter" if state == "typing" else "live", state)
+        useful = [action for action in hints if way_back or action.name != "back"]
+        self.query_one("#hints", Ribbon).show(*status.footer(useful, self._position()))
 
     def _position(self) -> str:
         if self.snapshot is None or not len(self.snapshot) or self.state_name == "detail":

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nftui.screens.asking import AskingBoard
+from nftui.screens.navigation import Place
 
 
 class Displaying(AskingBoard):
     """How the same flows are shown."""
+
+    def action_reset(self) -> None:
+        """The view as it is at the start: no filter, its own order, the latest flows, moving."""
+        self.close_detail()
+        place = Place(self.trail.place.view)
+        if self.trail.place != place:
+            self.trail.enter(place)
+        self.paused = None
+        self.go_on(reset=True)
 
     def action_units(self) -> None:
         """Bits or bytes."""

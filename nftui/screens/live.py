@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.binding import BindingType
 
-from nftui.screens.actions import bindings
+from nftui.screens.action_table import bindings
 from nftui.screens.displaying import Displaying
 from nftui.screens.drilling import Drilling
 from nftui.screens.filtering import Filtering
@@ -20,7 +20,7 @@ from nftui.widgets.ribbon import Ribbon
 class LiveScreen(Ordering, Drilling, Filtering, Displaying, Visiting):
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings()
+    BINDINGS: ClassVar[list[BindingType]] = bindings("live")
 
     @on(FlowTable.Moved, "#table")
     def _cursor_moved(self) -> None:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from nftui.errors import NftuiError
+from nftui.screens.action_table import bindings
 from nftui.screens.feed import Feed
 from nftui.screens.probe_cache import cache_columns, cache_data
 from nftui.screens.probe_statistics import Change, statistics_text, styles
@@ -61,11 +62,8 @@ class ProbeScreen(Screen[None]):
     ProbeScreen #timeouts { height: auto; display: none; padding: 0 1; background: $surface; color: $text-muted; }
     ProbeScreen.-typing #timeouts { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,q,P,backspace", "back"), ("tab,shift+tab", "page"), ("1", "show(False)"), ("2", "show(True)"),
-        ("x", "expire_all"), ("D", "delete_all"), ("space", "gather"), ("t", "timeouts"), ("s", "sort"),
-        ("j", "scroll(1)"), ("k", "scroll(-1)"), ("ctrl+l", "app.repaint"),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("probe"), *bindings("statistics")]
+    SCOPE = "probe"
     AUTO_FOCUS = "VerticalScroll"
 
     def __init__(self, probe: ProbeControl, feed: Feed, ascii_only: bool = False) -> None:

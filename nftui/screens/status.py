@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from nftui.screens.actions import VIEW_TITLES, hints
+from nftui.screens.action import Action
+from nftui.screens.actions import VIEW_TITLES
 from nftui.screens.navigation import Place, Trail
 from nftui.text import compact
 from nftui.widgets.ribbon import Item, Role
@@ -103,11 +104,10 @@ def matched(snapshot: LiveSnapshot | None) -> str:
     return f"{compact(snapshot.total.matched.flows)} of {compact(snapshot.total.unfiltered.flows)} flows"
 
 
-def footer(name: str, way_back: bool, position: str) -> tuple[list[Item], list[Item]]:
-    """Keys that are useful now, and the place in the table."""
+def footer(hints: Sequence[Action], position: str = "") -> tuple[list[Item], list[Item]]:
+    """Keys that are useful now, the most useful first, and the place in the table."""
     left: list[Item] = []
-    useful = [action for action in hints(name) if way_back or action.command != "back"]
-    for rank, action in enumerate(useful, 1):
+    for rank, action in enumerate(hints, 1):
         left.append(Item(action.key_text.split()[0], "accent", rank, action.command))
         left.append(Item(f" {action.label}", "dim", rank, action.command, tight=True))
     return left, [Item(position, "dim", 0)] if position else []

@@ -1,11 +1,9 @@
-"""Actions of the live screen: the other screens, and help."""
+"""Actions of the live screen: the other screens."""
 
 from __future__ import annotations
 
-from nftui.screens.actions import groups
 from nftui.screens.asking import AskingBoard
 from nftui.screens.exporters import ExportersScreen
-from nftui.widgets.help_overlay import HelpGroup, HelpOverlay
 
 
 class Visiting(AskingBoard):
@@ -23,8 +21,3 @@ class Visiting(AskingBoard):
         from nftui.screens.probe import ProbeScreen  # loads NumPy with the probe's parts
 
         self.app.push_screen(ProbeScreen(self.source.probe, self.feed, self.display_options.ascii_only))
-
-    def action_help(self) -> None:
-        """All keys."""
-        listed = [HelpGroup(title, [(a.key_text, a.doc) for a in actions]) for title, actions in groups()]
-        self.app.push_screen(HelpOverlay(listed, "Keys of the live screen"))

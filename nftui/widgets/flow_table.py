@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -56,9 +56,11 @@ class FlowTable(Widget, can_focus=True):
         for part in ("header", "sorted", "key", "number", "lead", "dim", "bar", "faint", "cursor", "cell", "thumb")
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("down,j", "move(1)"), ("up,k", "move(-1)"), ("pagedown,ctrl+f", "page(1)"), ("pageup,ctrl+b", "page(-1)"),
-        ("ctrl+d", "page(0.5)"), ("ctrl+u", "page(-0.5)"), ("home,g", "first"), ("end,G", "last"),
-        ("left,h", "column(-1)"), ("right,l", "column(1)"), ("enter", "open"),
+        Binding("j,down", "move(1)", id="row-down"), Binding("k,up", "move(-1)", id="row-up"),
+        Binding("h,left", "column(-1)", id="column-left"), Binding("l,right", "column(1)", id="column-right"),
+        Binding("ctrl+d", "page(0.5)", id="half-page-down"), Binding("ctrl+u", "page(-0.5)", id="half-page-up"),
+        Binding("pagedown,ctrl+f", "page(1)", id="page-down"), Binding("pageup,ctrl+b", "page(-1)", id="page-up"),
+        Binding("g,home", "first", id="top"), Binding("G,end", "last", id="end"), Binding("enter", "open", id="open"),
     ]  # fmt: skip
 
     @dataclass

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Static
@@ -36,8 +36,10 @@ class HelpOverlay(Screen[None]):
     HelpOverlay Static { width: 1fr; height: auto; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape,question_mark,f1,q,enter", "dismiss"), ("j,down", "scroll(1)"), ("k,up", "scroll(-1)"),
-        ("pagedown,ctrl+d,space", "scroll(10)"), ("pageup,ctrl+u", "scroll(-10)"),
+        Binding("escape,question_mark,f1,q,enter", "dismiss", id="help-close"),
+        Binding("j,down", "scroll(1)", id="help-down"), Binding("k,up", "scroll(-1)", id="help-up"),
+        Binding("pagedown,ctrl+d,space", "scroll(10)", id="help-page-down"),
+        Binding("pageup,ctrl+u", "scroll(-10)", id="help-page-up"),
     ]  # fmt: skip
     _COLUMN = 54
 

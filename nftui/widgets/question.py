@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -25,7 +25,9 @@ class Question(ModalScreen[bool]):
     Question Static { width: 1fr; height: auto; }
     Question .keys { color: $text-muted; padding-top: 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [("y,Y", "answer(True)"), ("n,N,escape,q", "answer(False)")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,Y", "answer(True)", id="answer-yes"), Binding("n,N,escape,q", "answer(False)", id="answer-no"),
+    ]  # fmt: skip
 
     def __init__(self, text: str) -> None:
         super().__init__()

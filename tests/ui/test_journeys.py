@@ -13,7 +13,6 @@ from nftui.engine.ingest.allow import Refused
 from nftui.engine.live.snapshot import LiveRequest
 from nftui.engine.schema import FIELDS
 from nftui.errors import ListenError
-from nftui.screens.actions import ACTIONS
 from nftui.screens.filter_reader import FilterReader
 from nftui.widgets.empty_state import EmptyState
 from nftui.widgets.health_strip import HealthStrip
@@ -225,13 +224,13 @@ async def test_help_lists_every_key_and_palette_every_command():
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpOverlay))
         await pilot.pause(0.1)
         shown = text_of(pilot.app)
-        for action in ACTIONS:
+        for action in pilot.app.actions.on("live"):
             assert action.doc.split()[0] in shown
             assert action.key_text in shown
         await pilot.press("escape")
         names = [command.title for command in pilot.app.get_system_commands(screen)]
-        for action in ACTIONS:
-            if action.command and not action.command.startswith("app.command"):
+        for action in pilot.app.actions.actions:
+            if action.scope == "live":
                 assert any(name.startswith(action.label) for name in names)
 
 
