@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
 
 from nftui.config import Config
 from nftui.engine import elements
@@ -32,15 +31,19 @@ from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
 from nftui.engine.losses import CollectorMinutes, Losses
 from nftui.engine.memory import share_one_heap
+from nftui.engine.meter import Meter
 from nftui.engine.metrics import Metrics
 from nftui.engine.metrics_server import MetricsServer
 from nftui.engine.minutes import Minutes
+from nftui.engine.questions import advisers, answerers
 from nftui.engine.seal_command import SealCommand
 from nftui.engine.store.disk import store_error
 from nftui.engine.store.seal import SealedSlot
 from nftui.engine.store.writer import StoreStatus, StoreWriter
 from nftui.engine.supervisor import Worker
 from nftui.engine.upkeep import Upkeep, chores
+from nftui.engine.watch.finding import WatchState
+from nftui.engine.watch.watch import Watch, is_wanted
 from nftui.errors import UsageError
 from nftui.text import parse_address
 
@@ -52,14 +55,6 @@ _SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
 """Faults of the store that expiry can end."""
 _PROGRESS_SECONDS = 0.5
 """A store that writes nothing for so long after the end of that time hangs, and is left alone."""
-
-
-class Meter(Protocol):
-    """Makes flows in this process: an embedded probe."""
-
-    def run(self, stopping: Event, take: Callable[[FlowBatch], None]) -> None:
-        """Hand batches to `take` until `stopping` is set, and then what is left. May be called again if it failed."""
-        ...
 
 
 class Engine:
@@ -104,6 +99,7 @@ class Engine:
         )
         self._chores = chores(self.store_root, config.store)
         self._live = LiveWindow(self._clock, limits) if live else None
+        self._watching = Watch(config, self.ledger, self._clock, limits) if live or is_wanted(config) else None
         self._history = History(self._clock)
         self._minutes = CollectorMinutes(limits.exporter_minutes)
         self._writer: StoreWriter | None = None
@@ -132,12 +128,15 @@ class Engine:
             if self._metrics_server is not None:
                 self._metrics_server.open()
                 undo.callback(self._metrics_server.close)
-            self._control = ControlServer(self.control_path, self._answerers(), self._answerers_about())
+            self._control = ControlServer(
+                self.control_path, answerers(self, self._intake, self._config), advisers(self)
+            )
             self._control.open()
             undo.pop_all()
         self._restore_templates()
         receiver, streams = self._intake.receiver, self._intake.streams
-        parts = Parts(receiver, self._decoder, self._writer, self._live, self._on_slot, self._keep)
+        onlookers = tuple(looker for looker in (self._live, self._watching) if looker is not None)
+        parts = Parts(receiver, self._decoder, self._writer, onlookers, self._on_slot, self._keep)
         self._pipeline = Pipeline(parts, self.ledger, self._clock, self._limits, self._config.store.rotate)
         self._history.add(self.ledger.snapshot(), 0)
         self._run("store", self._pipeline.store)
@@ -150,6 +149,9 @@ class Engine:
             self._run("probe", lambda stopping: meter.run(stopping, take))
         self._run("watch", self._watch)
         self._run("control", self._control.run)
+        if self._watching is not None:
+            for name, body in self._watching.bodies().items():
+                self._run(name, body)
         if self._metrics_server is not None:
             self._run("metrics", self._metrics_server.run)
         if self._command is not None:
@@ -169,7 +171,9 @@ class Engine:
         self._running = False
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
-        others = [workers[name] for name in ("watch", "control", "metrics", "upkeep") if name in workers]
+        others = [
+            workers[name] for name in ("watch", "control", "metrics", "upkeep", "findings", "told") if name in workers
+        ]
         sources = [workers[name] for name in ("receive", "streams", "probe") if name in workers]
         for worker in (*others, *sources):
             worker.stopping.set()
@@ -283,6 +287,15 @@ class Engine:
         """The latest datagrams of an exporter, or of all, that could not be decoded; the latest first."""
         return self._pipeline.rejected(address) if self._pipeline is not None else []
 
+    def watch(self) -> WatchState:
+        """What the watch has found; nothing where nothing is looked for."""
+        return self._watching.state() if self._watching is not None else WatchState()
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        """Do not tell of a finding any more."""
+        if self._watching is not None:
+            self._watching.mute(identity)
+
     def metrics(self) -> str:
         """Everything that is counted, as OpenMetrics text."""
         return self._metrics.text(self.health(), self.exporters())
@@ -383,21 +396,3 @@ class Engine:
         self._saved_templates = time.monotonic()
         if self._pipeline is not None and not self._template_file.write(self._pipeline.templates()):
             self.ledger.commit({"templates.save_failed": 1})
-
-    def _answerers(self) -> dict[str, Callable[[], Any]]:
-        return {
-            "health": lambda: asdict(self.health()),
-            "exporters": lambda: [asdict(exporter) for exporter in self.exporters()],
-            "metrics": self.metrics,
-            "forward": self._intake.forwarded,
-            "refused": lambda: [asdict(refused) for refused in self.refused()],
-            "config": lambda: [list(row) for row in self._config.table()],
-        }
-
-    def _answerers_about(self) -> dict[str, Callable[[str], Any]]:
-        return {
-            "losses": lambda address: asdict(self.losses(address)),
-            "rejected": lambda address: [asdict(item) for item in self.rejected(address)],
-            "allow": self.allow,
-            "refuse": self.refuse,
-        }

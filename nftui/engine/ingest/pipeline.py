@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -27,7 +28,6 @@ from nftui.engine.ingest.receiver import Arrivals, Receiver
 from nftui.engine.ingest.slot_totals import SlotReport, SlotTotals
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
-from nftui.engine.live.window import LiveWindow
 from nftui.engine.minutes import Minutes
 from nftui.engine.store.writer import StoreWriter
 
@@ -41,6 +41,14 @@ _NOTED = (
 """What a later reader of a slot wants to know about its completeness."""
 
 
+class Onlooker(Protocol):
+    """Sees flows as they come, in the thread that decodes."""
+
+    def add(self, batch: FlowBatch) -> None:
+        """Take flows that arrived now. Returns at once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a pipeline connects.
@@ -48,7 +56,7 @@ class Parts:
     Attributes:
         receiver: None when nothing is received.
         writer: open, or None when nothing is stored.
-        live: None without a screen.
+        onlookers: who else sees each batch, such as the live window.
         on_slot: called in the store thread after each slot.
         keep: which flows are kept, None for all.
     """
@@ -56,7 +64,7 @@ class Parts:
     receiver: Receiver | None
     decoder: Decoder
     writer: StoreWriter | None
-    live: LiveWindow | None
+    onlookers: tuple[Onlooker, ...]
     on_slot: Callable[[SlotReport], None] | None = None
     keep: FlowFilter | None = None
 
@@ -200,15 +208,15 @@ class Pipeline:
             dropped = self._queue.put(batches)
             if dropped:
                 self._ledger.commit({"flows.in_memory": -dropped, "flows.failed.queue_full": dropped})
-        if self._parts.live is not None:
+        for onlooker in self._parts.onlookers:
             for batch in batches:
-                self._show(self._parts.live, batch)
+                self._show(onlooker, batch)
 
-    def _show(self, live: LiveWindow, batch: FlowBatch) -> None:
+    def _show(self, onlooker: Onlooker, batch: FlowBatch) -> None:
         try:
-            live.add(batch)
+            onlooker.add(batch)
         except Exception:
-            # A fault of the screen's window must cost neither reception nor the store anything.
+            # A fault of the screen's window or of the watch must cost neither reception nor the store anything.
             self._ledger.commit({"live.failed": len(batch)})
 
     def _expire(self) -> None:

@@ -94,7 +94,7 @@ def test_flows_reach_the_live_window_and_the_store(engine):
     assert health.counts["datagrams.decoded"] == 1
     assert health.listen == (f"127.0.0.1:{PORT}",)
     assert {worker.name: worker.status for worker in health.workers} == dict.fromkeys(
-        ["store", "receive", "watch", "control", "upkeep"], "running"
+        ["store", "receive", "watch", "control", "findings", "upkeep"], "running"
     )
     assert health.warnings == ()
     assert health.rates.flows > 0

@@ -71,7 +71,11 @@ class Seen:
 
 def pipeline(writer=None, live=None, limits=DEFAULT, on_slot=None) -> tuple[Pipeline, Decoder, Ledger]:
     decoder, ledger = Decoder(limits), Ledger()
-    return Pipeline(Parts(None, decoder, writer, live, on_slot), ledger, CLOCK, limits, 300), decoder, ledger
+    return (
+        Pipeline(Parts(None, decoder, writer, () if live is None else (live,), on_slot), ledger, CLOCK, limits, 300),
+        decoder,
+        ledger,
+    )
 
 
 def balances(ledger: Ledger) -> tuple[int, int, int]:
