@@ -118,12 +118,13 @@ class FlowList:
         else:
             places, ranks = select(levels, np.arange(len(sequence)), limit, offset, at)
         keys = sequence[places].astype(np.uint64)
-        values = self._values(_gather(parts, places, request.fields) if len(places) else FlowBatch(0), request.fields)
+        found = _gather(parts, places, request.fields) if len(places) else FlowBatch(0)
+        values = flow_values(found, request.fields, self._scaled)
         return Rows(keys, ranks, self._total, values, np.zeros((0, 0)))
 
     def _levels(self, parts: list[_Matched], sort: str, descending: bool) -> list[Level]:
         if sort in _COUNTERS:
-            return [(_concat([self._number(part.batch, sort)[part.rows] for part in parts]), descending)]
+            return [(_concat([flow_number(part.batch, sort, self._scaled)[part.rows] for part in parts]), descending)]
         field = FIELDS[sort]
         if field.kind is Kind.TEXT:
             return []  # in order of arrival
@@ -138,29 +139,33 @@ class FlowList:
             levels.append((_concat(values), descending))
         return levels
 
-    def _number(self, batch: FlowBatch, name: str) -> NDArray[Any]:
-        counters = amounts(batch, self._scaled)
-        octets = counters.forward + counters.backward
-        if name == "duration":
-            return counters.seconds
-        if name == "rate":
-            return octets * 8 / np.maximum(counters.seconds, 1)
-        return {"packets": counters.packets, "bytes": octets, "flows": counters.flows}[name]
 
-    def _values(self, batch: FlowBatch, fields: Sequence[str]) -> dict[str, NDArray[Any] | list[str]]:
-        values: dict[str, NDArray[Any] | list[str]] = {}
-        for column in COLUMNS:
-            if column.name in _COUNTERS:
-                values[column.name] = self._number(batch, column.name)
-            elif column.show is Show.TIME:
-                values[column.name] = batch.columns.get(column.name, np.zeros(len(batch), np.int64))
-            else:
-                write = _WRITERS.get(column.show, str)
-                found = [batch.value(column.name, row) for row in range(len(batch))]
-                values[column.name] = [write(value) if isinstance(value, int) else NULL for value in found]
-        for name in further(fields):
-            values[name] = field_values(batch, name)
-        return values
+def flow_number(batch: FlowBatch, name: str, scaled: bool) -> NDArray[Any]:
+    """A column of the flow list that is computed from the counters."""
+    counters = amounts(batch, scaled)
+    octets = counters.forward + counters.backward
+    if name == "duration":
+        return counters.seconds
+    if name == "rate":
+        return octets * 8 / np.maximum(counters.seconds, 1)
+    return {"packets": counters.packets, "bytes": octets, "flows": counters.flows}[name]
+
+
+def flow_values(batch: FlowBatch, fields: Sequence[str], scaled: bool) -> dict[str, NDArray[Any] | list[str]]:
+    """All columns of the flow list, and those of further fields, by name."""
+    values: dict[str, NDArray[Any] | list[str]] = {}
+    for column in COLUMNS:
+        if column.name in _COUNTERS:
+            values[column.name] = flow_number(batch, column.name, scaled)
+        elif column.show is Show.TIME:
+            values[column.name] = batch.columns.get(column.name, np.zeros(len(batch), np.int64))
+        else:
+            write = _WRITERS.get(column.show, str)
+            found = [batch.value(column.name, row) for row in range(len(batch))]
+            values[column.name] = [write(value) if isinstance(value, int) else NULL for value in found]
+    for name in further(fields):
+        values[name] = field_values(batch, name)
+    return values
 
 
 def _concat(parts: list[NDArray[Any]]) -> NDArray[Any]:

@@ -216,26 +216,7 @@ class Talkers:
 
     def columns(self) -> tuple[ColumnSpec, ...]:
         """Columns of the view in display order."""
-        rates = [ColumnSpec("rate", "Rate", Show.COUNT, "bit/s")]
-        totals = [ColumnSpec("bytes", "Bytes", Show.COUNT, "B")]
-        if self._view.two_ends:
-            tx, rx = self._view.titles
-            rates += [ColumnSpec("tx", tx, Show.COUNT, "bit/s"), ColumnSpec("rx", rx, Show.COUNT, "bit/s")]
-            totals += [
-                ColumnSpec("tx_bytes", tx + " bytes", Show.COUNT, "B"),
-                ColumnSpec("rx_bytes", rx + " bytes", Show.COUNT, "B"),
-            ]
-        return (
-            *(column.spec for column in self._view.columns),
-            *rates,
-            ColumnSpec("packet_rate", "Packets/s", Show.COUNT, "packets/s"),
-            ColumnSpec("flow_rate", "Flows/s", Show.COUNT, "flows/s"),
-            ColumnSpec("share", "Share", Show.NUMBER, "%"),
-            *totals,
-            ColumnSpec("packets", "Packets", Show.COUNT, "packets"),
-            ColumnSpec("flows", "Flows", Show.COUNT, "flows"),
-            ColumnSpec("seen", "Last seen", Show.TIME, "ms"),
-        )
+        return talker_columns(self._view)
 
     def rows(self, request: LiveRequest, sort: str, view: View, total: Amount, seconds: float) -> Rows:
         """The first rows in the order wanted.
@@ -308,6 +289,30 @@ class Talkers:
                 continue
             octets[:, place] += np.where(part.keys[places] == keys, part.sums[BYTES][places], 0)
         return octets * 8 / length
+
+
+def talker_columns(view: TalkerView) -> tuple[ColumnSpec, ...]:
+    """Columns of a view in display order."""
+    rates = [ColumnSpec("rate", "Rate", Show.COUNT, "bit/s")]
+    totals = [ColumnSpec("bytes", "Bytes", Show.COUNT, "B")]
+    if view.two_ends:
+        tx, rx = view.titles
+        rates += [ColumnSpec("tx", tx, Show.COUNT, "bit/s"), ColumnSpec("rx", rx, Show.COUNT, "bit/s")]
+        totals += [
+            ColumnSpec("tx_bytes", tx + " bytes", Show.COUNT, "B"),
+            ColumnSpec("rx_bytes", rx + " bytes", Show.COUNT, "B"),
+        ]
+    return (
+        *(column.spec for column in view.columns),
+        *rates,
+        ColumnSpec("packet_rate", "Packets/s", Show.COUNT, "packets/s"),
+        ColumnSpec("flow_rate", "Flows/s", Show.COUNT, "flows/s"),
+        ColumnSpec("share", "Share", Show.NUMBER, "%"),
+        *totals,
+        ColumnSpec("packets", "Packets", Show.COUNT, "packets"),
+        ColumnSpec("flows", "Flows", Show.COUNT, "flows"),
+        ColumnSpec("seen", "Last seen", Show.TIME, "ms"),
+    )
 
 
 def _repeated(earlier: list[End], words: list[NDArray[np.uint64]]) -> NDArray[np.bool_]:
