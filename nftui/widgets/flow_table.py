@@ -8,8 +8,8 @@ The cursor belongs to a row's key, not to a position.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,9 +20,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nftui.widgets.table_layout import GAP, MARGIN, Column, Place, TableData, arrange, fit
+from nftui.widgets.table_layout import GAP, MARGIN, Column, Place, TableData, arrange, arrange_scrolled
+from nftui.widgets.table_lines import header_line, merged, row_line, with_thumb
 
 _WHEEL_LINES = 3
+_NARROWEST = 3
+"""Cells of a column at least."""
 
 
 class FlowTable(Widget, can_focus=True):
@@ -30,6 +33,22 @@ class FlowTable(Widget, can_focus=True):
 
     The cursor stays on its row while rows change places, and the row stays on its line of the screen. Until the
     user moves it, or after `Home`, the cursor rests on the first line and rows pass under it.
+
+    Rows count from 0 over the whole table, of which `data` may have a part: rows that are not there yet are dots.
+
+    Attributes:
+        data: the rows.
+        cursor_key: row under the cursor; None while it is not known.
+        cursor_row: its place in the whole table.
+        cursor_column: name of the column under the cursor.
+        cell_chosen: the user put the cursor on a cell, not only on a row.
+        held: the cursor belongs to its row; otherwise it rests on the first line.
+        top: first row that is seen.
+        left: columns after the first one that are scrolled out, where columns scroll.
+        scrolled: all columns stay and scroll; otherwise those of the highest rank go.
+        sort: column that orders the rows.
+        descending: largest first.
+        ascii_only: no characters beyond ASCII.
     """
 
     DEFAULT_CSS = """
@@ -64,16 +83,21 @@ class FlowTable(Widget, can_focus=True):
     ]  # fmt: skip
 
     @dataclass
-    class Opened(Message):
-        """Enter or a double click on a row."""
+    class Used(Message):
+        """The user did something with a table."""
 
         table: FlowTable
-        key: int
 
         @property
         def control(self) -> FlowTable:
             """The table that was used."""
             return self.table
+
+    @dataclass
+    class Opened(Used):
+        """Enter or a double click on a row."""
+
+        key: int
 
     @dataclass
     class SortRequested(Message):
@@ -82,16 +106,21 @@ class FlowTable(Widget, can_focus=True):
         column: str
 
     @dataclass
-    class Moved(Message):
-        """The cursor was moved to another row by the user."""
+    class Resized(Message):
+        """The edge of a column was dragged."""
 
-        table: FlowTable
-        key: int
+        column: str
+        width: int
 
-        @property
-        def control(self) -> FlowTable:
-            """The table that was used."""
-            return self.table
+    @dataclass
+    class Scrolled(Used):
+        """Other rows are seen, the cursor stays where it was."""
+
+    @dataclass
+    class Moved(Used):
+        """The cursor was moved to another row by the user; the key is None where the row is not there yet."""
+
+        key: int | None
 
     def __init__(self, columns: Sequence[Column] = (), id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -99,11 +128,15 @@ class FlowTable(Widget, can_focus=True):
         self.cursor_key: int | None = None
         self.cursor_row = 0
         self.cursor_column = columns[0].name if columns else ""
+        self.cell_chosen = False
         self.held = False
         self.top = 0
+        self.left = 0
+        self.scrolled = False
         self.sort = ""
         self.descending = True
         self.ascii_only = False
+        self._dragged: tuple[str, int] | None = None
         self._columns = tuple(columns)
         self._places: list[Place] = []
         self._lines: dict[int, Strip] = {}
@@ -121,11 +154,13 @@ class FlowTable(Widget, can_focus=True):
         """Rows that fit below the header."""
         return max(1, self.size.height - 1)
 
-    def set_columns(self, columns: Sequence[Column]) -> None:
+    def set_columns(self, columns: Sequence[Column], scrolled: bool = False) -> None:
         """Show other columns, or the same ones with other formats. The cursor's column stays if it still exists."""
         self._columns = tuple(columns)
+        self.scrolled = scrolled
         if columns and (not self.held or all(c.name != self.cursor_column for c in columns)):
             self.cursor_column = columns[0].name
+            self.cell_chosen = False
         self._arrange()
         self.refresh_lines()
 
@@ -140,23 +175,26 @@ class FlowTable(Widget, can_focus=True):
         """Show a new snapshot: the cursor stays on its row, and its row on its line of the screen."""
         line = self.cursor_row - self.top
         self.data = data
-        row = self.row_of(self.cursor_key) if self.held and self.cursor_key is not None else None
+        row = data.row_of(self.cursor_key) if self.held and self.cursor_key is not None else None
         if not self.held:
             self.cursor_row = 0
         elif row is not None:
             self.cursor_row = row
             if 0 <= line < self.visible_rows:
                 self.top = row - line
-        self.cursor_row = max(0, min(self.cursor_row, len(data) - 1))
-        self.cursor_key = int(data.keys[self.cursor_row]) if len(data) else None
+        self.cursor_row = max(0, min(self.cursor_row, data.rows - 1))
+        if data.index(self.cursor_row) is not None:
+            self.cursor_key = data.key(self.cursor_row)
+        elif not data.rows:
+            self.cursor_key = None
         self._clamp_top()
         self.refresh_lines()
 
     def reset_cursor(self) -> None:
         """Put the cursor on the first line and let rows pass under it."""
-        self.held = False
+        self.held = self.cell_chosen = False
         self.cursor_row = self.top = 0
-        self.cursor_key = int(self.data.keys[0]) if len(self.data) else None
+        self.cursor_key = self.data.key(0)
         self.refresh_lines()
 
     def hold(self, key: int) -> None:
@@ -164,18 +202,29 @@ class FlowTable(Widget, can_focus=True):
         self.held, self.cursor_key = True, key
 
     def value(self, column: str, row: int | None = None) -> object:
-        """Value of a column in a row, by default under the cursor; None without rows."""
+        """Value of a column in a row, by default under the cursor; None where it is not known."""
         values = self.data.values.get(column)
-        row = self.cursor_row if row is None else row
-        return values[row] if values is not None and row < len(values) else None
+        index = self.data.index(self.cursor_row if row is None else row)
+        return values[index] if values is not None and index is not None else None
 
     def row_of(self, key: int) -> int | None:
-        """Position of the row with this key."""
-        keys: Any = self.data.keys
-        if isinstance(keys, (list, tuple)):
-            return keys.index(key) if key in keys else None
-        found = (keys == key).nonzero()[0]  # an array
-        return int(found[0]) if len(found) else None
+        """Place of the row with this key."""
+        return self.data.row_of(key)
+
+    def text(self, row: int) -> str:
+        """What can be read in a row, in all its columns, seen or not; empty where it is not known."""
+        index = self.data.index(row)
+        if index is None:
+            return ""
+        return "  ".join(
+            column.format(self.data.values[column.name][index], 64)
+            for column in self._columns
+            if column.name in self.data.values and column.sortable
+        )
+
+    def go(self, row: int) -> None:
+        """Put the cursor on a row of the whole table."""
+        self._go(row)
 
     # Painting
 
@@ -220,8 +269,20 @@ class FlowTable(Widget, can_focus=True):
     on_blur = on_focus
 
     def _arrange(self) -> None:
-        forced = frozenset({self.sort, self.cursor_column} if self.held else {self.sort})
-        self._places = arrange(self._columns, max(1, self.size.width - 1 - MARGIN), forced)
+        width = max(1, self.size.width - 1 - MARGIN)
+        if self.scrolled:
+            self._places, self.left = arrange_scrolled(self._columns, width, self.left, self.cursor_column)
+        else:
+            forced = frozenset({self.sort, self.cursor_column} if self.held else {self.sort})
+            self._places, self.left = arrange(self._columns, width, forced), 0
+
+    def _beyond(self) -> tuple[bool, bool]:
+        """Whether columns are out of sight to the left and to the right."""
+        if not self._places:
+            return False, False
+        if self.scrolled:
+            return self.left > 0, self._places[-1].column.name != self._columns[-1].name
+        return False, len(self._places) < len(self._columns)
 
     def _style(self, part: str, over: str = "") -> Style:
         style = self._styles.get((part, over))
@@ -239,66 +300,25 @@ class FlowTable(Widget, can_focus=True):
         width = self.size.width
         row = self.top + y - 1
         if y == 0:
-            segments = self._header_segments()
+            segments = header_line(
+                self._places, width, self.sort, self.descending, self._beyond(), self.ascii_only, self._style
+            )
             filler = self._style("header")
-        elif row < len(self.data):
+        elif row < self.data.rows:
             over = "cursor" if row == self.cursor_row else ""
-            segments = self._row_segments(row, over)
+            cell = self.cursor_column if self.held and self.has_focus else ""
+            segments = row_line(self.data, row, self._places, self.sort, over, cell, self._style)
             filler = self._style("number", over)
         else:
             return Strip.blank(width, self._style("number"))
         used = sum(segment.cell_length for segment in segments)
         if used < width:
             segments.append(Segment(" " * (width - used), filler))
-        strip = Strip(_merged(segments)).crop(0, width)
-        return self._with_thumb(strip, y, width) if y else strip
-
-    def _header_segments(self) -> list[Segment]:
-        width = max((place.start + place.width for place in self._places), default=0) + 1
-        line = " " * width
-        marked = (0, 0)
-        for place in self._places:
-            column, start = place.column, place.start
-            title = fit(column.title, place.width, column.align)
-            if column.name == self.sort:
-                # The arrow stands in the gap beside the column where the title fills it.
-                word = column.title[: place.width]
-                arrow = ("v" if self.descending else "^") if self.ascii_only else ("▼" if self.descending else "▲")
-                right = column.align == "right"
-                title = f"{arrow}{word}".rjust(place.width) if right else f"{word}{arrow}".ljust(place.width)
-                start -= max(0, len(title) - place.width) if right else 0
-                marked = (start, start + len(title))
-            line = line[:start] + title + line[start + len(title) :]
-        header, accent = self._style("header"), self._style("sorted")
-        parts = ((line[: marked[0]], header), (line[slice(*marked)], accent), (line[marked[1] :], header))
-        return [Segment(text, style) for text, style in parts if text]
-
-    def _row_segments(self, row: int, over: str) -> list[Segment]:
-        gap = self._style("number", over)
-        segments = [Segment(" " * MARGIN, gap)]
-        values = self.data.values
-        for place in self._places:
-            column = place.column
-            value = values[column.name][row] if column.name in values else None
-            text = "" if value is None else column.format(value, place.width)
-            part = "lead" if column.name == self.sort and column.role == "number" else column.role
-            on_cell = over and column.name == self.cursor_column and self.held and self.has_focus
-            segments.append(
-                Segment(fit(text, place.width, column.align), self._style(part, "cell" if on_cell else over))
-            )
-            segments.append(Segment(" " * GAP, gap))
-        return segments[:-1]
-
-    def _with_thumb(self, strip: Strip, y: int, width: int) -> Strip:
-        rows, lines = len(self.data), self.visible_rows
-        if rows <= lines:
+        strip = Strip(merged(segments)).crop(0, width)
+        if y == 0:
             return strip
-        size = max(1, lines * lines // rows)
-        start = round(self.top / max(1, rows - lines) * (lines - size))
-        if not start <= y - 1 < start + size:
-            return strip
-        thumb = "|" if self.ascii_only else "▐"
-        return Strip([*strip.crop(0, width - 1), Segment(thumb, self._style("thumb"))])
+        mark = Segment("|" if self.ascii_only else "▐", self._style("thumb"))
+        return with_thumb(strip, y - 1, self.top, self.visible_rows, self.data.rows, mark)
 
     # Keys and mouse
 
@@ -318,7 +338,7 @@ class FlowTable(Widget, can_focus=True):
 
     def action_last(self) -> None:
         """Go to the last row."""
-        self._go(len(self.data) - 1)
+        self._go(self.data.rows - 1)
 
     def action_column(self, step: int) -> None:
         """Move the cursor to the next column; a hidden one comes into view."""
@@ -326,6 +346,7 @@ class FlowTable(Widget, can_focus=True):
         if names:
             index = names.index(self.cursor_column) + (step if self.held else 0)
             self.cursor_column = names[max(0, min(index, len(names) - 1))]
+            self.cell_chosen = True
             self._go(self.cursor_row)
             self._arrange()
             self.refresh_lines()
@@ -335,17 +356,50 @@ class FlowTable(Widget, can_focus=True):
         if self.cursor_key is not None:
             self.post_message(self.Opened(self, self.cursor_key))
 
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the edge of a column: the gap to its right in the header."""
+        if event.y == 0:
+            edge = next((p for p in self._places if p.start + p.width <= event.x < p.start + p.width + GAP), None)
+            if edge is not None:
+                self._dragged = (edge.column.name, event.x - edge.width)
+                self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Drag the edge."""
+        if self._dragged is None:
+            return
+        name, origin = self._dragged
+        width = max(_NARROWEST, event.x - origin)
+        if any(p.column.name == name and p.width != width for p in self._places):
+            self._columns = tuple(replace(c, width=width, grow=0) if c.name == name else c for c in self._columns)
+            self._arrange()
+            self.refresh_lines()
+
+    def on_mouse_up(self) -> None:
+        """Let go of the edge."""
+        if self._dragged is None:
+            return
+        name, _ = self._dragged
+        self.release_mouse()
+        width = next((column.width for column in self._columns if column.name == name and not column.grow), 0)
+        if width:
+            self.post_message(self.Resized(name, width))
+
     def on_click(self, event: events.Click) -> None:
         """Header: sort. Row: move the cursor; double: open."""
+        if self._dragged is not None:
+            self._dragged = None
+            return
         place = next((p for p in self._places if p.start <= event.x < p.start + p.width + GAP), None)
         if event.y == 0:
             if place and place.column.sortable:
                 self.post_message(self.SortRequested(place.column.name))
             return
         row = self.top + event.y - 1
-        if row >= len(self.data):
+        if row >= self.data.rows:
             return
         if place:
+            self.cell_chosen = event.chain == 1
             self.cursor_column = place.column.name
         self._go(row)
         if event.chain == 2:  # a double click
@@ -365,26 +419,17 @@ class FlowTable(Widget, can_focus=True):
         self.top += lines
         self._clamp_top()
         self.refresh_lines()
+        self.post_message(self.Scrolled(self))
 
     def _go(self, row: int) -> None:
-        if not len(self.data):
+        if not self.data.rows:
             return
         self.held = True
-        self.cursor_row = max(0, min(row, len(self.data) - 1))
-        self.cursor_key = int(self.data.keys[self.cursor_row])
+        self.cursor_row = max(0, min(row, self.data.rows - 1))
+        self.cursor_key = self.data.key(self.cursor_row)
         self.top = max(min(self.top, self.cursor_row), self.cursor_row - self.visible_rows + 1)
         self.refresh_lines()
         self.post_message(self.Moved(self, self.cursor_key))
 
     def _clamp_top(self) -> None:
-        self.top = max(0, min(self.top, len(self.data) - self.visible_rows))
-
-
-def _merged(segments: list[Segment]) -> list[Segment]:
-    out: list[Segment] = []
-    for segment in segments:
-        if out and out[-1].style is segment.style:
-            out[-1] = Segment(out[-1].text + segment.text, segment.style)
-        else:
-            out.append(segment)
-    return out
+        self.top = max(0, min(self.top, self.data.rows - self.visible_rows))

@@ -46,18 +46,47 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TableData:
-    """Rows as columns, in the order in which they are shown.
+    """Rows as columns, in the order in which they are shown; perhaps only those around what is seen.
 
     Attributes:
         keys: identity of each row; it stays the same from snapshot to snapshot.
         values: column name to one value per row.
+        first: place of the first of these rows in the whole table.
+        total: rows of the whole table; negative for just these.
+        stale: whether each row is out of date and so is drawn dim; empty for none.
     """
 
     keys: Sequence[int] = ()
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    first: int = 0
+    total: int = -1
+    stale: Sequence[bool] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the whole table."""
+        return max(self.total, self.first + len(self.keys))
+
+    def index(self, row: int) -> int | None:
+        """Where a row of the whole table is among these; None when it is not."""
+        index = row - self.first
+        return index if 0 <= index < len(self.keys) else None
+
+    def key(self, row: int) -> int | None:
+        """Identity of a row of the whole table, where it is known."""
+        index = self.index(row)
+        return None if index is None else int(self.keys[index])
+
+    def row_of(self, key: int) -> int | None:
+        """Place of the row with this key in the whole table."""
+        keys: Any = self.keys
+        if isinstance(keys, (list, tuple)):
+            return keys.index(key) + self.first if key in keys else None
+        found = (keys == key).nonzero()[0]  # an array
+        return int(found[0]) + self.first if len(found) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +124,36 @@ def arrange(columns: Sequence[Column], width: int, forced: frozenset[str] = froz
         places.append(Place(column, start, cells))
         start += cells + GAP
     return places
+
+
+def arrange_scrolled(columns: Sequence[Column], width: int, left: int, cursor: str) -> tuple[list[Place], int]:
+    """Give all columns their width and show those that fit from a place on; the first one always stays.
+
+    Args:
+        columns: in their order.
+        width: cells.
+        left: how many columns after the first are scrolled out.
+        cursor: name of a column that must be seen.
+
+    Returns:
+        The places, and `left` as it had to be.
+    """
+    rest = columns[1:]
+    wanted = next((i for i, column in enumerate(rest) if column.name == cursor), None)
+    left = max(0, min(left, len(rest) - 1))
+    if wanted is not None:
+        left = min(left, wanted)
+    while True:
+        places: list[Place] = []
+        start = MARGIN
+        for column in (*columns[:1], *rest[left:]):
+            if places and start + column.width > width + MARGIN:
+                break
+            places.append(Place(column, start, min(column.width, max(1, width + MARGIN - start))))
+            start += column.width + GAP
+        if wanted is None or left == wanted or any(place.column.name == cursor for place in places):
+            return places, left
+        left += 1
 
 
 def fit(text: str, width: int, align: str = "left") -> str:
