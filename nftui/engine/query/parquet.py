@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def parquet_sql(paths: Sequence[str], union: bool = False) -> str:
+def parquet_sql(paths: Sequence[str], union: bool = False, filename: bool = False) -> str:
     """FROM text that reads the files.
 
     Args:
         paths: taken as names, not as patterns.
         union: files may have different columns.
+        filename: add a column of this name with the path that a row is from.
     """
     more = ", union_by_name = true" if union else ""
+    more += ", filename = true" if filename else ""
     return f"read_parquet({listed_sql(paths)}, hive_partitioning = false{more})"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -143,11 +143,21 @@ class Catalog:
             names = [name for entry in os.listdir(self._root / LIVE) if (name := parse_file(entry, SEGMENT_SUFFIX))]
         return [name.segment(self._root) for name in sorted(names)]
 
-    def snapshot(self, start_ms: int | None = None, end_ms: int | None = None) -> Snapshot:
+    def snapshot(
+        self,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        open_segment: Callable[[Path], SegmentReader] | None = None,
+    ) -> Snapshot:
         """Every flow that may overlap the window exactly once, whatever is sealed meanwhile.
 
         Segments are listed and opened first, sealed files second. A segment that was sealed before it could be
         opened is in the second list, and one that is in both is dropped from the first.
+
+        Args:
+            start_ms: the window, UTC, inclusive.
+            end_ms: as `start_ms`.
+            open_segment: how segments are opened; anew each time if None.
         """
         readers: list[SegmentReader] = []
         for path in self.live():
@@ -155,7 +165,7 @@ class Catalog:
             from nftui.engine.store.segment import SegmentReader
 
             with contextlib.suppress(FileNotFoundError):
-                readers.append(SegmentReader(path))
+                readers.append((open_segment or SegmentReader)(path))
         try:
             sealed = self.slots(start_ms, end_ms)
         except BaseException:

@@ -1,0 +1,201 @@
+"""What is stored, asked like the live window: the same requests and the same answers, for any range of time.
+
+A flow belongs to a range if it overlaps it: if any moment of its life, from first to last packet, lies in the range.
+Octets, packets, flows and shares are those of all of each such flow, so that they are the numbers of `nftui dump` for
+the same window. Rates and the small histories are what passed within the range, each flow spread evenly over its
+life, divided by the length of the range; so a download of an hour does not fill a brush of a second. Totals follow
+the same rules as rows.
+
+Sums of hours come from roll-ups where all flows of the hour lie within the range and no filter is set; all else is
+read flow by flow. Both give the same numbers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nftui.engine.batch import FlowBatch
+from nftui.engine.history.flow_rows import FoundFlows, find_flows
+from nftui.engine.history.holdings import Holdings
+from nftui.engine.history.question import Question
+from nftui.engine.history.ranking import rank
+from nftui.engine.history.shown import find_shown, group_values, seconds_of
+from nftui.engine.history.stored_views import Key, stored_view
+from nftui.engine.history.totals import Sums, find_sums
+from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
+from nftui.engine.live.flowlist import flow_columns, flow_values
+from nftui.engine.live.identity import Identity
+from nftui.engine.live.ranked import Rows
+from nftui.engine.live.snapshot import FLOW_VIEW, ColumnSpec, LiveRequest, LiveSnapshot, Series, Totals
+from nftui.engine.live.talkers import talker_columns
+from nftui.engine.query.session import Session
+
+if TYPE_CHECKING:
+    from nftui.engine.archive.formats import ArchiveFormats
+
+_MEMORY = "256MB"
+_KNOWN_KEYS = 20_000
+
+
+class History:
+    """Answers about stored flows. Not thread-safe, except `cancel` and `progress`.
+
+    Args:
+        paths: stores, which may be written meanwhile, directories, files.
+        formats: opens files of other tools; None to know none.
+        memory: limit of a question as DuckDB writes it; above it, work spills to a temporary directory.
+    """
+
+    def __init__(self, paths: Sequence[str], formats: ArchiveFormats | None = None, memory: str = _MEMORY) -> None:
+        self._holdings = Holdings(paths, formats)
+        self._memory = memory
+        self._version = 0
+        self._identities: dict[str, Identity] = {}
+        self._known: OrderedDict[tuple[str, int], Key] = OrderedDict()
+        self._flows: FoundFlows | None = None
+        self._running: Session | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._holdings.close()
+
+    def cancel(self) -> None:
+        """Give up the question that is being answered, if there is one: it raises Interrupted. From any thread."""
+        with self._lock:
+            if self._running is not None:
+                self._running.interrupt()
+
+    def progress(self) -> float:
+        """Percent of the running statement, negative where unknown. From any thread."""
+        with self._lock:
+            return -1.0 if self._running is None else self._running.progress()
+
+    def extent(self) -> TimeRange | None:
+        """From the first flow to the last one; None without flows."""
+        with self._session(None) as session:
+            [(first, last)] = session.all_rows(
+                ("time_flow_start_ms", "time_flow_end_ms"),
+                lambda relation: f"SELECT MIN(time_flow_start_ms), MAX(time_flow_end_ms) FROM {relation}",  # noqa: S608
+            )
+        if first is None or last is None:
+            return None
+        return TimeRange(int(first), max(int(first), int(last)) + 1)
+
+    def snapshot(self, request: LiveRequest) -> LiveSnapshot:
+        """Answer a request whose `within` is set.
+
+        Raises:
+            KeyError: there is no such view.
+            Interrupted: the question was cancelled.
+            NftuiError: it cannot be answered.
+        """
+        within = request.within
+        assert within is not None
+        with self._session(within) as session:
+            question = Question(session, within, request.filter, request.scaled)
+            unfiltered = find_sums(question.without_filter())
+            matched = unfiltered if request.filter is None else find_sums(question)
+            if request.view == FLOW_VIEW:
+                return self._flow_list(request, question, matched, unfiltered)
+            return self._groups(request, question, matched, unfiltered)
+
+    def timeline(self, request: TimelineRequest) -> Timeline:
+        """Answer a request for a chart. Raises as `snapshot`."""
+        return Timeline(request, request.within.start_ms)
+
+    def flow(self, key: int) -> tuple[FlowBatch, int] | None:
+        """The record of a row of the last flow list, as batch and row, or None when it was not in there."""
+        row = None if self._flows is None else self._flows.find(key)
+        return None if self._flows is None or row is None else (self._flows.batch, row)
+
+    def _groups(self, request: LiveRequest, question: Question, matched: Sums, unfiltered: Sums) -> LiveSnapshot:
+        view = stored_view(request.view)
+        columns = talker_columns(view.talker)
+        sort = request.sort if request.sort in {column.name for column in columns if column.sortable} else "rate"
+        limit = max(1, request.limit)
+        anchor = None if request.anchor is None else self._known.get((request.view, request.anchor))
+        found = rank(question, view, sort, request.descending, limit, request.offset, anchor)
+        keys, ranks = found.keys, np.arange(request.offset, request.offset + len(found.keys))
+        if anchor is not None and found.anchor is not None and anchor not in keys:
+            keys = [*keys[: limit - 1], anchor]
+            ranks = np.append(ranks[: limit - 1], found.anchor)
+        shown = find_shown(question, view, keys)
+        words = view.words(keys)
+        identity = self._identities.setdefault(request.view, Identity(view.talker.words))
+        numbers = identity.keys(words) if keys else np.zeros(0, np.uint64)
+        self._remember(request.view, numbers, keys)
+        values = group_values(view, words, shown, matched, seconds_of(question.within))
+        rows = Rows(numbers, ranks, found.total, values, shown.history)
+        return self._snapshot(request, columns, sort, rows, matched, unfiltered, shown.exact)
+
+    def _flow_list(self, request: LiveRequest, question: Question, matched: Sums, unfiltered: Sums) -> LiveSnapshot:
+        columns = flow_columns(request.fields)
+        names = [column.name for column in columns if column.sortable]
+        sort = request.sort if request.sort in names else names[0]
+        limit = max(1, request.limit)
+        offset = max(0, min(request.offset, matched.records - limit))
+        found = self._flows = find_flows(question, sort, request.descending, limit, offset)
+        values = flow_values(found.batch, request.fields, request.scaled)
+        ranks = np.arange(offset, offset + len(found.keys))
+        rows = Rows(found.keys, ranks, matched.records, values, np.zeros((0, 0)))
+        return self._snapshot(request, columns, sort, rows, matched, unfiltered, True)
+
+    def _snapshot(
+        self,
+        request: LiveRequest,
+        columns: tuple[ColumnSpec, ...],
+        sort: str,
+        rows: Rows,
+        matched: Sums,
+        unfiltered: Sums,
+        exact: bool,
+    ) -> LiveSnapshot:
+        assert request.within is not None
+        self._version += 1
+        seconds = seconds_of(request.within)
+        return LiveSnapshot(
+            request=request,
+            version=self._version,
+            now_ms=request.within.end_ms,
+            window_seconds=seconds,
+            covered_seconds=seconds,
+            columns=columns,
+            sort=sort,
+            values=rows.values,
+            keys=rows.keys,
+            ranks=rows.ranks,
+            rows_total=rows.total,
+            history=rows.history,
+            total=Totals(matched.amount(seconds), unfiltered.amount(seconds)),
+            series=Series(),
+            exact=exact,
+        )
+
+    def _remember(self, view: str, names: NDArray[np.uint64], keys: list[Key]) -> None:
+        """Keys by the numbers that stand for them, so that they can be anchors."""
+        for name, key in zip(names.tolist(), keys, strict=True):
+            self._known[(view, name)] = key
+            self._known.move_to_end((view, name))
+        while len(self._known) > _KNOWN_KEYS:
+            self._known.popitem(last=False)
+
+    @contextmanager
+    def _session(self, within: TimeRange | None) -> Iterator[Session]:
+        sources = self._holdings.sources(*(None, None) if within is None else (within.start_ms, within.end_ms))
+        session = Session(sources, self._memory)
+        with self._lock:
+            self._running = session
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._running = None
+            session.close()

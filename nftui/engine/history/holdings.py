@@ -1,0 +1,105 @@
+"""The files of stores, directories and other tools, opened once and looked at again for every question."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from nftui.engine.query.sources import Sources, find_sources, is_store
+from nftui.engine.store.catalog import Catalog
+from nftui.engine.store.segment import SegmentReader
+
+if TYPE_CHECKING:
+    from nftui.engine.query.foreign import Formats
+
+
+class KeptSegment(SegmentReader):
+    """A live segment whose flows are decoded once: each reading gives them all, those that came since included."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._batches: list[pa.RecordBatch] = []
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All complete batches of the file."""
+        yield from self._batches
+        for batch in super().batches():
+            self._batches.append(batch)
+            yield batch
+
+    def close(self) -> None:
+        """Nothing: the file stays open until `release`."""
+
+    def release(self) -> None:
+        """Give the file and the flows back."""
+        super().close()
+        self._batches = []
+
+
+class _Store:
+    """One store, whose directories are listed again only when they change."""
+
+    def __init__(self, root: Path) -> None:
+        self._catalog = Catalog(root)
+        self._segments: dict[Path, KeptSegment] = {}
+
+    def add_to(self, found: Sources, start_ms: int | None, end_ms: int | None) -> None:
+        for path in [path for path, segment in self._segments.items() if segment.removed]:
+            self._segments.pop(path).release()
+        snapshot = self._catalog.snapshot(start_ms, end_ms, self._open)
+        found.segments += snapshot.live
+        found.files += [slot.file for slot in snapshot.sealed]
+        found.rollups |= {slot.file: slot for slot in snapshot.sealed if slot.rollup is not None}
+
+    def _open(self, path: Path) -> KeptSegment:
+        segment = self._segments.get(path)
+        if segment is None:
+            segment = self._segments[path] = KeptSegment(path)
+        return segment
+
+    def close(self) -> None:
+        for segment in self._segments.values():
+            segment.release()
+        self._segments = {}
+
+
+class Holdings:
+    """What is stored.
+
+    Args:
+        paths: stores, directories, files.
+        formats: opens files of other tools; None to know none.
+    """
+
+    def __init__(self, paths: Sequence[str], formats: Formats | None) -> None:
+        self._paths = tuple(paths)
+        self._formats = formats
+        self._stores: dict[str, _Store] = {}
+
+    def sources(self, start_ms: int | None = None, end_ms: int | None = None) -> Sources:
+        """Files that may hold flows of a range (UTC ms, inclusive). Those that do not exist yet are left out."""
+        found = Sources(formats=self._formats)
+        for path in self._paths:
+            store = self._stores.get(path)
+            if store is None and is_store(path):
+                store = self._stores[path] = _Store(Path(path))
+            if store is not None:
+                store.add_to(found, start_ms, end_ms)
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                others = find_sources([path], start_ms, end_ms, formats=self._formats)
+                found.files += others.files
+                found.segments += others.segments
+                found.foreign += others.foreign
+                found.skipped += others.skipped
+        return found
+
+    def close(self) -> None:
+        """Give all files back."""
+        for store in self._stores.values():
+            store.close()
+        self._stores = {}

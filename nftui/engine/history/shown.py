@@ -1,0 +1,230 @@
+"""What a table shows of the groups on the screen: all sums, and octets over ten parts of the range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nftui.engine.history.question import Question
+from nftui.engine.history.ranking import counted, key_columns, repeats, rolled_keys, rolled_kinds
+from nftui.engine.history.stored_views import Key, StoredView
+from nftui.engine.history.totals import Sums
+from nftui.engine.history.values import TimeRange
+from nftui.engine.live.ranked import HISTORY_PARTS
+from nftui.engine.query.keys import key_table
+from nftui.engine.query.parquet import parquet_sql
+from nftui.engine.query.planner import Plan
+from nftui.engine.query.values import MAX_SUM
+from nftui.engine.store.layout import HOUR_MS
+
+_ROLLED_PART_MS = HOUR_MS // 2
+"""Parts of the range as long as this are drawn from roll-ups, each hour spread evenly."""
+
+COUNTS = ("octets", "packets", "flows", "tx", "rx")
+"""All of each flow."""
+
+INSIDE = ("octets_inside", "packets_inside", "tx_inside", "rx_inside")
+"""What lies within the range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Sums of some groups.
+
+    Attributes:
+        sums: int64[groups] by the names of `COUNTS` and `INSIDE`, and `seen`: latest end of a flow, UTC ms.
+        history: float64[groups, 10], bits per second in equal parts of the range.
+        exact: False where a sum was cut to 63 bits.
+    """
+
+    sums: dict[str, NDArray[np.int64]]
+    history: NDArray[np.float64]
+    exact: bool
+
+
+class _Table:
+    """Sums while they are gathered: exact integers."""
+
+    def __init__(self, groups: int) -> None:
+        self.sums: dict[str, list[int]] = {name: [0] * groups for name in (*COUNTS, *INSIDE, "seen")}
+        self.octets = np.zeros((groups, HISTORY_PARTS))
+
+    def add(self, group: int, seen: int, **amounts: int) -> None:
+        for name, amount in amounts.items():
+            self.sums[name][group] += amount
+        self.sums["seen"][group] = max(self.sums["seen"][group], seen)
+
+
+def find_shown(question: Question, view: StoredView, keys: Sequence[Key]) -> Shown:
+    """Sums of the groups with these keys, in their order."""
+    table = _Table(len(keys))
+    step = max(1, -(-question.within.length_ms // HISTORY_PARTS))
+    if keys:
+        _gather(question, view, keys, step, table)
+    borders = question.within.start_ms + np.arange(HISTORY_PARTS + 1) * step
+    lengths = np.diff(np.minimum(borders, question.within.end_ms)).clip(1)
+    exact = all(value <= MAX_SUM for values in table.sums.values() for value in values)
+    sums = {name: np.array([min(n, MAX_SUM) for n in values], np.int64) for name, values in table.sums.items()}
+    return Shown(sums, table.octets * 8000 / lengths, exact)
+
+
+def _gather(question: Question, view: StoredView, keys: Sequence[Key], step: int, table: _Table) -> None:
+    session = question.session
+    chosen = session.next_table() + "_shown"
+    session.add_columns(chosen, key_table(view.fields, keys))
+    rolls = view.sections if step >= _ROLLED_PART_MS else ()
+
+    def statement(source: str, plan: Plan) -> str:
+        parts = [_end_sums(question, view, end, step, source, chosen) for end in range(len(view.ends))]
+        if plan.rollups:
+            parts.append(_rolled_sums(question, view, plan, chosen))
+        return " UNION ALL ".join(parts)
+
+    hours = {slot.rollup_file: slot.start_ms for slot in session.sources.rollups.values()}
+    try:
+        for row in question.rows(view.read, rolls, statement):
+            hour = hours.get(row[0])
+            if hour is None:
+                _add_flows(view, table, row)
+            else:
+                _add_rolled(view, table, _spread(hour, question.within, step), row)
+    finally:
+        session.drop(chosen)
+
+
+def _end_sums(question: Question, view: StoredView, end: int, step: int, source: str, chosen: str) -> str:
+    """Sums by group, part of the range and whether the flows count for the same group by another end."""
+    amounts, within = question.amounts, question.within
+    columns = key_columns(view.ends[end])
+    same = " AND ".join(f"{column} IS NOT DISTINCT FROM k{i}" for i, column in enumerate(columns))
+    again = repeats(view, end, 0) if end else "FALSE"
+    where = counted(view, end, repeated=view.talker.two_ends)
+    flows = amounts.relation(f"{source} JOIN {chosen} ON {same} WHERE {where}", "code", f"{again} AS again")
+    low, high = f"GREATEST(s, {within.start_ms})", f"LEAST(e, {within.end_ms})"
+    placed = (
+        f"SELECT *, ({low} - {within.start_ms}) // {step} AS b0, "  # noqa: S608
+        f"(GREATEST({high} - 1, {low}) - {within.start_ms}) // {step} AS b1 FROM ({flows}) AS chosen_flows"
+    )
+    start = f"{within.start_ms} + i * {step}"
+    parts = (
+        f"SELECT *, {start} AS t0, LEAST({start} + {step}, {within.end_ms}) AS t1, i = b0 AS first_part "  # noqa: S608
+        f"FROM (SELECT *, UNNEST(RANGE(b0, b1 + 1)) AS i FROM ({placed}) AS placed) AS unfolded"
+    )
+    shares = [f"SUM({amounts.between(name, 't0', 't1')})" for name in ("fwd", "bwd", "pk")]
+    whole = [f"SUM(CASE WHEN first_part THEN {name} ELSE 0 END)" for name in ("fwd", "bwd", "pk", "flows")]
+    return (
+        f"SELECT 'end{end}' AS what, code, i AS part, again, MAX(e) AS seen, {', '.join([*shares, *whole])} "  # noqa: S608
+        f"FROM ({parts}) AS parted GROUP BY code, i, again"
+    )
+
+
+def _add_flows(view: StoredView, table: _Table, row: tuple[object, ...]) -> None:
+    what, group, part, again, seen, *sums = row
+    assert isinstance(group, int)
+    assert isinstance(part, int)
+    forward, backward, packets, all_forward, all_backward, all_packets, flows = (int(value or 0) for value in sums)  # type: ignore[call-overload]
+    near = what == "end0"
+    directed = {
+        "tx": all_forward if near else all_backward,
+        "rx": all_backward if near else all_forward,
+        "tx_inside": forward if near else backward,
+        "rx_inside": backward if near else forward,
+    }
+    table.add(group, int(seen), **(directed if view.talker.two_ends else {}))  # type: ignore[call-overload]
+    if again:
+        return
+    octets = forward + backward
+    table.add(
+        group, 0, octets=all_forward + all_backward, packets=all_packets, flows=flows, octets_inside=octets,
+        packets_inside=packets,
+    )  # fmt: skip
+    table.octets[group, part] += octets
+
+
+def _rolled_sums(question: Question, view: StoredView, plan: Plan, chosen: str) -> str:
+    """Sums by group, section and file, in the columns of `_end_sums`: octets, packets and flows only."""
+    kinds = sorted({*rolled_kinds(view, "octets")[0], *rolled_kinds(view, "rx")[0]})
+    counters = [f"COALESCE(scaled_{name}, {name})" if question.scaled else name for name in ("bytes", "packets")]
+    sums = [f"SUM({name})" for name in (*counters, "flows")]
+    same = " AND ".join(
+        f"rolled.{name} IS NOT DISTINCT FROM {chosen}.{name}" for name in ("k0", "k1")[: len(key_columns(view.fields))]
+    )
+    rolled = (
+        f"SELECT *, {rolled_keys(view)} FROM {parquet_sql(plan.rollups, filename=True)} "  # noqa: S608
+        f"WHERE kind IN ({', '.join(map(str, kinds))})"
+    )
+    return (
+        f"SELECT filename AS what, code, kind AS part, FALSE AS again, MAX(last), {', '.join(sums)}, 0, 0, 0, 0 "  # noqa: S608
+        f"FROM ({rolled}) AS rolled JOIN {chosen} ON {same} GROUP BY code, kind, filename"
+    )
+
+
+def _add_rolled(view: StoredView, table: _Table, spread: NDArray[np.float64], row: tuple[object, ...]) -> None:
+    _, group, kind, _, seen, octets, packets, flows, *_ = row
+    assert isinstance(group, int)
+    assert isinstance(kind, int)
+    octets, packets, flows = (int(value or 0) for value in (octets, packets, flows))  # type: ignore[call-overload]
+    seen = int(seen)  # type: ignore[call-overload]
+    directed: dict[str, int] = {}
+    if view.talker.two_ends:
+        for name in ("tx", "rx"):
+            if kind in rolled_kinds(view, name)[1]:
+                directed |= {name: octets, f"{name}_inside": octets}
+    table.add(group, seen, **directed)
+    if kind in rolled_kinds(view, "octets")[1]:
+        table.add(group, 0, octets=octets, packets=packets, flows=flows, octets_inside=octets, packets_inside=packets)
+        table.octets[group] += octets * spread
+
+
+def _spread(hour_ms: int, within: TimeRange, step: int) -> NDArray[np.float64]:
+    """How much of an hour lies in each part of the range."""
+    borders = np.clip(within.start_ms + np.arange(HISTORY_PARTS + 1) * step, within.start_ms, within.end_ms)
+    lengths = np.diff(np.clip(borders, hour_ms, hour_ms + HOUR_MS)).astype(np.float64)
+    if not lengths.any():  # flows are received in other hours than they are of where clocks are wrong
+        lengths[0 if hour_ms < within.start_ms else -1] = 1.0
+    return np.asarray(lengths / lengths.sum())
+
+
+def group_values(
+    view: StoredView, words: Sequence[NDArray[np.uint64]], shown: Shown, total: Sums, seconds: float
+) -> dict[str, NDArray[Any] | list[str]]:
+    """Columns of a view by name.
+
+    Args:
+        view: the view.
+        words: key columns of the rows, as `StoredView.words` makes them.
+        shown: sums of the rows.
+        total: sums over all flows, for shares.
+        seconds: length of the range.
+    """
+    sums = shown.sums
+    values: dict[str, NDArray[Any] | list[str]] = {
+        column.spec.name: column.write(words) for column in view.talker.columns
+    }
+    values |= {
+        "rate": sums["octets_inside"] * 8 / seconds,
+        "packet_rate": sums["packets_inside"] / seconds,
+        "flow_rate": sums["flows"] / seconds,
+        "share": sums["octets"] * (100 / max(1, total.bytes)),
+        "bytes": sums["octets"],
+        "packets": sums["packets"],
+        "flows": sums["flows"],
+        "seen": sums["seen"],
+    }
+    if view.talker.two_ends:
+        values |= {
+            "tx": sums["tx_inside"] * 8 / seconds,
+            "rx": sums["rx_inside"] * 8 / seconds,
+            "tx_bytes": sums["tx"],
+            "rx_bytes": sums["rx"],
+        }
+    return values
+
+
+def seconds_of(within: TimeRange) -> float:
+    """Length of a range, for rates."""
+    return max(1, within.length_ms) / 1000
