@@ -10,14 +10,20 @@ import click
 
 from nftui.errors import BackendError, UsageError
 
-COLLECTOR_WORDS = ("health", "exporters", "templates", "interfaces", "forward", "metrics", "config")
+COLLECTOR_WORDS = ("health", "exporters", "templates", "interfaces", "refused", "forward", "metrics", "config")
+ABOUT_WORDS = ("losses", "rejected", "advice", "allow", "refuse")
+"""Words that are followed by an exporter's address or, for the last two, a network."""
 
 EPILOG = """\b
 A probe answers to softflowctl's words, in its layout:
   statistics dump-flows timeouts expire-all delete-all send-template
   start-gather stop-gather debug+ debug- shutdown exit help
 A collector answers to:
-  health exporters templates interfaces forward metrics config
+  health exporters templates interfaces refused forward metrics config
+  losses ADDRESS      its last minutes: missing, reordered, sent twice, kernel drops
+  rejected [ADDRESS]  datagrams that could not be decoded, with their bytes
+  advice [ADDRESS]    what is wrong with exporters, and what to do
+  allow CIDR, refuse CIDR   who may send from now on
 
 \b
 Examples:
@@ -26,6 +32,8 @@ Examples:
   nftui ctl --json statistics | jq .captures
   nftui ctl -l /var/lib/nftui health
   nftui ctl metrics                              as OpenMetrics text
+  nftui ctl advice
+  nftui ctl allow 203.0.113.0/24
 """
 
 
@@ -35,14 +43,19 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 @click.option("--show", is_flag=True, hidden=True)
 @click.argument("word")
-def ctl(control: str | None, store: str | None, as_json: bool, show: bool, word: str) -> int:
+@click.argument("of", default="", metavar="[ADDRESS]")
+def ctl(control: str | None, store: str | None, as_json: bool, show: bool, word: str, of: str) -> int:
     """Control a probe, or ask a collector."""
     del show  # `config --show` reads well; showing is all that can be done
     from nftui.probe.commands import WORDS
 
-    if word not in (*WORDS, *COLLECTOR_WORDS):
-        raise UsageError(f"unknown control word {word!r}; known are {', '.join((*WORDS, *COLLECTOR_WORDS))}")
-    answer = _ask(_socket(control, store, word), word)
+    known = (*WORDS, *COLLECTOR_WORDS, *ABOUT_WORDS)
+    if word not in known:
+        raise UsageError(f"unknown control word {word!r}; known are {', '.join(known)}")
+    if of and word not in ABOUT_WORDS:
+        raise UsageError(f"{word} is about no single exporter: {of} is one word too many")
+    path = _socket(control, store, word)
+    answer = _ask_about(path, word, of, as_json) if word in ABOUT_WORDS else _ask(path, word)
     if isinstance(answer, str) and not as_json:
         click.echo(answer, nl=False)
     elif isinstance(answer, dict) and set(answer) == {"text", "data"}:
@@ -63,8 +76,25 @@ def _ask(path: Path, word: str) -> Any:
             raise BackendError(str(error).replace("collector", "probe")) from error
     if word not in {"templates", "interfaces"}:
         return ask(path, word)
-    known = ("address", "port", word)
+    known = ("address", "port", word, "missing") if word == "templates" else ("address", "port", word)
     return [{name: value for name, value in item.items() if name in known} for item in ask(path, "exporters")]
+
+
+def _ask_about(path: Path, word: str, of: str, as_json: bool) -> Any:
+    """A collector's answer about an exporter or a network; advice is made here, of what it answers."""
+    from nftui.engine.control import ask
+
+    if word != "advice":
+        if not of and word != "rejected":
+            raise UsageError(f"{word} needs an address")
+        answer = ask(path, word, of=of)
+        return answer if answer is not None else f"{of}: done\n"
+    from dataclasses import asdict
+
+    from nftui.cli.advice import advice_of, advice_text
+
+    found = advice_of(path, of)
+    return {name: [asdict(item) for item in items] for name, items in found} if as_json else advice_text(found)
 
 
 def _socket(control: str | None, store: str | None, word: str) -> Path:
@@ -75,7 +105,7 @@ def _socket(control: str | None, store: str | None, word: str) -> Path:
         return Path(control)
     if store:
         return socket_path(Path(store))
-    if word in COLLECTOR_WORDS:
+    if word in (*COLLECTOR_WORDS, *ABOUT_WORDS):
         from nftui.config import load
 
         return socket_path(load().store.root)

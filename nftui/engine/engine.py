@@ -322,7 +322,10 @@ class Engine:
 
     def settings(self) -> dict[str, str]:
         """The configuration by its names, as text."""
-        return {name: str(value) for name, value, _ in self._config.table()}
+        return {
+            name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            for name, value, _ in self._config.table()
+        }
 
     def health(self) -> Health:
         """How everything is now."""

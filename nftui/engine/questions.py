@@ -21,6 +21,7 @@ def answerers(engine: Engine, intake: Intake, config: Config) -> dict[str, Calla
         "forward": intake.forwarded,
         "refused": lambda: [asdict(refused) for refused in engine.refused()],
         "watch": lambda: asdict(engine.watch()),
+        "settings": engine.settings,
         "config": lambda: [list(row) for row in config.table()],
     }
 

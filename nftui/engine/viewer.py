@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from nftui.config import Config
 from nftui.engine.answers import restore
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
@@ -17,6 +19,7 @@ from nftui.engine.control import ask, socket_path
 from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
 from nftui.engine.health import Health
 from nftui.engine.ingest.allow import Refused, parse_network
+from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
@@ -26,6 +29,8 @@ from nftui.engine.store.arrow import from_arrow
 from nftui.engine.store.catalog import Catalog
 from nftui.engine.store.segment import SegmentReader
 from nftui.engine.supervisor import Worker
+from nftui.engine.watch.finding import WatchState
+from nftui.engine.watch.watch import Watch
 from nftui.errors import BackendError, StoreError
 from nftui.text import clean
 
@@ -41,21 +46,27 @@ class Viewer:
     Flows that were there before the viewer are not shown: the window is about now.
 
     Args:
-        root: directory of the store.
-        control: control socket of the collector, empty for the store's own.
+        config: the store, the control socket of its collector, and what the viewer watches for by itself.
         clock: time, injectable.
         limits: bounds.
     """
 
-    def __init__(self, root: Path, control: str = "", clock: Clock | None = None, limits: Limits = DEFAULT) -> None:
-        self.store_root = root
+    def __init__(self, config: Config, clock: Clock | None = None, limits: Limits = DEFAULT) -> None:
+        self.store_root = root = config.store.root
+        control = config.collector.control
         self._control = Path(control) if control else socket_path(root)
         self._clock = clock or SystemClock()
         self._catalog = Catalog(root)
+        self._ledger = Ledger()
+        # The command is the collector's to run: two would tell everything twice.
+        quiet = replace(config, watch=replace(config.watch, command=""))
+        self._watching = Watch(quiet, self._ledger, self._clock, limits)
+        self._watcher = Worker("findings", self._watching.bodies()["findings"], self._clock)
         self._window = LiveWindow(self._clock, limits)
         self._readers: dict[Path, SegmentReader] = {}
         self._worker = Worker("view", self._follow, self._clock)
         self._flows = 0
+        self._muted: frozenset[tuple[str, str, str]] = frozenset()
 
     def start(self) -> None:
         """Begin to follow.
@@ -71,10 +82,12 @@ class Viewer:
             for _ in self._open(path).batches():
                 pass
         self._worker.start()
+        self._watcher.start()
 
     def stop(self) -> bool:
         """Stop following; nothing needs to be stored."""
-        ended = self._worker.stop(1.0)
+        self._watcher.stopping.set()
+        ended = self._worker.stop(1.0) and self._watcher.stop(1.0)
         for reader in self._readers.values():
             reader.close()
         self._readers.clear()
@@ -109,6 +122,22 @@ class Viewer:
         """Senders that the collector does not allow."""
         return self._ask_list("refused", Refused)
 
+    def watch(self) -> WatchState:
+        """What has been found since the viewer began, and what the collector found before."""
+        own = self._watching.state()
+        try:
+            theirs = restore(WatchState, ask(self._control, "watch", _ANSWER_SECONDS))
+        except (BackendError, ValueError):
+            return own
+        known = {found.identity for found in own.findings}
+        earlier = (found for found in theirs.findings if found.identity not in known | self._muted)
+        return replace(own, findings=(*own.findings, *earlier))
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        """Do not tell of a finding any more, here."""
+        self._muted |= {identity}
+        self._watching.mute(identity)
+
     def losses(self, address: str) -> Losses:
         """Last minutes of an exporter as the collector counts them; empty when it does not answer."""
         try:
@@ -133,9 +162,9 @@ class Viewer:
     def settings(self) -> dict[str, str]:
         """The collector's settings by their names, as text; empty when it does not answer."""
         try:
-            rows = ask(self._control, "config", _ANSWER_SECONDS)
-            return {clean(str(row[0])): clean(str(row[1])) for row in rows}
-        except (BackendError, ValueError, TypeError, LookupError):
+            answer = ask(self._control, "settings", _ANSWER_SECONDS)
+            return {clean(str(name)): clean(str(value)) for name, value in answer.items()}
+        except (BackendError, AttributeError):
             return {}
 
     def _ask_list(self, question: str, kind: type[Made], of: str | None = None) -> list[Made]:
@@ -155,7 +184,9 @@ class Viewer:
                 gone = reader.removed
                 for batch in reader.batches():
                     self._flows += batch.num_rows
-                    self._window.add(from_arrow(batch))
+                    flows = from_arrow(batch)
+                    self._window.add(flows)
+                    self._watching.add(flows)
                 if gone:
                     reader.close()
                     del self._readers[path]

@@ -91,3 +91,21 @@ def test_source_map_as_nfcapd_writes_it_and_with_several_networks():
 def test_bad_source_maps_are_usage_errors(text):
     with pytest.raises(UsageError):
         parse_source(text)
+
+
+def test_the_last_word_about_an_address_counts():
+    listed = AllowList(["10.0.0.0/8"])
+    listed.exclude("10.1.0.0/16")
+    assert not listed.permits(parse_address("10.1.2.3"))
+    assert listed.permits(parse_address("10.2.0.1"))
+    listed.allow("10.1.2.3")
+    assert listed.permits(parse_address("10.1.2.3"))
+    assert not listed.permits(parse_address("10.1.2.4"))
+    listed.allow("10.1.0.0/16")
+    assert listed.permits(parse_address("10.1.2.4"))
+    listed.allow("any")
+    listed.exclude("2001:db8::/32")
+    assert listed.permits(parse_address("2001:db9::1"))
+    assert not listed.permits(parse_address("2001:db8::1"))
+    with pytest.raises(UsageError):
+        listed.exclude("any")
