@@ -1,6 +1,7 @@
 """A `nftui collect` in its own process, and NetFlow v5 written by hand to feed it."""
 
 import json
+import os
 import signal
 import socket
 import struct
@@ -14,6 +15,8 @@ from nftui.errors import BackendError
 
 RUN = "import sys; from nftui.cli.main import run; sys.exit(run(sys.argv[1:]))"
 RECORDS = 30
+FULL = os.environ.get("NFTUI_FULL") == "1"
+"""Whether the long variants run: all 200 kills, every combination, and times held against their promises."""
 
 
 def v5(first: int, count: int = RECORDS, sequence: int | None = None) -> bytes:
@@ -40,12 +43,34 @@ def free_port() -> int:
 
 
 class Collector:
-    """Starts when made; `stop` with a signal gives what it said on standard error."""
+    """Starts when made; `stop` with a signal gives what it said on standard error.
 
-    def __init__(self, store: Path, *options: str, wait: bool = True) -> None:
+    Args:
+        store: its directory.
+        options: of `nftui collect`.
+        wait: until it answers at its control socket.
+        fault: Python that runs in its process before anything else: what goes wrong.
+        before: command that it is started by, such as one that takes rights away.
+        environment: variables beside those of the test.
+        control: its control socket, if it is not that of the store.
+    """
+
+    def __init__(
+        self,
+        store: Path,
+        *options: str,
+        wait: bool = True,
+        fault: str = "",
+        before: tuple[str, ...] = (),
+        environment: dict[str, str] | None = None,
+        control: Path | None = None,
+    ) -> None:
         self.store = store
-        command = [sys.executable, "-c", RUN, "collect", "-l", str(store), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.control = control or socket_path(store)
+        command = [*before, sys.executable, "-c", f"{fault}\n{RUN}", "collect", "-l", str(store), *options]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | (environment or {})
+        )
         if wait:
             try:
                 self.wait_for(lambda: self.ask("health") is not None)
@@ -56,7 +81,7 @@ class Collector:
     def ask(self, question: str):
         """Answer of the control socket, None when there is none."""
         try:
-            return ask(socket_path(self.store), question)
+            return ask(self.control, question)
         except BackendError:
             return None
 
@@ -71,6 +96,10 @@ class Collector:
             assert time.monotonic() < end, "condition not met in time"
             time.sleep(0.02)
 
+    def wait_until_taken(self, datagrams: int) -> None:
+        """Until so many datagrams were received."""
+        self.wait_for(lambda: self.counts().get("datagrams.received", 0) >= datagrams)
+
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Exit code, standard output and standard error."""
         self.process.send_signal(number)
@@ -78,12 +107,12 @@ class Collector:
         return self.process.returncode, out, err
 
 
-def send(port: int, *payloads: bytes, host: str = "127.0.0.1", source: str = "") -> None:
+def send(port: int, *payloads: bytes, host: str = "127.0.0.1", source: str = "", source_port: int = 0) -> None:
     """Send datagrams from one socket."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
-        if source:
-            sender.bind((source, 0))
+        if source or source_port:
+            sender.bind((source, source_port))
         for payload in payloads:
             sender.sendto(payload, (host, port))
 
