@@ -96,7 +96,7 @@ def tui(
     if recordings:
         from nftui.screens.recording import RecordedSource
 
-        return show(RecordedSource(recordings, speed), options, filter_reader(merged))
+        return show(RecordedSource(recordings, speed, merged), options, filter_reader(merged))
     if not interfaces:
         return run_screen(merged, options)
     from nftui.probe.privileges import one_thread

@@ -11,7 +11,7 @@ import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from nftui.text import clean
 
@@ -67,6 +67,8 @@ def _value(hint: Any, value: object, where: str) -> Any:
             return tuple(_value(part, item, where) for part, item in zip(parts, value, strict=True))
     elif origin in (dict, Mapping) and isinstance(value, dict):
         return {str(name): _value(parts[1], item, where) for name, item in value.items()}
+    elif origin is Literal and value in parts:
+        return value
     elif is_dataclass(hint) and isinstance(hint, type):
         return restore(hint, value)
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nftui.screens.source import Answering, Collector, Past, PlaybackControl, ProbeControl, open_past
 
 if TYPE_CHECKING:
+    from nftui.config import Config
     from nftui.engine.replay.playback import Playback
 
 
@@ -18,10 +19,12 @@ class RecordedSource(Answering):
     Args:
         paths: stores, directories and files, as for `nftui dump -r`.
         speed: seconds of the recording per second.
+        config: what the watch looks for.
     """
 
-    def __init__(self, paths: Sequence[str], speed: float) -> None:
+    def __init__(self, paths: Sequence[str], speed: float, config: Config | None = None) -> None:
         super().__init__()
+        self._config = config
         self._paths = paths
         self._speed = speed
         self._playing: Playback | None = None
@@ -53,7 +56,7 @@ class RecordedSource(Answering):
 
         gc.freeze()
         gc.enable()  # the command line had switched it off for the start
-        part = Playback(self._paths, self._speed, ArchiveFormats())
+        part = Playback(self._paths, self._speed, ArchiveFormats(), self._config)
         part.start()
         self._part = self._playing = part
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.engine.losses import Losses
+    from nftui.engine.watch.finding import WatchState
     from nftui.probe.cache import CacheSnapshot
     from nftui.probe.embedded import EmbeddedProbe
     from nftui.probe.meter import MeterConfig
@@ -159,6 +160,14 @@ class Part(Protocol):
         """Senders that are not allowed, the latest first."""
         ...
 
+    def watch(self) -> WatchState:
+        """What the watch has found."""
+        ...
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        """Do not tell of a finding any more."""
+        ...
+
     def stop(self) -> bool:
         """Store what is in memory, let go of everything; False when not done in time. May be called twice."""
         ...
@@ -231,6 +240,14 @@ class Answering:
         """Senders that are not allowed."""
         return self._running().refused()
 
+    def watch(self) -> WatchState:
+        """What the watch has found."""
+        return self._running().watch()
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        """Do not tell of a finding any more."""
+        self._running().mute(identity)
+
     def stop(self) -> bool:
         """Store what is in memory and let go of everything."""
         with self._stopping:  # who comes second waits for who came first
@@ -294,7 +311,7 @@ class LocalSource(Answering):
         except StoreLocked as locked:
             if self._meter is not None:
                 raise
-            viewer = Viewer(self._config.store.root, self._config.collector.control)
+            viewer = Viewer(self._config)
             viewer.start()
             self._part = self._collector = viewer
             self._viewing = " ".join(locked.owner.split()[:2]) or "another process"

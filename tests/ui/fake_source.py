@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from fake_past import FakePast
@@ -18,6 +19,7 @@ from nftui.engine.live.window import LiveWindow
 from nftui.engine.losses import Losses
 from nftui.engine.minutes import Minutes
 from nftui.engine.store.writer import StoreStatus
+from nftui.engine.watch.finding import WatchState
 from nftui.screens.source import PlaybackControl, ProbeControl
 
 V4 = 0xFFFF << 32
@@ -91,6 +93,7 @@ class FakeSource:
         self.recent: Counts = {}
         self.warnings: tuple[str, ...] = ()
         self.strangers: list[Refused] = []
+        self.watched = WatchState()
         self.allowed: list[str] = []
         self.requests: list[LiveRequest] = []
         self.closed = False
@@ -146,6 +149,13 @@ class FakeSource:
 
     def refused(self) -> Sequence[Refused]:
         return list(self.strangers)
+
+    def watch(self) -> WatchState:
+        return self.watched
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        left = tuple(found for found in self.watched.findings if found.identity != identity)
+        self.watched = replace(self.watched, findings=left)
 
     def past(self) -> FakePast | None:
         return self.stored

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
+from nftui.config import Config, StoreConfig
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import SystemClock
 from nftui.engine.live.snapshot import LiveRequest
@@ -103,7 +104,7 @@ def test_viewer_follows_the_flows_that_another_writer_stores(tmp_path: Path):
     try:
         writer.append(flows(5, clock.now_ms()))
         _flushed(writer)
-        viewer = Viewer(tmp_path / "store")
+        viewer = Viewer(Config(store=StoreConfig(path=str(tmp_path / "store"))))
         viewer.start()
         try:
             writer.append(flows(40, clock.now_ms()))

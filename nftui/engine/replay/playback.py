@@ -11,13 +11,16 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from nftui.config import Config
 from nftui.engine.batch import FlowBatch
 from nftui.engine.decode.status import ExporterStatus
 from nftui.engine.health import Health
 from nftui.engine.ingest.allow import Refused
+from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
@@ -28,6 +31,8 @@ from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.sources import find_sources, is_store
 from nftui.engine.replay.stored import in_order
 from nftui.engine.supervisor import Worker
+from nftui.engine.watch.finding import WatchState
+from nftui.engine.watch.watch import Watch
 from nftui.errors import NftuiError
 
 SLOWEST, FASTEST = 1.0, 1024.0
@@ -115,11 +120,23 @@ class Playback:
             directory of another tool in the order of their names.
         speed: seconds of the recording per second.
         formats: opens files of other tools.
+        config: what the watch looks for in the recording; its command is not run.
         limits: bounds.
     """
 
-    def __init__(self, paths: Sequence[str], speed: float, formats: Formats, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        speed: float,
+        formats: Formats,
+        config: Config | None = None,
+        limits: Limits = DEFAULT,
+    ) -> None:
         self.clock = PlaybackClock(speed)
+        config = config or Config()
+        quiet = replace(config, watch=replace(config.watch, command=""))
+        self._watching = Watch(quiet, Ledger(), self.clock, limits)
+        self._watcher = Worker("findings", self._watching.bodies()["findings"])
         self._paths = list(paths)
         self._formats = formats
         self._window = LiveWindow(self.clock, limits)
@@ -144,6 +161,7 @@ class Playback:
         for path in self._paths:
             find_sources([path], formats=self._formats).close()
         self._worker.start()
+        self._watcher.start()
 
     def stop(self) -> bool:
         """End; nothing needs to be stored."""
@@ -151,7 +169,8 @@ class Playback:
         session = self._session
         if session is not None:
             session.interrupt()
-        return self._worker.stop(_STOP_SECONDS)
+        self._watcher.stopping.set()
+        return self._worker.stop(_STOP_SECONDS) and self._watcher.stop(_STOP_SECONDS)
 
     def snapshot(self, request: LiveRequest) -> LiveSnapshot:
         """The window at the recording's time."""
@@ -180,6 +199,14 @@ class Playback:
     def refused(self) -> list[Refused]:
         """None."""
         return []
+
+    def watch(self) -> WatchState:
+        """What has been found in the recording so far."""
+        return self._watching.state()
+
+    def mute(self, identity: tuple[str, str, str]) -> None:
+        """Do not tell of a finding any more."""
+        self._watching.mute(identity)
 
     def _play(self, stopping: threading.Event) -> None:
         for path in self._pieces():
@@ -223,7 +250,9 @@ class Playback:
         while start < len(batch):
             stop = int(np.searchsorted(times, self.clock.now_ms(), side="right"))
             if stop > start:
-                self._window.add(batch.slice(start, stop))
+                due = batch.slice(start, stop)
+                self._window.add(due)
+                self._watching.add(due)
                 self._flows += stop - start
                 start = stop
                 continue

@@ -100,7 +100,8 @@ class Watcher:
     def run(self, stopping: threading.Event) -> None:
         """Body of the thread."""
         while not stopping.wait(_GATHER_SECONDS):
-            if self._clock.monotonic() - self._looked_at >= STEP_SECONDS:
+            # The clock of a recording also goes back.
+            if abs(self._clock.monotonic() - self._looked_at) >= STEP_SECONDS:
                 self.look()
             else:
                 self._gather()

@@ -236,7 +236,7 @@ def test_a_store_that_is_slow_gets_the_time_that_it_needs(tmp_path, monkeypatch)
 def test_a_viewer_reads_what_the_engine_answers(engine, tmp_path):
     send(v5(10))
     wait_for(engine.exporters)
-    viewer = Viewer(tmp_path / "s")
+    viewer = Viewer(Config(store=StoreConfig(path=str(tmp_path / "s"))))
     assert [(exporter.address, exporter.versions) for exporter in viewer.exporters()] == [("127.0.0.1", (5,))]
     assert viewer.refused() == []
     assert viewer.health().listen == (f"127.0.0.1:{PORT}",)
