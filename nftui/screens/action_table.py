@@ -18,9 +18,11 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "exporters": ("exporters", "table", "everywhere"),
     "probe": ("probe", "table", "everywhere"),
     "statistics": ("probe", "statistics", "everywhere"),
+    "timeline": ("timeline", "everywhere"),
     "filter": ("filter",),
     "help": ("help",),
     "question": ("question",),
+    "time": ("time",),
 }
 """Scopes whose keys hold together: a key means one thing in each line.
 
@@ -30,7 +32,8 @@ Boxes and dialogs stand alone: their keys go before those of `everywhere`.
 TITLES: dict[str, str] = {
     "live": "Keys of the tables", "filter": "Keys of the filter line", "exporters": "Keys of the exporters screen",
     "probe": "Keys of the probe's flow cache", "statistics": "Keys of the probe's statistics",
-    "help": "Keys of the list of keys", "question": "Keys of a question",
+    "timeline": "Keys of the timeline", "help": "Keys of the list of keys", "question": "Keys of a question",
+    "time": "Keys of the box for a time",
 }  # fmt: skip
 """Heading of each screen's keys, in help and documentation."""
 
@@ -54,15 +57,15 @@ class ActionTable:
     """All actions with the keys that they have in this process.
 
     Args:
-        changes: action name to its keys, in place of those that it has; none for an action without a key.
+        changes: action name to its keys, separated by blanks, in place of those that it has; empty for none.
         origin: where the changes were written, for errors.
 
     Raises:
         ConfigError: no such action, no such key, or a key with two meanings.
     """
 
-    def __init__(self, changes: Mapping[str, Sequence[str]] | None = None, origin: str = "configuration") -> None:
-        changed = {name: self._keys(name, keys, origin) for name, keys in (changes or {}).items()}
+    def __init__(self, changes: Mapping[str, str] | None = None, origin: str = "configuration") -> None:
+        changed = {name: self._keys(name, keys.split(), origin) for name, keys in (changes or {}).items()}
         self.actions: tuple[Action, ...] = tuple(
             replace(action, keys=changed[action.name], shown="") if action.name in changed else action
             for action in ACTIONS
@@ -92,7 +95,7 @@ class ActionTable:
                 if other.name != action.name:
                     raise ConfigError(
                         f"{origin}: keys.{action.name}: {written(key)} is also the key of {other.name} "
-                        f"({other.scope}); give that one another key, or none: {other.name} = []"
+                        f'({other.scope}); give that one another key, or none: {other.name} = ""'
                     )
 
     def on(self, screen: str) -> Iterator[Action]:

@@ -15,7 +15,7 @@ from nftui.screens.feed import Feed, News
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.inquiry import Inquiry
 from nftui.screens.source import Source
-from nftui.widgets.stack_chart import StackChart
+from nftui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
     from nftui.engine.batch import FlowBatch
@@ -60,7 +60,7 @@ class AskingBoard(LiveBoard):
 
     def on_mount(self) -> None:
         """Show the frame, then start the source behind it."""
-        for widget in (self.table, self.detail.table, self.query_one(StackChart)):
+        for widget in (self.table, self.detail.table, self.query_one(Timeline)):
             widget.ascii_only = self.display_options.ascii_only
         self.show_lines()
         # Loading the engine before the first frame is out would double the time until it is.
@@ -133,7 +133,14 @@ class AskingBoard(LiveBoard):
 
     def show_state(self) -> None:
         """Whether an answer is awaited, and of which time the table is."""
-        self.show_lines()
+
+    def give_up(self) -> bool:
+        """Wait no longer for an answer that takes long; False when none does."""
+        return False
+
+    def follow_now(self) -> bool:
+        """Back to the live window; False when nothing else is looked at."""
+        return False
 
     def _past_failed(self, reason: str) -> None:
         self.problem = reason

@@ -26,7 +26,7 @@ from nftui.widgets.flow_detail import FlowDetail
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.health_strip import HealthStrip
 from nftui.widgets.ribbon import Item, Ribbon
-from nftui.widgets.stack_chart import SERIES_COLORS, StackChart
+from nftui.widgets.timeline import Timeline
 
 if TYPE_CHECKING:
     from nftui.engine.health import Health
@@ -77,7 +77,7 @@ class LiveBoard(Screen[None]):
         self._classify(*self.app.size)  # before there are parts: a class of the screen restyles all of them
         yield Ribbon(id="tabs", gap=0)
         yield Ribbon(id="totals")
-        yield StackChart(id="chart")
+        yield Timeline(id="chart")
         yield Ribbon(id="trail")
         yield FilterBar(self.language, id="filter")
         yield EmptyState(id="empty")
@@ -140,13 +140,10 @@ class LiveBoard(Screen[None]):
             self.table.set_columns(table_columns(self.snapshot.columns, self.display_options, decorated))
 
     def show_chart(self, snapshot: LiveSnapshot) -> None:
-        """Chart, legend and sums."""
-        bits = self.display_options.bits
-        data = status.chart_data(snapshot.series, bits)
-        self.query_one(StackChart).show(data)
-        palette = [self.app.theme_variables[f"series-{i + 1}"] for i in range(SERIES_COLORS)]
-        left = status.totals(snapshot, data, bits, palette)
-        self.query_one("#totals", Ribbon).show(left, status.state(snapshot, self._label(), self._pause_text()))
+        """News of the live window for chart and sums."""
+
+    def draw(self) -> None:
+        """Chart and sums again, in other units or colours."""
 
     def show_lines(self) -> None:
         """Everything but table and chart."""
@@ -169,7 +166,8 @@ class LiveBoard(Screen[None]):
 
     def _show_empty(self) -> None:
         empty = self.query_one(EmptyState)
-        waiting = self.snapshot is not None and self.health is not None and not self.flows_in()
+        idle = self.snapshot is not None and self.health is not None and not self.flows_in()
+        waiting = idle and self.trail.place.within is None
         if waiting and self.health is not None:
             refused = [f"{sender.address} ({compact(sender.datagrams)} datagrams)" for sender in self.health.refused]
             note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
@@ -183,7 +181,7 @@ class LiveBoard(Screen[None]):
             empty.close()
             self.table.focus()
         self.query_one("#body").display = not waiting
-        self.query_one(StackChart).display = self.chart_wanted and not waiting and self.size.height >= _CHART_FROM
+        self.query_one(Timeline).display = self.chart_wanted and not waiting and self.size.height >= _CHART_FROM
 
     def flows_in(self) -> int:
         """Flows taken in since the start."""
@@ -220,7 +218,7 @@ class LiveBoard(Screen[None]):
         width, height = self.size
         self._classify(width, height)
         self.query_one("#too-small", Static).update(f"nftui needs {MINIMUM[0]}x{MINIMUM[1]}, here is {width}x{height}")
-        self.query_one(StackChart).styles.height = next(lines for below, lines in _CHART_LINES if height < below)
+        self.query_one(Timeline).styles.height = next(lines for below, lines in _CHART_LINES if height < below)
         self.show_lines()
 
     def _classify(self, width: int, height: int) -> None:

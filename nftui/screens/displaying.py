@@ -31,8 +31,7 @@ class Displaying(AskingBoard):
     def _display_changed(self, **values: bool) -> None:
         self.display_options = replace(self.display_options, **values)  # type: ignore[arg-type]  # none is the curtain
         self.show_columns()
-        if self.snapshot is not None:
-            self.show_chart(self.snapshot)
+        self.draw()
 
     def action_scaled(self) -> None:
         """Raw counters or scaled ones."""

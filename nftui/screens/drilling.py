@@ -74,8 +74,8 @@ class Drilling(AskingBoard):
         self.table.action_open()
 
     def action_back(self) -> None:
-        """One step back: the pane, the way here, the filter."""
-        if self.close_detail():
+        """One step back: the answer that takes long, the pane, the way here, the filter, the past."""
+        if self.give_up() or self.close_detail():
             return
         if self.trail.back():
             self.table.reset_cursor()
@@ -85,6 +85,8 @@ class Drilling(AskingBoard):
         elif self.trail.place.filter:
             self.trail.change(filter="")
             self.go_on()
+        else:
+            self.follow_now()
 
     def action_leave(self) -> None:
         """Close the pane, or go back, or quit."""

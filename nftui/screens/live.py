@@ -8,6 +8,7 @@ from textual import on
 from textual.binding import BindingType
 
 from nftui.screens.action_table import bindings
+from nftui.screens.browsing import Browsing
 from nftui.screens.displaying import Displaying
 from nftui.screens.drilling import Drilling
 from nftui.screens.filtering import Filtering
@@ -17,7 +18,7 @@ from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Ribbon
 
 
-class LiveScreen(Ordering, Drilling, Filtering, Displaying, Visiting):
+class LiveScreen(Ordering, Drilling, Filtering, Displaying, Browsing, Visiting):
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("live")

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from nftui.screens.action import Action
 from nftui.screens.actions import VIEW_TITLES
+from nftui.screens.layers import KIND_TITLES, KINDS
 from nftui.screens.navigation import Place, Trail
+from nftui.screens.time_words import length, written, zone_name
 from nftui.text import compact
 from nftui.widgets.ribbon import Item, Role
-from nftui.widgets.stack_chart import ChartData
+from nftui.widgets.timeline_data import TimelineData
 
 if TYPE_CHECKING:
-    from nftui.engine.live.snapshot import LiveSnapshot, Series
+    from nftui.engine.history.values import TimeRange
+    from nftui.engine.live.snapshot import LiveSnapshot
 
 _NARROW_TITLES = {"proto": "proto", "interface": "if", "exporter": "export"}
 _NARROW = 100
-
-_STACK_ORDER = ("TCP", "UDP", "ICMP", "ICMP6", "ESP", "GRE")
-"""Protocols with a colour of their own, the lowest in the stack first; others share the rest of the palette."""
 
 
 def tabs(view: str, width: int) -> list[Item]:
@@ -35,28 +36,20 @@ def tabs(view: str, width: int) -> list[Item]:
     return items
 
 
-def chart_data(series: Series, bits: bool) -> ChartData:
-    """A snapshot's series in an order and in colours that stay the same while shares change."""
-    labels = series.labels
-    known = {label: place for place, label in enumerate(_STACK_ORDER)}
-    order = sorted(range(len(labels)), key=lambda i: (labels[i] == "other", known.get(labels[i], 99), labels[i]))
-    colors = [known[labels[i]] + 1 if labels[i] in known else 8 if labels[i] == "other" else 7 for i in order]
-    values = series.values[order] if len(labels) else series.values
-    return ChartData(
-        [labels[i] for i in order], colors, values if bits else values / 8, series.step_ms / 1000,
-        "bit/s" if bits else "B/s", series.partial_last,
-    )  # fmt: skip
-
-
-def totals(snapshot: LiveSnapshot, chart: ChartData, bits: bool, palette: Sequence[str]) -> list[Item]:
-    """Sums over the window, and the chart's legend."""
+def totals(snapshot: LiveSnapshot, bits: bool) -> list[Item]:
+    """Sums over the window."""
     amount = snapshot.total.matched
     rate = amount.bits_per_second if bits else amount.bits_per_second / 8
-    items = [
+    return [
         Item(f"{_spaced(compact(rate))}{'bit/s' if bits else 'B/s'}", "strong"),
         Item(f"{compact(amount.packets_per_second)} pkt/s", "plain", 2),
         Item(f"{compact(amount.flows_per_second)} flow/s", "plain", 1),
     ]
+
+
+def legend(chart: TimelineData, layers: str, palette: Sequence[str]) -> list[Item]:
+    """What the layers of the timeline are, and in which colour."""
+    items = [Item("by", "dim", 9), Item(KIND_TITLES[layers][:-1], "dim", 9)] if layers != KINDS[0] else []
     for index in reversed(range(len(chart.labels))):
         color = palette[chart.colors[index] - 1]
         items.append(Item("■", "plain", 10 + index, color=color))
@@ -81,6 +74,23 @@ def state(snapshot: LiveSnapshot | None, label: str, paused: str) -> list[Item]:
     return items
 
 
+def past_state(within: TimeRange, now_ms: int, label: str) -> list[Item]:
+    """The range that the table is about."""
+    return [
+        Item(written(within, now_ms), "strong"),
+        Item(length(within.length_ms), "dim", 6),
+        Item(zone_name(within.start_ms), "dim", 5),
+        Item(f" {label.replace('LIVE', 'HISTORY') if 'LIVE' in label else f'HISTORY of {label}'} ", "alert"),
+    ]
+
+
+def working(percent: float | None, ascii_only: bool) -> list[Item]:
+    """An answer takes long."""
+    wheel = "|/-\\" if ascii_only else "⠋⠙⠹⠸⠼⠴⠦⠧"
+    sign = wheel[int(time.monotonic() * 5) % len(wheel)]
+    return [Item(sign if percent is None else f"{sign} {percent:.0f} %", "accent"), Item("Esc gives up", "dim", 7)]
+
+
 def trail_items(trail: Trail, snapshot: LiveSnapshot | None) -> tuple[list[Item], list[Item]]:
     """The applied filter and how one came here; both sides are empty when there is nothing to say."""
     place: Place = trail.place
@@ -101,7 +111,9 @@ def matched(snapshot: LiveSnapshot | None) -> str:
     """How many flows of the window the filter lets through."""
     if snapshot is None:
         return ""
-    return f"{compact(snapshot.total.matched.flows)} of {compact(snapshot.total.unfiltered.flows)} flows"
+    matched, every = snapshot.total.matched.flows, snapshot.total.unfiltered.flows
+    share = f" {100 * matched / every:.1f} %" if every else ""
+    return f"{compact(matched)} of {compact(every)} flows{share}"
 
 
 def footer(hints: Sequence[Action], position: str = "") -> tuple[list[Item], list[Item]]:

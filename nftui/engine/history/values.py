@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from nftui.engine.query.filters import Filter
 
 Measure = Literal["bytes", "packets", "flows"]
@@ -55,11 +55,24 @@ class TimelineRequest:
     scaled: bool = True
 
 
+# NumPy is loaded when there is an answer: screens import this before their first frame.
+
+
 def _no_values() -> NDArray[np.float64]:
+    import numpy as np
+
     return np.zeros((0, 0))
 
 
+def _no_cover() -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.zeros(0)
+
+
 def _no_marks() -> NDArray[np.int64]:
+    import numpy as np
+
     return np.zeros(0, np.int64)
 
 
@@ -83,6 +96,6 @@ class Timeline:
     step_ms: int = 1000
     labels: tuple[str, ...] = ()
     values: NDArray[np.float64] = field(default_factory=_no_values)
-    covered: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    covered: NDArray[np.float64] = field(default_factory=_no_cover)
     lost: NDArray[np.int64] = field(default_factory=_no_marks)
     end_ms: int = 0

@@ -1,0 +1,232 @@
+"""Actions of the live screen: time. Brush, zoom, cursor, going to a time and back, bookmarks, seeking a recording."""
+
+from __future__ import annotations
+
+from textual import on
+
+from nftui.errors import NftuiError
+from nftui.screens.filter_reader import FilterReader
+from nftui.screens.layers import KIND_TITLES, KINDS, MEASURES
+from nftui.screens.outlook import Outlook
+from nftui.screens.source import Source
+from nftui.screens.time_words import EXAMPLES, asked, written
+from nftui.screens.timeline_board import TimelineBoard
+from nftui.screens.visits import Bookmarks, Visits
+from nftui.widgets.flow_table import FlowTable
+from nftui.widgets.time_dialogs import LetterPrompt, TimePrompt
+from nftui.widgets.timeline import Timeline
+
+
+class Browsing(TimelineBoard):
+    """Which time everything on the screen is about."""
+
+    def __init__(
+        self,
+        source: Source,
+        filter_text: str = "",
+        ascii_only: bool = False,
+        read_filter: FilterReader = FilterReader(),  # noqa: B008
+    ) -> None:
+        super().__init__(source, filter_text, ascii_only, read_filter)
+        self.visits = Visits(self.outlook)
+        self.bookmarks = Bookmarks()
+
+    def look(self, outlook: Outlook, adjusting: bool = False, visit: bool = True) -> None:
+        """Look at another time.
+
+        Args:
+            outlook: which one.
+            adjusting: a small move of many, which `time_back` undoes together.
+            visit: `time_back` returns from there.
+        """
+        if outlook == self.outlook:
+            return
+        before, self.outlook = self.outlook, outlook
+        if visit:
+            self.visits.arrive(outlook, adjusting)
+        if outlook.brush == before.brush:
+            self.draw()
+            return
+        self.trail.change(within=outlook.brush)
+        self.go_on()
+
+    # Brush and frame
+
+    def action_brush(self, buckets: int) -> None:
+        """Move an end of the brush."""
+        self.look(self.outlook.extend(buckets, self.around()), adjusting=True)
+
+    def action_brush_to(self, end: int) -> None:
+        """Brush to the begin or the end of the frame."""
+        self.look(self.outlook.extend_to(end, self.around()), adjusting=True)
+
+    def action_step(self, direction: int) -> None:
+        """The time before the brush, as long as the brush, or after it."""
+        self.look(self.outlook.step(direction, self.around()))
+
+    def action_zoom(self, closer: int) -> None:
+        """The brush fills the timeline, or the timeline shows more."""
+        around = self.around()
+        self.look(self.outlook.zoom_in(around) if closer > 0 else self.outlook.zoom_out(around))
+
+    def action_now(self) -> None:
+        """Back to what comes in."""
+        self.follow_now()
+
+    def follow_now(self) -> bool:
+        """Back to the live window; False when nothing else is looked at."""
+        if self.outlook.brush is None and self.outlook.frame is None and self.outlook.cursor_ms is None:
+            return False
+        self.look(self.outlook.follow())
+        return True
+
+    # Cursor
+
+    def action_cursor(self, buckets: int) -> None:
+        """Move the cursor of the timeline."""
+        self.look(self.outlook.move(buckets, self.around()), visit=False)
+
+    def action_cursor_to(self, end: int) -> None:
+        """The first or the last bucket of the frame."""
+        around = self.around()
+        frame = self.outlook.shown(around)
+        self.look(self.outlook.point(frame.start_ms if end < 0 else frame.end_ms - 1, around), visit=False)
+
+    def action_choose(self) -> None:
+        """Enter on the timeline: closer to the brush."""
+        self.action_zoom(1)
+
+    def action_timeline(self) -> None:
+        """Give the keys and more lines to the timeline, or give them back to the table."""
+        chart = self.chart
+        if chart.has_focus:
+            self.set_class(False, "-timeline")
+            self.table.focus()
+        elif chart.display:
+            self.set_class(True, "-timeline")
+            chart.focus()
+        self.show_hints()
+
+    # Going places
+
+    def action_time_back(self, step: int) -> None:
+        """The time that was looked at before this one, or after it."""
+        found = self.visits.move(step)
+        if found is None:
+            self.notify("No other time was looked at." if step < 0 else "This is the last one.", markup=False)
+        else:
+            self.look(found, visit=False)
+
+    def action_goto(self, text: str = "") -> None:
+        """Type a time, or go to the one given."""
+        if text:
+            wrong = self._time_error(text)
+            if wrong:
+                self.notify(wrong, severity="warning", markup=False)
+            else:
+                self._go_to(text)
+            return
+        self.app.push_screen(TimePrompt(self._time_error, EXAMPLES), self._go_to)
+
+    def _time_error(self, text: str) -> str:
+        around = self.around()
+        try:
+            asked(text, around.now_ms, around.bounds, around.window_ms)
+        except NftuiError as error:
+            return str(error)
+        return ""
+
+    def _go_to(self, text: str | None) -> None:
+        if not text:
+            return
+        around = self.around()
+        within = asked(text, around.now_ms, around.bounds, self.outlook.selected(around).length_ms)
+        self.look(self.outlook.follow() if within is None else self.outlook.go_to(within, around))
+
+    def action_mark(self) -> None:
+        """Remember the time under a letter."""
+
+        def chosen(letter: str | None) -> None:
+            if letter and letter.isalpha():
+                self.bookmarks.set(letter, self.outlook)
+                self.notify(f"' {letter} returns here.", markup=False, timeout=2)
+
+        self.app.push_screen(LetterPrompt("Remember this time under a letter", self._bookmark_lines()), chosen)
+
+    def action_jump(self) -> None:
+        """Go to a remembered time."""
+
+        def chosen(letter: str | None) -> None:
+            if not letter:
+                return
+            found = self.bookmarks.jump(letter, self.outlook)
+            if found is None:
+                self.notify(f"m {letter} was not pressed yet.", markup=False)
+            else:
+                self.look(found)
+
+        self.app.push_screen(
+            LetterPrompt("Go to the time of a letter; ' for the last one", self._bookmark_lines()), chosen
+        )
+
+    def _bookmark_lines(self) -> list[tuple[str, str]]:
+        return [
+            (letter, "now" if outlook.brush is None else written(outlook.brush, self.now_ms))
+            for letter, outlook in sorted(self.bookmarks.marks.items())
+        ]
+
+    # What is drawn
+
+    def action_layers(self) -> None:
+        """What the layers of the timeline are."""
+        self.stacked_by = KINDS[(KINDS.index(self.stacked_by) + 1) % len(KINDS)]
+        self.draw()
+        self.notify(f"Timeline by {KIND_TITLES[self.stacked_by]}.", markup=False, timeout=2)
+
+    def action_measure(self) -> None:
+        """Bytes, packets or flows over time."""
+        self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
+        self.draw()
+        self.notify(f"Timeline of {self.measure}.", markup=False, timeout=2)
+
+    # Waiting
+
+    def give_up(self) -> bool:
+        """Wait no longer for an answer that takes long; what is on the screen is looked at again."""
+        if not (self.past.slow and self.past.give_up()):
+            return False
+        if self.trail.place.within is not None:
+            place, outlook = self.answered or (None, self.outlook.follow())
+            if place is not None:
+                self.trail.change(view=place.view, filter=place.filter, sort=place.sort, descending=place.descending)
+            self.outlook = outlook
+            self.trail.change(within=outlook.brush)
+            self.visits.arrive(outlook)
+            if outlook.brush is None:
+                self.go_on()
+        self.notify("Given up: this is what was shown before.", markup=False)
+        self.show_lines()
+        self.draw()
+        return True
+
+    @on(FlowTable.Moved, "#table")
+    def _more_rows(self) -> None:
+        """Rows further down, before the cursor reaches the end of those that are here."""
+        shown, table = self.snapshot, self.table
+        near = len(table.data) - table.cursor_row < 2 * table.visible_rows
+        if self.trail.place.within is not None and shown is not None and near and len(table.data) < shown.rows_total:
+            self.look_up("table", self.request(), self._show_past, first=True)
+
+    # Mouse
+
+    @on(Timeline.Brushed)
+    def _drawn_with_mouse(self, event: Timeline.Brushed) -> None:
+        self.look(self.outlook.drag(event.from_ms, event.to_ms, self.around()), adjusting=True)
+
+    @on(Timeline.Pointed)
+    def _clicked(self, event: Timeline.Pointed) -> None:
+        self.look(self.outlook.point(event.time_ms, self.around()), visit=False)
+
+    @on(Timeline.Zoomed)
+    def _wheel(self, event: Timeline.Zoomed) -> None:
+        self.look(self.outlook.zoom_at(event.time_ms, event.out, self.around()), adjusting=True)
