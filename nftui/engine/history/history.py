@@ -22,6 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.batch import FlowBatch
+from nftui.engine.clock import Clock, SystemClock
+from nftui.engine.history.chart import Charts, scale_of
+from nftui.engine.history.coverage import Coverage
 from nftui.engine.history.flow_rows import FoundFlows, find_flows
 from nftui.engine.history.holdings import Holdings
 from nftui.engine.history.question import Question
@@ -51,9 +54,19 @@ class History:
         paths: stores, which may be written meanwhile, directories, files.
         formats: opens files of other tools; None to know none.
         memory: limit of a question as DuckDB writes it; above it, work spills to a temporary directory.
+        clock: tells what is in the future.
     """
 
-    def __init__(self, paths: Sequence[str], formats: ArchiveFormats | None = None, memory: str = _MEMORY) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        formats: ArchiveFormats | None = None,
+        memory: str = _MEMORY,
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._charts = Charts()
+        self._coverage = Coverage()
         self._holdings = Holdings(paths, formats)
         self._memory = memory
         self._version = 0
@@ -108,8 +121,19 @@ class History:
             return self._groups(request, question, matched, unfiltered)
 
     def timeline(self, request: TimelineRequest) -> Timeline:
-        """Answer a request for a chart. Raises as `snapshot`."""
-        return Timeline(request, request.within.start_ms)
+        """Answer a request for a chart.
+
+        Raises:
+            KeyError: there are no such layers or no such measure.
+            Interrupted: the question was cancelled.
+            NftuiError: it cannot be answered.
+        """
+        scale = scale_of(request.within, request.buckets)
+        with self._session(scale.range) as session:
+            labels, values = self._charts.draw(session, request, scale)
+            covered, lost = self._coverage.draw(session, scale.start_ms, scale.step_ms, scale.count)
+        end_ms = max(scale.start_ms, min(scale.range.end_ms, self._clock.now_ms()))
+        return Timeline(request, scale.start_ms, scale.step_ms, labels, values, covered, lost, end_ms)
 
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:
         """The record of a row of the last flow list, as batch and row, or None when it was not in there."""

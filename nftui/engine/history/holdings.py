@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nftui.engine.query.sources import Sources, find_sources, is_store
 from nftui.engine.store.catalog import Catalog
@@ -18,16 +19,23 @@ if TYPE_CHECKING:
 
 
 class KeptSegment(SegmentReader):
-    """A live segment whose flows are decoded once: each reading gives them all, those that came since included."""
+    """A live segment whose flows are decoded once: each reading gives them all, those that came since included.
+
+    Attributes:
+        last_ms: latest time of reception of the flows read so far, UTC ms.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
+        self.last_ms = 0
         self._batches: list[pa.RecordBatch] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All complete batches of the file."""
         yield from self._batches
         for batch in super().batches():
+            received: Any = pc.max(batch.column("time_received_ms"))
+            self.last_ms = max(self.last_ms, received.as_py() or 0)
             self._batches.append(batch)
             yield batch
 

@@ -204,6 +204,22 @@ class Session:
 
     def parts(self, few: bool = False) -> list[Part]:
         """All files and segments in portions by time of reception: the first ones small, for a quick first line.
+    def said(self, key: str, paths: Sequence[str]) -> dict[str, bytes]:
+        """What the ends of some of the Parquet files say under a key, by their paths; nothing for those without it."""
+
+        def ask() -> dict[str, bytes]:
+            wanted = {self._moved.get(path, path): path for path in paths if path in self.sources.files}
+            if not wanted:
+                return {}
+            self._connection.execute(
+                f"SELECT file_name, value FROM parquet_kv_metadata({listed_sql(list(wanted))}) "  # noqa: S608
+                "WHERE key = CAST($1 AS BLOB)",
+                [key],
+            )
+            return {wanted[name]: bytes(value) for name, value in self._connection.fetchall() if name in wanted}
+
+        return self._retry(ask)
+
 
         One portion if the files do not tell their times by their names.
 
