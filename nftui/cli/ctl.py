@@ -10,7 +10,7 @@ import click
 
 from nftui.errors import BackendError, UsageError
 
-COLLECTOR_WORDS = ("health", "exporters", "templates", "interfaces", "refused", "forward", "metrics", "config")
+COLLECTOR_WORDS = ("health", "exporters", "templates", "interfaces", "refused", "forward", "watch", "metrics", "config")
 ABOUT_WORDS = ("losses", "rejected", "advice", "allow", "refuse")
 """Words that are followed by an exporter's address or, for the last two, a network."""
 
@@ -19,7 +19,7 @@ A probe answers to softflowctl's words, in its layout:
   statistics dump-flows timeouts expire-all delete-all send-template
   start-gather stop-gather debug+ debug- shutdown exit help
 A collector answers to:
-  health exporters templates interfaces refused forward metrics config
+  health exporters templates interfaces refused forward watch metrics config
   losses ADDRESS      its last minutes: missing, reordered, sent twice, kernel drops
   rejected [ADDRESS]  datagrams that could not be decoded, with their bytes
   advice [ADDRESS]    what is wrong with exporters, and what to do
