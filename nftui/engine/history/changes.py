@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nftui.engine.history.values import TimeRange
 from nftui.engine.live.snapshot import ColumnSpec, LiveRequest, Totals
+from nftui.engine.schema import Show
 
 KINDS: tuple[str, ...] = ("new", "gone", "grown", "shrunk", "same")
 """What can have become of a group."""
@@ -70,3 +71,15 @@ class Changes:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+def change_columns(measure: str) -> tuple[ColumnSpec, ...]:
+    """The columns behind those of the key."""
+    unit = MEASURES[measure]
+    return (
+        ColumnSpec("change", "Change", Show.TEXT, align="left", sortable=False),
+        ColumnSpec("now", "Now", Show.COUNT, unit, sortable=False),
+        ColumnSpec("before", "Before", Show.COUNT, unit, sortable=False),
+        ColumnSpec("difference", "Difference", Show.COUNT, unit, sortable=False),
+        ColumnSpec("share", "Share", Show.NUMBER, "%", sortable=False),
+    )

@@ -23,14 +23,16 @@ from numpy.typing import NDArray
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
+from nftui.engine.history.changes import Changes, change_columns
 from nftui.engine.history.chart import Charts, scale_of
+from nftui.engine.history.comparison import compare
 from nftui.engine.history.coverage import Coverage
 from nftui.engine.history.flow_rows import FoundFlows, find_flows
 from nftui.engine.history.holdings import Holdings
 from nftui.engine.history.question import Question
 from nftui.engine.history.ranking import rank
 from nftui.engine.history.shown import find_shown, group_values, seconds_of
-from nftui.engine.history.stored_views import Key, stored_view
+from nftui.engine.history.stored_views import Key, StoredView, stored_view
 from nftui.engine.history.totals import Sums, find_sums
 from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
 from nftui.engine.live.flowlist import flow_columns, flow_values
@@ -93,7 +95,7 @@ class History:
 
     def extent(self) -> TimeRange | None:
         """From the first flow to the last one; None without flows."""
-        with self._session(None) as session:
+        with self._session() as session:
             [(first, last)] = session.all_rows(
                 ("time_flow_start_ms", "time_flow_end_ms"),
                 lambda relation: f"SELECT MIN(time_flow_start_ms), MAX(time_flow_end_ms) FROM {relation}",  # noqa: S608
@@ -135,6 +137,39 @@ class History:
         end_ms = max(scale.start_ms, min(scale.range.end_ms, self._clock.now_ms()))
         return Timeline(request, scale.start_ms, scale.step_ms, labels, values, covered, lost, end_ms)
 
+    def changes(self, request: LiveRequest, before: TimeRange) -> Changes:
+        """Compare the groups of a view in `request.within` with those in another range. Raises as `snapshot`."""
+        within = request.within
+        assert within is not None
+        view = stored_view(request.view)
+        with self._session(within, before) as session:
+            one = Question(session, within, request.filter, request.scaled)
+            other = Question(session, before, request.filter, request.scaled)
+            found = compare(one, other, view, request.sort, max(1, request.limit))
+            now, then = self._totals(one), self._totals(other)
+        words = view.words(found.keys)
+        numbers = self._numbers(request.view, view, words, found.keys)
+        return Changes(
+            request=request,
+            before=before,
+            measure=found.measure,
+            columns=(*(column.spec for column in view.talker.columns), *change_columns(found.measure)),
+            values={**{column.spec.name: column.write(words) for column in view.talker.columns}, **found.values},
+            keys=numbers,
+            rows_total=sum(tally.groups for tally in found.tallies.values()),
+            tallies=found.tallies,
+            now=now,
+            then=then,
+            exact=found.exact,
+        )
+
+    def _totals(self, question: Question) -> Totals:
+        """Sums over the flows of a question, and over all flows of its range."""
+        seconds = seconds_of(question.within)
+        unfiltered = find_sums(question.without_filter())
+        matched = unfiltered if question.filter is None else find_sums(question)
+        return Totals(matched.amount(seconds), unfiltered.amount(seconds))
+
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:
         """The record of a row of the last flow list, as batch and row, or None when it was not in there."""
         row = None if self._flows is None else self._flows.find(key)
@@ -153,9 +188,7 @@ class History:
             ranks = np.append(ranks[: limit - 1], found.anchor)
         shown = find_shown(question, view, keys)
         words = view.words(keys)
-        identity = self._identities.setdefault(request.view, Identity(view.talker.words))
-        numbers = identity.keys(words) if keys else np.zeros(0, np.uint64)
-        self._remember(request.view, numbers, keys)
+        numbers = self._numbers(request.view, view, words, keys)
         values = group_values(view, words, shown, matched, seconds_of(question.within))
         rows = Rows(numbers, ranks, found.total, values, shown.history)
         return self._snapshot(request, columns, sort, rows, matched, unfiltered, shown.exact)
@@ -203,18 +236,25 @@ class History:
             exact=exact,
         )
 
-    def _remember(self, view: str, names: NDArray[np.uint64], keys: list[Key]) -> None:
-        """Keys by the numbers that stand for them, so that they can be anchors."""
-        for name, key in zip(names.tolist(), keys, strict=True):
-            self._known[(view, name)] = key
-            self._known.move_to_end((view, name))
+    def _numbers(
+        self, name: str, view: StoredView, words: Sequence[NDArray[np.uint64]], keys: Sequence[Key]
+    ) -> NDArray[np.uint64]:
+        """Numbers that stand for keys, remembered so that they can be anchors."""
+        if not keys:
+            return np.zeros(0, np.uint64)
+        if name not in self._identities:
+            self._identities[name] = Identity(view.talker.words)
+        numbers = self._identities[name].keys(words)
+        for number, key in zip(numbers.tolist(), keys, strict=True):
+            self._known[(name, number)] = key
+            self._known.move_to_end((name, number))
         while len(self._known) > _KNOWN_KEYS:
             self._known.popitem(last=False)
+        return numbers
 
     @contextmanager
-    def _session(self, within: TimeRange | None) -> Iterator[Session]:
-        sources = self._holdings.sources(*(None, None) if within is None else (within.start_ms, within.end_ms))
-        session = Session(sources, self._memory)
+    def _session(self, *ranges: TimeRange) -> Iterator[Session]:
+        session = Session(self._holdings.sources(*ranges), self._memory)
         with self._lock:
             self._running = session
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nftui.engine.history.values import TimeRange
 from nftui.engine.query.sources import Sources, find_sources, is_store
 from nftui.engine.store.catalog import Catalog
 from nftui.engine.store.segment import SegmentReader
@@ -55,13 +56,15 @@ class _Store:
         self._catalog = Catalog(root)
         self._segments: dict[Path, KeptSegment] = {}
 
-    def add_to(self, found: Sources, start_ms: int | None, end_ms: int | None) -> None:
+    def add_to(self, found: Sources, ranges: Sequence[TimeRange]) -> None:
         for path in [path for path, segment in self._segments.items() if segment.removed]:
             self._segments.pop(path).release()
-        snapshot = self._catalog.snapshot(start_ms, end_ms, self._open)
-        found.segments += snapshot.live
-        found.files += [slot.file for slot in snapshot.sealed]
-        found.rollups |= {slot.file: slot for slot in snapshot.sealed if slot.rollup is not None}
+        for within in ranges or (None,):
+            start, end = (None, None) if within is None else (within.start_ms, within.end_ms)
+            snapshot = self._catalog.snapshot(start, end, self._open)
+            found.segments += [segment for segment in snapshot.live if segment not in found.segments]
+            found.files += [slot.file for slot in snapshot.sealed if slot.file not in found.rollups]
+            found.rollups |= {slot.file: slot for slot in snapshot.sealed}
 
     def _open(self, path: Path) -> KeptSegment:
         segment = self._segments.get(path)
@@ -88,22 +91,24 @@ class Holdings:
         self._formats = formats
         self._stores: dict[str, _Store] = {}
 
-    def sources(self, start_ms: int | None = None, end_ms: int | None = None) -> Sources:
-        """Files that may hold flows of a range (UTC ms, inclusive). Those that do not exist yet are left out."""
+    def sources(self, *ranges: TimeRange) -> Sources:
+        """Files that may hold flows of any of the ranges; all without one. Those that do not exist yet are left out."""
         found = Sources(formats=self._formats)
+        start = min((within.start_ms for within in ranges), default=None)
+        end = max((within.end_ms for within in ranges), default=None)
         for path in self._paths:
             store = self._stores.get(path)
             if store is None and is_store(path):
                 store = self._stores[path] = _Store(Path(path))
             if store is not None:
-                store.add_to(found, start_ms, end_ms)
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                others = find_sources([path], start_ms, end_ms, formats=self._formats)
+                store.add_to(found, ranges)
+            elif os.path.lexists(path):
+                others = find_sources([path], start, end, formats=self._formats)
                 found.files += others.files
                 found.segments += others.segments
                 found.foreign += others.foreign
                 found.skipped += others.skipped
+        found.rollups = {file: slot for file, slot in found.rollups.items() if slot.rollup is not None}
         return found
 
     def close(self) -> None:

@@ -51,32 +51,26 @@ def rank(
         offset: groups of the order to leave out before.
         anchor: key of a group whose place is wanted.
     """
-    columns = sum(len(FIELDS[name].physical) for name in view.fields)
-    names = [f"k{i}" for i in range(columns)]
+    names = [f"k{i}" for i in range(len(key_columns(view.fields)))]
     order = _order(view, sort)
 
     def statement(source: str, plan: Plan) -> str:
-        parts = [_end_groups(question, view, end, sort, source) for end in range(len(view.ends))]
-        if plan.rollups:
-            parts.append(_rolled(question, view, sort, plan))
-        measure = "MAX" if sort == "seen" else "SUM"
         keys = ", ".join(names)
         nulls = ", ".join("NULL" for _ in names)
-        groups = f"SELECT {keys}, {measure}(m) AS m FROM ({' UNION ALL '.join(parts)}) AS parts GROUP BY {keys}"  # noqa: S608
         way = "DESC" if descending else "ASC"
-        terms = ", ".join([*(f"{term} {way}" for term in order), *_ties(view)]).replace("@", "")
+        terms = ", ".join([*(f"{term} {way}" for term in order), *ties(view)]).replace("@", "")
         rows = [
             f"(SELECT 0 AS what, {keys}, m FROM groups ORDER BY {terms} LIMIT {limit} OFFSET {offset})",  # noqa: S608
             f"SELECT 1, {nulls}, COUNT(*) FROM groups",  # noqa: S608
         ]
-        steps = f"groups AS MATERIALIZED ({groups})"
+        steps = f"groups AS MATERIALIZED ({groups_sql(question, view, sort, source, plan)})"
         if anchor is not None:
             same = " AND ".join(
                 f"{name} IS NOT DISTINCT FROM {value}"
                 for name, value in zip(names, _literals(view, anchor), strict=True)
             )
             steps += f", anchor AS MATERIALIZED (SELECT * FROM groups WHERE {same})"  # noqa: S608
-            before = _before(order, _ties(view), descending)
+            before = _before(order, ties(view), descending)
             rows.append(f"SELECT 2, {nulls}, COUNT(*) FROM groups, anchor WHERE {before}")  # noqa: S608
             rows.append(f"SELECT 3, {nulls}, COUNT(*) FROM anchor")  # noqa: S608
         return f"WITH {steps} {' UNION ALL '.join(rows)}"
@@ -85,6 +79,16 @@ def rank(
     keys = [key_values(view.fields, row[1:]) for row in rows if row[0] == 0]
     counts = {row[0]: int(row[-1]) for row in rows if row[0]}
     return Ranked(keys, counts.get(1, 0), counts.get(2) if counts.get(3) else None)
+
+
+def groups_sql(question: Question, view: StoredView, sort: str, source: str, plan: Plan) -> str:
+    """SELECT of all groups: the columns of their keys as `k0`, `k1` …, and what they are ordered by as `m`."""
+    parts = [_end_groups(question, view, end, sort, source) for end in range(len(view.ends))]
+    if plan.rollups:
+        parts.append(_rolled(question, view, sort, plan))
+    measure = "MAX" if sort == "seen" else "SUM"
+    keys = ", ".join(f"k{i}" for i in range(len(key_columns(view.fields))))
+    return f"SELECT {keys}, {measure}(m) AS m FROM ({' UNION ALL '.join(parts)}) AS parts GROUP BY {keys}"  # noqa: S608
 
 
 def key_columns(end: Sequence[str]) -> list[str]:
@@ -198,15 +202,15 @@ def _ascending(name: str, kind: Kind) -> list[str]:
     return [f"(COALESCE({name}, 0) < 0)", f"COALESCE({name}, 0)"]
 
 
-def _ties(view: StoredView) -> list[str]:
-    """Terms that put equal groups in a fixed order."""
+def ties(view: StoredView) -> list[str]:
+    """Terms that put equal groups in a fixed order; `@` as in `_order`."""
     kinds = [FIELDS[name].kind for name in view.fields for _ in FIELDS[name].physical]
     return [
         term for place, kind in enumerate(kinds) for term in (f"(@k{place} IS NULL)", *_ascending(f"@k{place}", kind))
     ]
 
 
-def _before(order: Sequence[str], ties: Sequence[str], descending: bool) -> str:
+def _before(order: Sequence[str], equals: Sequence[str], descending: bool) -> str:
     """Condition that a group stands before the anchor."""
 
     def row(relation: str, terms: Sequence[str]) -> str:
@@ -214,7 +218,7 @@ def _before(order: Sequence[str], ties: Sequence[str], descending: bool) -> str:
 
     sign = ">" if descending else "<"
     mine, theirs = row("groups", order), row("anchor", order)
-    return f"{mine} {sign} {theirs} OR ({mine} = {theirs} AND {row('groups', ties)} < {row('anchor', ties)})"
+    return f"{mine} {sign} {theirs} OR ({mine} = {theirs} AND {row('groups', equals)} < {row('anchor', equals)})"
 
 
 def _literals(view: StoredView, key: Key) -> list[str]:
