@@ -22,6 +22,7 @@ NAME = re.compile(r"(?!include$)[\w.-]+")
 """Names that `@name` can ask for."""
 
 _MOST_BYTES = 1 << 20
+_LONGEST = 4096
 _HEAD = "# Filters saved on the screen; @NAME stands for one of them. Lines may be changed and removed by hand.\n"
 
 
@@ -38,7 +39,7 @@ def parse(text: str, origin: str) -> dict[str, str]:
     for name, value in found.items():
         if not NAME.fullmatch(name) or not isinstance(value, str):
             raise ConfigError(f"{origin}: {name} must be a name of letters, digits, _, - and . with a text")
-    return {name: clean(value, 4096) for name, value in found.items()}
+    return {name: _harmless(value) for name, value in found.items()}
 
 
 def read(path: Path) -> dict[str, str]:
@@ -69,19 +70,31 @@ def save(path: Path, name: str, text: str) -> Mapping[str, str]:
     before = read(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else [_HEAD]
-        line = f"{json.dumps(name)} = {json.dumps(clean(text, 4096), ensure_ascii=False)}\n"
-        own = re.compile(rf"\s*(?:{re.escape(name)}|{re.escape(json.dumps(name))})\s*=")
+        quoted = f'"{name}"'
+        line = f"{quoted} = {json.dumps(_harmless(text), ensure_ascii=False)}\n"
+        own = re.compile(rf"\s*(?:{re.escape(name)}|{re.escape(quoted)})\s*=")
         kept = [other for other in lines if not own.match(other)]
         if kept and not kept[-1].endswith("\n"):
             kept[-1] += "\n"
         content = "".join([*kept, line])
-        after = before | {name: clean(text, 4096)}
-        if parse(content, str(path)) != after:
+        after = before | {name: _harmless(text)}
+        if not _means(content, after):
             raise ConfigError(f"{path}: {name} stands there over several lines; change it by hand")
         _replace(path, content)
     except OSError as error:
         raise ConfigError(f"cannot save the filter: {path}: {error.strerror}") from error
     return after
+
+
+def _harmless(text: str) -> str:
+    return " ".join(clean(" ".join(text.split()), _LONGEST).split())
+
+
+def _means(content: str, filters: Mapping[str, str]) -> bool:
+    try:
+        return parse(content, "") == filters
+    except ConfigError:
+        return False
 
 
 def _replace(path: Path, content: str) -> None:

@@ -11,6 +11,8 @@ from nftui.text import clean
 from nftui.widgets.filter_offers import Offer, Offers
 
 _JOINING = {"and", "or"}
+_INCLUDE = "@include"
+"""Not offered: what is typed on the screen reads no files."""
 
 
 class FilterLanguage:
@@ -49,7 +51,7 @@ class FilterLanguage:
             return self.seen.known(fields)
 
         found = complete(text, cursor, values, self.reader.saved)
-        offers = tuple(Offer(word, self._note(word)) for word in found.candidates)
+        offers = tuple(Offer(word, self._note(word)) for word in found.candidates if word != _INCLUDE)
         missing = tuple(wanted)
         if not offers:
             return self._meant(text, missing)
@@ -67,7 +69,7 @@ class FilterLanguage:
 
     def _note(self, word: str) -> str:
         if word.startswith("@"):
-            return clean(self.reader.saved.get(word[1:], "a file with a filter"), 60)
+            return clean(self.reader.saved[word[1:]], 60)
         return _meaning(word)
 
 

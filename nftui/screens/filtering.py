@@ -24,9 +24,14 @@ class Filtering(AskingBoard):
 
     _files: ThreadPoolExecutor | None = None
 
-    def action_filter(self) -> None:
-        """Type a filter."""
-        self.filter_bar.open(self.trail.place.filter)
+    def action_filter(self, text: str = "") -> None:
+        """Type a filter; one that is given is applied at once, or shown with what is wrong with it."""
+        if text and self._stands_alone(text):
+            self.trail.change(filter=text)
+            self.filter_bar.remember(text)
+            self.go_on()
+            return
+        self.filter_bar.open(text or self.trail.place.filter)
         self.show_lines()
         if self._files is None:
             self._files = ThreadPoolExecutor(1, "filter")

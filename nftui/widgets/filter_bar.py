@@ -105,6 +105,7 @@ class FilterBar(Vertical):
         self._applied = ""
         self._note = ""
         self._offers = Offers()
+        self._said_of = ""
         self._quiet = ""
         """Text that was put into the box by a key: nothing is offered for it unasked."""
 
@@ -153,8 +154,7 @@ class FilterBar(Vertical):
     def close(self) -> None:
         """Leave the box and forget what was wrong in it."""
         self.list.close()
-        self._report(None)
-        self.remove_class("-open")
+        self.remove_class("-open", "-wrong", "-loud")
 
     def set_note(self, text: str) -> None:
         """A short remark at the right, such as how many flows match."""
@@ -163,7 +163,8 @@ class FilterBar(Vertical):
             self.query_one(".note", Static).update(clean(text) + " ")
 
     def say(self, text: str) -> None:
-        """A remark below the box, until the next key."""
+        """A remark below the box, until its text changes or Enter is pressed."""
+        self._said_of = self.input.value
         self.set_class(False, "-wrong")
         self.set_class(True, "-loud")
         self._write(" " * len(_PROMPTS["edit"]) + clean(text))
@@ -199,6 +200,7 @@ class FilterBar(Vertical):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        self.set_class(False, "-loud")
         if self._mode == "name":
             self._give_name(event.value.strip())
         elif self._mode == "search" or self.list.chosen >= 0:
@@ -332,6 +334,8 @@ class FilterBar(Vertical):
         return None
 
     def _report(self, error: FilterError | None) -> bool:
+        if self.has_class("-loud") and self.input.value == self._said_of:
+            return error is not None
         self.set_class(error is not None, "-wrong")
         self.set_class(False, "-loud")
         indent = len(_PROMPTS["edit"])

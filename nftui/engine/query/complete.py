@@ -15,6 +15,8 @@ _JOINING = ("and", "or")
 _SIGNED = frozenset({"and", "or", "not", "!", "&&", "||", "("})
 WITHOUT_OPERAND = frozenset({Shape.ANYTHING, Shape.FAMILY4, Shape.FAMILY6, Shape.TTL_EQUAL, Shape.IN_BLOCK})
 """What such a phrase asks stands in its words alone."""
+_PART_OF_A_VALUE = {Shape.MPLS_LABEL, Shape.MPLS_EXP, Shape.MPLS_END}
+"""Such a phrase asks for less than the value that its field has, so that values of the data do not fit."""
 _MOST = 200
 _COMMON = (
     "ip", "src", "dst", "port", "net", "proto", "tcp", "udp", "icmp", "host", "as", "if", "flags", "bytes", "packets",
@@ -72,7 +74,9 @@ def complete(text: str, cursor: int, values: Values = lambda _: (), saved: Itera
 def _following(stream: list[Token], values: Values) -> Iterable[str]:
     """All words that may come after the tokens."""
     at = 0
+    bare = False
     while at < len(stream):
+        bare = stream[at].lower in PROTOCOL_NUMBERS
         if stream[at].lower in _SIGNED or stream[at].kind is not Kind.WORD:
             at += 1
             continue
@@ -88,6 +92,7 @@ def _following(stream: list[Token], values: Values) -> Iterable[str]:
             at += 1  # a protocol, or something unknown
             continue
         word = PHRASES[tuple(words[:size])]
+        bare = False
         at += size
         if at == len(stream):
             return [*_operands(word, values), *_longer(tuple(words[:size]))]
@@ -104,7 +109,7 @@ def _following(stream: list[Token], values: Values) -> Iterable[str]:
         at += 1
     if not stream or stream[-1].lower in _SIGNED:
         return _beginnings()
-    return [*_JOINING, *_beginnings()] if stream[-1].lower in PROTOCOL_NUMBERS else _JOINING
+    return [*_JOINING, *_beginnings()] if bare else _JOINING
 
 
 def _beginnings() -> list[str]:
@@ -122,6 +127,8 @@ def _longer(words: tuple[str, ...]) -> list[str]:
 def _operands(word: Word, values: Values) -> Iterable[str]:
     if word.shape in WITHOUT_OPERAND:
         return _JOINING
+    if word.shape in _PART_OF_A_VALUE:
+        return ()
     seen = list(values(word.fields))
     if word.shape is Shape.INTERFACE:
         return [*values(tuple(f"{name}_name" for name in word.fields)), *seen]

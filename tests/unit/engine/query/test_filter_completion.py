@@ -48,6 +48,7 @@ def test_what_may_follow_is_offered(text: str, some: list[str]) -> None:
 
 def test_what_may_not_follow_is_not_offered() -> None:
     assert offered("src port 80 ") == ("and", "or")
+    assert offered("proto tcp ") == ("and", "or")
     assert "and" not in offered("")
     assert "tcp" not in offered("src ")
     assert offered("port [80 4") == ()
