@@ -49,12 +49,14 @@ from nftui.text import parse_address
 
 _SAMPLE_SECONDS = 1.0
 _TEMPLATE_SECONDS = 60.0
-_STOP_SECONDS = 1.8
+_STOP_SECONDS = 1.3
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
 _SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
 """Faults of the store that expiry can end."""
-_PROGRESS_SECONDS = 0.5
+_PROGRESS_SECONDS = 0.3
 """A store that writes nothing for so long after the end of that time hangs, and is left alone."""
+_LAST_SECONDS = 0.5
+"""What cancelling a seal may take beyond that time."""
 
 
 class Engine:
@@ -171,9 +173,7 @@ class Engine:
         self._running = False
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
-        others = [
-            workers[name] for name in ("watch", "control", "metrics", "upkeep", "findings", "told") if name in workers
-        ]
+        others = [workers[name] for name in ("control", "metrics", "upkeep", "findings", "told") if name in workers]
         sources = [workers[name] for name in ("receive", "streams", "probe") if name in workers]
         for worker in (*others, *sources):
             worker.stopping.set()
@@ -185,14 +185,14 @@ class Engine:
             self._intake.close()
         if "probe" in workers:
             ended &= workers["probe"].stop(max(0.1, deadline - time.monotonic()))
+        workers["watch"].stopping.set()  # it saves the templates, of all that was received
         ended &= self._stop_store(workers["store"], deadline)
         if ended:
-            self._save_templates()
-            self._pipeline.finish(max(0.3, deadline - time.monotonic()))
+            ended = self._close_store(deadline)
         if "command" in workers:
             others.append(workers["command"])  # last: the store has just sealed files for it
-        for worker in others:
-            worker.stop(max(0.1, deadline + 0.3 - time.monotonic()))
+        for worker in (workers["watch"], *others):  # none of them has anything that would be lost
+            worker.stop(max(0.05, deadline + _LAST_SECONDS - time.monotonic()))
         for server in (self._control, self._metrics_server):
             if server is not None:
                 server.close()
@@ -203,9 +203,23 @@ class Engine:
         assert self._pipeline is not None
         worker.stopping.set()
         self._pipeline.wake()
-        left = -1
-        while not worker.stop(_PROGRESS_SECONDS):
-            before, left = left, self.ledger.snapshot().get("flows.in_memory", 0)
+        return self._progresses(worker.stop, deadline)
+
+    def _close_store(self, deadline: float) -> bool:
+        """Write and seal the rest in a thread of its own, because a disk may hang; whether it was done."""
+        assert self._pipeline is not None
+        finish = self._pipeline.finish
+        closing = Worker("close", lambda _: finish(max(0.3, deadline - time.monotonic())), self._clock)
+        self._workers.append(closing)
+        closing.start()
+        return self._progresses(closing.stop, deadline + 2 * _LAST_SECONDS) and not closing.state().error
+
+    def _progresses(self, ended: Callable[[float], bool], deadline: float) -> bool:
+        """Wait for an end while there is time, or while flows are written; False if it did not come."""
+        assert self._pipeline is not None
+        left = (-1, -1)
+        while not ended(_PROGRESS_SECONDS):
+            before, left = left, (self.ledger.snapshot().get("flows.in_memory", 0), self._pipeline.untold)
             if time.monotonic() > deadline and left == before:
                 return False
         return True
@@ -389,6 +403,7 @@ class Engine:
                 self.exporters()  # forgets those that the decoder has forgotten
             if time.monotonic() - self._saved_templates > _TEMPLATE_SECONDS:
                 self._save_templates()
+        self._save_templates()
 
     def _restore_templates(self) -> None:
         document = self._template_file.read()

@@ -94,6 +94,11 @@ class Pipeline:
         """How full it was at its fullest, 0 to 1."""
         return self._queue.peak
 
+    @property
+    def untold(self) -> int:
+        """Batches that were taken from the queue and are not with the writer yet."""
+        return len(self._taken)
+
     def exporters(self) -> list[ExporterStatus]:
         """Exporters as the decoder knows them. Waits for the round that is being decoded."""
         with self._decoding:
