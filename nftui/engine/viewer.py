@@ -104,13 +104,14 @@ class Viewer:
     def health(self) -> Health:
         """The collector's own figures; when it does not answer, what is known here, and a warning."""
         try:
-            return restore(Health, ask(self._control, "health", _ANSWER_SECONDS))
+            health = restore(Health, ask(self._control, "health", _ANSWER_SECONDS))
+            return replace(health, counts={**health.counts, **self._ledger.snapshot()})
         except BackendError as error:
             warning = str(error)
         except ValueError:
             warning = "the collector is of another version: its health cannot be read"
         return Health(
-            self._clock.now_ms(), counts={"flows.in": self._flows}, store_root=str(self.store_root),
+            self._clock.now_ms(), counts={"flows.in": self._flows, **self._ledger.snapshot()}, store_root=str(self.store_root),
             warnings=(warning,),
         )  # fmt: skip
 

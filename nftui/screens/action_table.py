@@ -16,12 +16,15 @@ from nftui.text import clean, nearest
 SCREENS: dict[str, tuple[str, ...]] = {
     "live": ("live", "table", "everywhere"),
     "exporters": ("exporters", "table", "everywhere"),
+    "exporter": ("exporter", "sections", "pager", "everywhere"),
+    "watch": ("watch", "table", "everywhere"),
     "probe": ("probe", "table", "everywhere"),
     "statistics": ("probe", "statistics", "everywhere"),
     "timeline": ("timeline", "everywhere"),
     "filter": ("filter",),
     "help": ("help",),
     "question": ("question",),
+    "command": ("command",),
     "time": ("time",),
 }
 """Scopes whose keys hold together: a key means one thing in each line.
@@ -29,10 +32,22 @@ SCREENS: dict[str, tuple[str, ...]] = {
 Boxes and dialogs stand alone: their keys go before those of `everywhere`.
 """
 
+DOORS: dict[str, str] = {
+    "exporters": "exporters", "exporter": "exporters", "probe": "probe", "statistics": "probe", "watch": "watch",
+    "timeline": "timeline",
+}  # fmt: skip
+"""Action of the live screen that opens the screen, or the part of one, where a scope's actions are."""
+
+DIALOGS = frozenset({"filter", "time", "help", "question", "command"})
+"""Scopes of boxes and dialogs, whose actions mean nothing anywhere else."""
+
 TITLES: dict[str, str] = {
     "live": "Keys of the tables", "filter": "Keys of the filter line", "exporters": "Keys of the exporters screen",
+    "exporter": "Keys of the page of an exporter",
+    "watch": "Keys of the watch",
     "probe": "Keys of the probe's flow cache", "statistics": "Keys of the probe's statistics",
     "timeline": "Keys of the timeline", "help": "Keys of the list of keys", "question": "Keys of a question",
+    "command": "Keys of the command line",
     "time": "Keys of the box for a time",
 }  # fmt: skip
 """Heading of each screen's keys, in help and documentation."""
@@ -40,13 +55,11 @@ TITLES: dict[str, str] = {
 _PRIORITY = frozenset({"quit"})
 """Actions whose keys a text box cannot take."""
 
-_NO_KEY = "no-key-"
-
 
 def bindings(scope: str) -> list[BindingType]:
     """Textual bindings of a scope, with the actions' names as ids: what `App.set_keymap` goes by."""
     return [
-        Binding(",".join(action.keys), action.command, action.label, show=False, id=action.name,
+        Binding(_joined(action.name, action.keys), action.command, action.label, show=False, id=action.name,
                 priority=action.name in _PRIORITY)
         for action in ACTIONS
         if action.scope == scope
@@ -70,7 +83,7 @@ class ActionTable:
             replace(action, keys=changed[action.name], shown="") if action.name in changed else action
             for action in ACTIONS
         )
-        self.keymap: dict[str, str] = {name: ",".join(keys) or f"{_NO_KEY}{name}" for name, keys in changed.items()}
+        self.keymap: dict[str, str] = {name: _joined(name, keys) for name, keys in changed.items()}
         """For `App.set_keymap`; an action without keys gets one that no terminal sends."""
         for screen in SCREENS:
             self._check(screen, origin)
@@ -117,6 +130,14 @@ class ActionTable:
         own = {action.name for action in chosen if action.scope == screen}
         return sorted(chosen, key=lambda action: (action.hint, action.name not in own))
 
+    def changing(self, scope: str, method: str) -> Action | None:
+        """The action of this Textual method that changes something beyond the screen; None when it does not.
+
+        A widget without a scope is asked for by the method alone: better one refused too many.
+        """
+        found = (action for action in self.actions if action.changes and action.method == method)
+        return next((action for action in found if not scope or action.scope == scope), None)
+
     def groups(self, screen: str) -> dict[str, list[Action]]:
         """Actions of a screen under their headings."""
         found: dict[str, list[Action]] = {}
@@ -129,6 +150,11 @@ def action_table(app: App[object]) -> ActionTable:
     """The table of an application, with its user's keys."""
     table = getattr(app, "actions", None)
     return table if isinstance(table, ActionTable) else ActionTable()
+
+
+def _joined(name: str, keys: Sequence[str]) -> str:
+    """Keys as Textual wants them; an action without one gets what no terminal sends."""
+    return ",".join(keys) or f"no-key-{name}"
 
 
 def _missing(name: str) -> Action:

@@ -22,6 +22,7 @@ _LOSSES: tuple[tuple[str, tuple[str, ...], Level, int], ...] = (
     ("gaps", ("sequence.lost",), "bad", 2),
     ("no template", ("sets.waiting", "sets.waiting_expired", "sets.waiting_overflow"), "warn", 4),
     ("rejected", ("datagrams.rejected", "records.skipped", "sets.bad_length", "templates.rejected"), "warn", 5),
+    ("findings", ("watch.findings",), "warn", 3),
     ("refused", ("datagrams.dropped.not_allowed",), "warn", 3),
     ("failed", ("flows.failed", "decoder_bug"), "bad", 6),
 )

@@ -8,17 +8,17 @@ from textual import on
 from textual.binding import BindingType
 
 from nftui.screens.action_table import bindings
-from nftui.screens.browsing import Browsing
 from nftui.screens.displaying import Displaying
 from nftui.screens.drilling import Drilling
 from nftui.screens.filtering import Filtering
 from nftui.screens.ordering import Ordering
 from nftui.screens.visiting import Visiting
+from nftui.screens.watching import Watching
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Ribbon
 
 
-class LiveScreen(Ordering, Drilling, Filtering, Displaying, Browsing, Visiting):
+class LiveScreen(Ordering, Drilling, Filtering, Displaying, Watching, Visiting):
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("live")
