@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import rich
 import textual
+from rich.color import ColorSystem
 from rich.segment import Segments
 from textual import on
-from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from nftui.errors import NftuiError
-from nftui.screens.action_table import SCREENS, TITLES, ActionTable, bindings
+from nftui.screens.action_table import ActionTable, bindings
 from nftui.screens.asking import AskingBoard
+from nftui.screens.commanding import Commanding
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.lifeline import Lifeline
 from nftui.screens.live import LiveScreen
+from nftui.screens.resuming import remember, resume
+from nftui.screens.session import Session
 from nftui.screens.source import Source
 from nftui.themes import DEFAULT_THEME, PALETTE, THEMES
-from nftui.widgets.frame_diff import FrameDiffApp
-from nftui.widgets.help_overlay import HelpGroup, HelpOverlay
 from nftui.widgets.line_filters import Colourless, Harmless
 
 
@@ -36,21 +36,31 @@ class AppOptions:
     Attributes:
         theme: name of the theme, empty for the default.
         filter: filter to start with, valid.
-        keys: names of actions to their keys, in place of those that they have.
+        keys: names of actions to their keys, separated by blanks, in place of those that they have.
         frame_diff: send only what changed.
         mouse: take the mouse from the terminal.
         ascii_only: charts and bars without characters beyond ASCII.
+        low_bandwidth: fewer refreshes, no trends and bars, fewer colours.
+        read_only: refuse every action that changes something beyond the screen.
+        session: how the screen was left the last time, and where it is kept for the next.
+        typed: of `theme` and `filter` those that were typed for this start; they win over the session.
+        bell: ring the terminal's bell for new findings of the watch.
     """
 
     theme: str = ""
     filter: str = ""
-    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
     frame_diff: bool = True
     mouse: bool = True
     ascii_only: bool = False
+    low_bandwidth: bool = False
+    read_only: bool = False
+    session: Session = field(default_factory=Session)
+    typed: frozenset[str] = frozenset()
+    bell: bool = False
 
 
-class NftuiApp(FrameDiffApp, inherit_bindings=False):
+class NftuiApp(Commanding, inherit_bindings=False):
     """nftui on the screen.
 
     Attributes:
@@ -59,7 +69,6 @@ class NftuiApp(FrameDiffApp, inherit_bindings=False):
     """
 
     TITLE = "nftui"
-    ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere")
 
     def __init__(
@@ -68,9 +77,7 @@ class NftuiApp(FrameDiffApp, inherit_bindings=False):
         options: AppOptions = AppOptions(),
         read_filter: FilterReader = FilterReader(),  # noqa: B008
     ) -> None:
-        super().__init__()
-        self.actions = ActionTable(options.keys)
-        self.set_keymap(self.actions.keymap)
+        super().__init__(ActionTable(options.keys), options.read_only)
         self._read_filter = read_filter
         self.source = source
         self.options = options
@@ -78,9 +85,10 @@ class NftuiApp(FrameDiffApp, inherit_bindings=False):
         self.failure: NftuiError | None = None
         self.lifeline: Lifeline | None = None
         self._mouse_on = options.mouse
+        self._live: LiveScreen | None = None
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = options.theme if options.theme in self.available_themes else DEFAULT_THEME
+        self.theme = self._first_theme()
         self._filters.append(Harmless())
         if self.no_color:
             self._filters.append(Colourless())
@@ -93,7 +101,32 @@ class NftuiApp(FrameDiffApp, inherit_bindings=False):
         """Open the live screen."""
         if self.lifeline is not None:
             self.lifeline.attach(asyncio.get_running_loop())
-        self.push_screen(LiveScreen(self.source, self.options.filter, self.options.ascii_only, self._read_filter))
+        live = LiveScreen(self.source, self.options.filter, self.options.ascii_only, self._read_filter)
+        live.bell_wanted = self.options.bell
+        resume(live, self.options.session, self.options.filter, "filter" in self.options.typed)
+        if self.options.low_bandwidth:
+            self.console._color_system = min(self.console._color_system or ColorSystem.STANDARD, ColorSystem.EIGHT_BIT)  # noqa: SLF001
+            live.save_bandwidth()
+        self._live = live
+        self.push_screen(live)
+
+    def _first_theme(self) -> str:
+        """The theme that was typed, else the session's unless the configured one was changed since."""
+        chosen = self.options.theme if self.options.theme in self.available_themes else DEFAULT_THEME
+        session = self.options.session
+        kept = session.text("theme")
+        same = session.text("configured_theme") == self.options.theme and "theme" not in self.options.typed
+        return kept if same and kept in self.available_themes else chosen
+
+    def remember(self) -> None:
+        """Keep how the screen is left for the next start. From any thread, also when the screen has ended."""
+        if self.read_only or self._live is None:
+            return
+        session = self.options.session
+        session.keep("theme", self.theme)
+        session.keep("configured_theme", self.options.theme)
+        remember(self._live, session, self.options.filter)
+        session.save()
 
     def leave(self, code: int = 0) -> None:
         """End with an exit code."""
@@ -113,37 +146,6 @@ class NftuiApp(FrameDiffApp, inherit_bindings=False):
         traceback = Traceback(show_locals=False, suppress=[rich, textual])
         self._exit_renderables.append(Segments(self.console.render(traceback, self.console.options)))
         self._close_messages_no_wait()
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The command palette: every action of the table, and the themes."""
-        yield SystemCommand("theme", "Choose colours.", self.action_change_theme)
-        if isinstance(screen, LiveScreen):
-            for action in self.actions.on("live"):
-                if action.scope == "live":
-                    label = f"{action.label}  ({action.key_text})"
-                    yield SystemCommand(label, action.doc, lambda command=action.command: self._run_on(screen, command))
-
-    def _run_on(self, screen: LiveScreen, command: str) -> None:
-        self.run_worker(self.run_action(command, default_namespace=screen))
-
-    def action_help(self) -> None:
-        """The keys of the screen on top."""
-        screen = self.screen
-        if isinstance(screen, HelpOverlay):
-            screen.dismiss()
-            return
-        scope = str(getattr(screen, "SCOPE", "live"))
-        if scope not in SCREENS:
-            return
-        listed = [
-            HelpGroup(title, [(action.key_text, action.doc) for action in actions if action.keys])
-            for title, actions in self.actions.groups(scope).items()
-        ]
-        self.push_screen(HelpOverlay(listed, TITLES[scope]))
-
-    def action_command_line(self) -> None:
-        """Find a command by its name."""
-        self.action_command_palette()
 
     def action_repaint(self) -> None:
         """Send the whole screen anew."""

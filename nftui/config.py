@@ -18,6 +18,7 @@ the default. Tables of the file are the fields of `Config`, their keys the field
     upload = "src net 10/8 and not dst net 10/8 over 3x usual"
 
 The keys of `[filters]` and `[rules]` are free: they name filters, for `@web` in others, and rules of the watch.
+Those of `[keys]` are the names of the screen's actions, `pause = "x Space"`: see docs/keys.md.
 Filters that are saved on the screen stand in a file beside this one (`nftui.saved_filters`); of two with one name
 that of the configuration counts. A name that nobody knows is an error, never ignored: a misspelt `alow` must not open
 or close a collector.
@@ -162,10 +163,18 @@ class UiConfig:
     Attributes:
         theme: name of the colour theme; empty for the default.
         filter: filter to start with.
+        low_bandwidth: fewer refreshes, no trends and bars, fewer colours.
+        read_only: refuse every action that changes something beyond the screen.
+        mouse: take the mouse from the terminal.
+        ascii: no characters beyond ASCII in charts and bars.
     """
 
     theme: str = ""
     filter: str = ""
+    low_bandwidth: bool = False
+    read_only: bool = False
+    mouse: bool = True
+    ascii: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +184,7 @@ class Config:
     Attributes:
         filters: saved filters by name.
         rules: rules of the watch by name.
+        keys: names of the screen's actions, each to its keys, separated by blanks; empty for none.
         saved_file: where filters are saved on the screen; None where nothing was loaded.
         origins: `table.key` to `default`, a file's path, the environment variable's name or `command line`.
     """
@@ -186,6 +196,7 @@ class Config:
     ui: UiConfig = UiConfig()
     filters: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
     saved_file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -211,8 +222,8 @@ _PARTS: dict[str, type[Any]] = {
     "ui": UiConfig,
 }
 
-_NAMED = ("filters", "rules")
-"""Tables whose keys are names that the user gives, and whose values are texts."""
+_NAMED = ("filters", "rules", "keys")
+"""Tables whose keys are names of filters, rules or the screen's actions, and whose values are texts."""
 _NAME = re.compile(r"\w+\.(?!include$)[\w.-]+")
 
 

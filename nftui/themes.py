@@ -1,4 +1,4 @@
-"""Colours: a calm dark theme and a light one; Textual's own themes work too."""
+"""Colours: calm dark and light themes, one without colours, one of high contrast; Textual's own themes work too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ PALETTE: dict[str, str] = {
     "series-6": "#b4688f", "series-7": "#7f9a4a", "series-8": "#6f7d8c",
 }  # fmt: skip
 """Series of charts: apart in lightness as well as in hue, so that colour-blind eyes tell them."""
+
+_GREYS = {
+    "series-1": "#e6e6e6", "series-2": "#8a8a8a", "series-3": "#c4c4c4", "series-4": "#5e5e5e", "series-5": "#a8a8a8",
+    "series-6": "#747474", "series-7": "#d6d6d6", "series-8": "#4a4a4a",
+}  # fmt: skip
+_VIVID = {
+    "series-1": "#3fa9ff", "series-2": "#ffe14d", "series-3": "#ff7ac8", "series-4": "#5dff9b", "series-5": "#ffffff",
+    "series-6": "#ff9340", "series-7": "#b69cff", "series-8": "#b8b8b8",
+}  # fmt: skip
 
 THEMES: tuple[Theme, ...] = (
     Theme(
@@ -26,5 +35,19 @@ THEMES: tuple[Theme, ...] = (
         success="#2e7d32", foreground="#1b2530", background="#fbfcfd", surface="#f1f4f7", panel="#e6ebf0",
         dark=False,
         variables={"text-muted": "#5a6875"},
+    ),
+    Theme(
+        "nftui-mono",
+        primary="#9a9a9a", secondary="#b0b0b0", accent="#ffffff", warning="#e4e4e4", error="#ffffff",
+        success="#c8c8c8", foreground="#d8d8d8", background="#101010", surface="#181818", panel="#222222",
+        dark=True,
+        variables={"text-muted": "#949494", **_GREYS},
+    ),
+    Theme(
+        "nftui-contrast",
+        primary="#2f9dff", secondary="#5dff9b", accent="#ffe14d", warning="#ffb000", error="#ff8080",
+        success="#5dff9b", foreground="#ffffff", background="#000000", surface="#000000", panel="#1c1c1c",
+        dark=True,
+        variables={"text-muted": "#dcdcdc", **_VIVID},
     ),
 )  # fmt: skip

@@ -45,9 +45,12 @@ Examples:
 @click.option("--replay", "recordings", multiple=True, metavar="PATH", help="Play stored flows as if they came now.")
 @click.option("--speed", type=click.FloatRange(1, 1024), default=1, help="Of a replay; { and } change it. [1]")
 @click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
-@click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, or a theme of Textual.")
+@click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, nftui-mono, nftui-contrast…")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
 @click.option("--no-diff", is_flag=True, help="Send whole widgets to the terminal, not only what changed.")
+@click.option("--fresh", is_flag=True, help="Begin anew: not with the view, filter and order of the last time.")
+@click.option("--read-only", is_flag=True, help="Refuse every action that changes something beyond the screen.")
+@click.option("--low-bandwidth", is_flag=True, help="Fewer refreshes, no trends and bars, fewer colours.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal; F2 changes it.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII in charts.")
 def tui(
@@ -63,6 +66,9 @@ def tui(
     config: Path | None,
     no_diff: bool,
     no_mouse: bool,
+    fresh: bool,
+    read_only: bool,
+    low_bandwidth: bool,
     ascii_only: bool,
 ) -> int:
     """Live top talkers; collects and stores meanwhile."""
@@ -84,14 +90,26 @@ def tui(
             "ui.filter": filter_text,
         },
     )
+            "ui.low_bandwidth": low_bandwidth or None,
+            "ui.read_only": read_only or None,
+            "ui.mouse": False if no_mouse else None,
+            "ui.ascii": ascii_only or None,
     from nftui.app import AppOptions
 
     options = AppOptions(
+    from nftui.screens.session import Session
+    from nftui.screens.session import default_path as session_file
         theme=merged.ui.theme,
         filter=merged.ui.filter.strip(),
         frame_diff=not no_diff,
-        mouse=not no_mouse,
-        ascii_only=ascii_only or not _speaks_unicode(),
+        mouse=merged.ui.mouse,
+        ascii_only=merged.ui.ascii or not _speaks_unicode(),
+        keys=merged.keys,
+        low_bandwidth=merged.ui.low_bandwidth,
+        read_only=merged.ui.read_only,
+        session=Session() if recordings else Session(session_file(), fresh),
+        typed=frozenset(name for name, value in (("theme", theme), ("filter", filter_text)) if value is not None),
+        bell=merged.watch.bell,
     )
     if recordings:
         from nftui.screens.recording import RecordedSource
@@ -170,6 +188,7 @@ def show(
     def stop() -> bool:
         ended = source.stop()
         if on_stop is not None:
+        app.remember()
             on_stop()
         return ended
 

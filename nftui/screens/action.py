@@ -83,7 +83,9 @@ def read_key(text: str) -> str:
     Raises:
         ConfigError: no keyboard has it.
     """
-    if len(text) == 1:
+    if text.lower() in _READ:
+        key = _READ[text.lower()]
+    elif len(text) == 1:
         key = _character_to_key(text) if text.isprintable() else ""
     else:
         *modifiers, base = text.strip().split("+") if not text.endswith("++") else [*text[:-2].split("+"), "+"]

@@ -26,6 +26,11 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "question": ("question",),
     "command": ("command",),
     "time": ("time",),
+    "facets": ("facets", "everywhere"),
+    "find": ("find",),
+    "columns": ("columns", "table"),
+    "dialog": ("dialog",),
+    "text": ("text",),
 }
 """Scopes whose keys hold together: a key means one thing in each line.
 
@@ -34,11 +39,11 @@ Boxes and dialogs stand alone: their keys go before those of `everywhere`.
 
 DOORS: dict[str, str] = {
     "exporters": "exporters", "exporter": "exporters", "probe": "probe", "statistics": "probe", "watch": "watch",
-    "timeline": "timeline",
+    "timeline": "timeline", "facets": "facets",
 }  # fmt: skip
 """Action of the live screen that opens the screen, or the part of one, where a scope's actions are."""
 
-DIALOGS = frozenset({"filter", "time", "help", "question", "command"})
+DIALOGS = frozenset({"filter", "time", "help", "question", "command", "find", "columns", "dialog", "text"})
 """Scopes of boxes and dialogs, whose actions mean nothing anywhere else."""
 
 TITLES: dict[str, str] = {
@@ -48,7 +53,8 @@ TITLES: dict[str, str] = {
     "probe": "Keys of the probe's flow cache", "statistics": "Keys of the probe's statistics",
     "timeline": "Keys of the timeline", "help": "Keys of the list of keys", "question": "Keys of a question",
     "command": "Keys of the command line",
-    "time": "Keys of the box for a time",
+    "time": "Keys of the box for a time", "facets": "Keys of the facets", "find": "Keys of the search line",
+    "columns": "Keys of the list of columns", "dialog": "Keys of a dialog", "text": "Keys of a text to copy",
 }  # fmt: skip
 """Heading of each screen's keys, in help and documentation."""
 

@@ -31,12 +31,14 @@ class Display:
         bits: traffic in bits; False: in bytes.
         names: ports as service names.
         ascii_only: no characters beyond ASCII in charts and bars.
+        thrifty: without trends and bars, which change all the time.
         curtain: replaces addresses while it is drawn.
     """
 
     bits: bool = True
     names: bool = False
     ascii_only: bool = False
+    thrifty: bool = False
     curtain: Curtain | None = None
 
 
@@ -137,7 +139,7 @@ def table_columns(specs: tuple[ColumnSpec, ...], display: Display, decorated: bo
     """
     ranks = _TALKER_RANKS if decorated else _FLOW_RANKS
     columns = [_column(spec, display, ranks) for spec in specs]
-    if decorated:
+    if decorated and not display.thrifty:
         plain = display.ascii_only
         columns.append(Column(TREND, "Trend", 10, partial(_trend, ascii_only=plain), rank=ranks[TREND], role="faint",
                               sortable=False))  # fmt: skip

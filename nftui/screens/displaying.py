@@ -7,9 +7,17 @@ from dataclasses import replace
 from nftui.screens.asking import AskingBoard
 from nftui.screens.navigation import Place
 
+_THRIFTY_RATE = 0.5
+"""Refreshes per second where the line is bad."""
+
 
 class Displaying(AskingBoard):
     """How the same flows are shown."""
+
+    def save_bandwidth(self) -> None:
+        """Show what changes less, and less often. To be called before the screen is shown."""
+        self.display_options = replace(self.display_options, thrifty=True)
+        self.feed.slow_down(_THRIFTY_RATE)
 
     def action_reset(self) -> None:
         """The view as it is at the start: no filter, its own order, the latest flows, moving."""

@@ -68,6 +68,10 @@ class Feed:
         self._busy = False
         self._again = False
 
+    def slow_down(self, rate: float) -> None:
+        """At most so many refreshes per second. To be called before `start`."""
+        self._pace = Pace(rate)
+
     @property
     def busy(self) -> bool:
         """Whether an answer is awaited."""

@@ -10,6 +10,7 @@ import select
 import signal
 import struct
 import sys
+import tempfile
 import termios
 import time
 from collections.abc import Callable
@@ -55,6 +56,8 @@ class Terminal:
         """How fast the terminal takes output; 0 for no limit."""
         self._pending = b""
         environment = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}}
+        self._state = tempfile.TemporaryDirectory(prefix="nftui-state-")  # the session of the user is not the tests'
+        environment |= {"XDG_STATE_HOME": self._state.name}
         environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (env or {})
         self.pid, self.master = pty.fork()
         if self.pid == 0:
@@ -134,6 +137,7 @@ class Terminal:
         if self.master >= 0:
             os.close(self.master)
             self.master = -1
+        self._state.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,98 @@
+"""What the screen was like when it was left: kept in the user's state directory, for the next time.
+
+The file is a convenience and never trusted: it is bounded, read as JSON, and every value is checked by whoever uses
+it. A damaged, foreign or missing file is the same as an empty one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from nftui.text import clean
+
+_MOST_BYTES = 64 << 10
+_VERSION = 1
+
+
+def default_path() -> Path:
+    """In the user's state directory."""
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("nftui", appauthor=False)) / "session.json"
+
+
+class Session:
+    """Values by name, written when the screen is left.
+
+    Args:
+        path: the file; None for a session that is neither read nor kept.
+        fresh: what the file says is not read, but replaced.
+    """
+
+    def __init__(self, path: Path | None = None, fresh: bool = False) -> None:
+        self._path = path
+        self._values: dict[str, Any] = {} if fresh or path is None else _read(path)
+
+    def text(self, name: str, most: int = 64) -> str:
+        """A text of one line without control characters, empty when there is none."""
+        value = self._values.get(name)
+        return clean(value, most) if isinstance(value, str) and len(value) <= most else ""
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A switch."""
+        value = self._values.get(name)
+        return value if isinstance(value, bool) else default
+
+    def table(self, name: str) -> dict[str, Any]:
+        """Values by name, whatever they are: the caller checks each; empty when there are none."""
+        value = self._values.get(name)
+        return dict(value) if isinstance(value, dict) else {}
+
+    def keep(self, name: str, value: object) -> None:
+        """Put a value in place: text, number, switch, or lists and tables of them."""
+        self._values[name] = value
+
+    def save(self) -> bool:
+        """Write the file, for this user alone; False when it cannot be, which is no reason to fail."""
+        if self._path is None:
+            return False
+        content = json.dumps(self._values | {"version": _VERSION}, ensure_ascii=True, allow_nan=False)
+        if len(content) > _MOST_BYTES:
+            return False
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".session.", dir=self._path.parent)  # 0600
+        except OSError:
+            return False
+        try:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(content)
+            os.replace(name, self._path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(name)
+            return False
+        return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        # Whatever lies there, such as a pipe, must not hold up the program.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            mine = status.st_uid in {os.geteuid(), 0} and not status.st_mode & stat.S_IWOTH
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES or not mine:
+                return {}
+            found = json.loads(file.read(_MOST_BYTES + 1))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict) or found.get("version") != _VERSION:
+        return {}
+    return {name: value for name, value in found.items() if name != "version"}
