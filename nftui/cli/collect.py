@@ -26,6 +26,8 @@ _STATUS_SECONDS = 1.0
 _PATIENCE_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 0.3
 _SOURCES = frozenset({"receive", "streams"})
+_ESSENTIAL = _SOURCES | {"store"}
+"""Threads without which nothing is collected: when one has given up, the end is better. The others are told."""
 _REFUSED = " sends and is not allowed to; --allow lets it in"
 
 EPILOG = """\b
@@ -233,7 +235,7 @@ def _wait(engine: Engine, signals: StopSignals, seconds: float | None, herald: H
         traced = traces
         refusals = {trouble for trouble in told if trouble.endswith(_REFUSED)}
         told = now | refusals  # a disk that fails again is told again, a sender is not
-        ending |= any(worker.status == "failed" for worker in health.workers)
+        ending |= any(worker.status == "failed" and worker.name in _ESSENTIAL for worker in health.workers)
         if time.monotonic() >= tell_at:
             tell_at = time.monotonic() + _STATUS_SECONDS
             _tell(manager, health)

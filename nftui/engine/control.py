@@ -25,6 +25,7 @@ from nftui.text import clean
 
 REQUEST_BYTES = 64 << 10
 TIMEOUT_SECONDS = 5.0
+_REST_SECONDS = 0.2
 _PATH_BYTES = 107
 """Longest path of a UNIX socket on Linux, unix(7)."""
 
@@ -85,8 +86,9 @@ class ControlServer:
                 connection, _ = self._socket.accept()
             except TimeoutError:
                 continue
-            except OSError:
-                return  # closed
+            except OSError:  # closed, or for now there are no more descriptors
+                stopping.wait(_REST_SECONDS)
+                continue
             with connection, suppress(OSError):
                 connection.settimeout(TIMEOUT_SECONDS)
                 connection.sendall(json.dumps(self._answer(connection)).encode() + b"\n")

@@ -54,6 +54,22 @@ def test_a_thread_that_gives_up_ends_the_command_with_70(tmp_path, monkeypatch, 
     assert "nftui: the receive thread failed: RuntimeError: no more\n" in err
 
 
+def test_a_helper_that_gives_up_is_told_and_collecting_goes_on(tmp_path, monkeypatch, capsys):
+    from nftui.engine.control import ControlServer
+
+    def _broken(*_):
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(supervisor, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(ControlServer, "run", _broken)
+    arguments = ["collect", "-l", str(tmp_path / "s"), "-p", f"127.0.0.1:{free_port()}", "--seconds", "1"]
+    assert run(arguments) == 70  # after its time, not before
+    err = capsys.readouterr().err
+    assert "Ident: 'none' Flows: 0" in err
+    assert "nftui: the control thread failed: RuntimeError: no more\n" in err
+    assert "\nRuntimeError: no more\n" in err, "the traceback is not there"
+
+
 def test_a_disk_that_fails_is_told(tmp_path, monkeypatch, capsys):
     from nftui.engine.engine import Engine
     from nftui.engine.health import Health
