@@ -34,10 +34,10 @@ imports: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-# Coverage-guided fuzzing of one decoder: make fuzz TARGET=v9 ARGS="-max_total_time=1800"; see fuzz/decode.py.
+# Coverage-guided fuzzing of one parser: make fuzz TARGET=v9 ARGS="-max_total_time=1800"; fuzz/targets.py has the names.
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
-	$(BIN)/python fuzz/decode.py $(TARGET) $(ARGS)
+	$(BIN)/python fuzz/run.py $(TARGET) $(ARGS)
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python screenshots/make.py $(ARGS)

@@ -7,16 +7,30 @@ What fuzzing finds lies beside them under names of its own; this script does not
 
 from __future__ import annotations
 
+import io
+import json
 import struct
 import sys
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
+import archive_files
+import plain_flows
+import probe_packets
 import sflow_wire
-from decode import CORPUS, VERSIONS, packed
+import store_samples
+from check_exports import VERSIONS, packed
+from check_packets import packed_frames
 from export_wire import (
+    NOW_MS,
     VARIABLE,
+    Collector,
     a_set,
     ipfix,
     message,
@@ -27,6 +41,19 @@ from export_wire import (
     varying,
     withdrawal,
 )
+from run import CORPUS
+
+from nftui.engine.clock import ManualClock
+from nftui.engine.convert.inputs import Input, Outcome
+from nftui.engine.elements import TYPES
+from nftui.engine.frames.views import Link
+from nftui.engine.health import Health, Rates
+from nftui.engine.ingest.allow import Refused
+from nftui.engine.store.catalog import Catalog
+from nftui.engine.store.footer import KEY
+from nftui.engine.store.segment import HEADER_BYTES
+from nftui.engine.store.writer import StoreStatus, StoreWriter
+from nftui.engine.supervisor import WorkerState
 
 PAIR = [(8, 4), (1, 4)]
 TIMES = [(8, 4), (12, 4), (2, 4), (1, 4), (22, 4), (21, 4), (7, 2), (11, 2), (4, 1), (6, 1)]
@@ -103,15 +130,197 @@ def sflow() -> dict[str, list[bytes]]:
     }
 
 
+def files() -> dict[str, dict[str, bytes]]:
+    """Files of other tools, small, one of each form; and the store's own."""
+    messages = b"".join(archive_files.ipfix_message(first, 2) for first in (0, 2))
+    frames = [probe_packets.tcp("10.0.0.1", "10.0.0.2", 5, 6), probe_packets.udp("2001:db8::1", "2001:db8::2", 7, 53)]
+    ng = probe_packets.pcapng_section() + probe_packets.pcapng_interface(1)
+    ng += b"".join(probe_packets.pcapng_packet(frame, stamp) for stamp, frame in enumerate(frames))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pcap = probe_packets.write_pcap(folder / "pcap", frames).read_bytes()
+        swapped = probe_packets.write_pcap(folder / "swapped", frames, order=">", nanoseconds=True).read_bytes()
+        own = plain_flows.flow_file(folder / "own", [{}, {"src_addr": "2001:db8::1", "username": "alice"}]).read_bytes()
+        store = _store(folder)
+    return {
+        "nfdump": {
+            name: archive_files.sample_nfdump_file(name.partition("-")[0], archive_files.BIG if "-" in name else "<", 6)
+            for name in ("none", "none-big", "lzo", "bz2", "lz4", "zstd")
+        },
+        "nfdump-v1": {name: archive_files.nfdump_v1_file(3, name) for name in ("none", "lzo", "bz2", "lz4")},
+        "flow-tools": {
+            "v5-zlib": archive_files.flow_tools_file(5, 4),
+            "v7-plain": archive_files.flow_tools_file(7, 3, compressed=False),
+            "v5-big": archive_files.flow_tools_file(5, 3, archive_files.BIG, False),
+        },
+        "export-capture": {
+            "v5": archive_files.capture_file([archive_files.netflow5(0, 2), archive_files.netflow5(2, 1)]),
+            "pcapng": ng,
+        },
+        "ipfix-file": {"two-messages": messages},
+        "goflow2": {"plain": _goflow2()},
+        "packet-capture": {"pcap": pcap, "pcap-big-nanoseconds": swapped, "pcapng": ng},
+        "parquet": {
+            "own-columns": own,
+            "other-columns": _goflow2(),
+            "no-rows": _parquet({"bytes": pa.array([], "i8")}),
+        },
+        **store,
+    }
+
+
+def _parquet(columns: dict[str, pa.Array]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+def _goflow2() -> bytes:
+    """A file with goflow2's columns."""
+    return _parquet({
+        "type": pa.array(["NETFLOW_V9", "SFLOW_5"]), "time_received_ns": pa.array([NOW_MS * 10**6] * 2, pa.uint64()),
+        "src_addr": pa.array(["10.0.0.1", "2001:db8::1"]), "dst_addr": pa.array(["10.0.0.2", None]),
+        "sampler_address": pa.array(["192.0.2.1"] * 2), "bytes": pa.array([100, 2**63], pa.uint64()),
+        "packets": pa.array([1, 2], pa.uint64()), "src_port": pa.array([1, 70_000], pa.uint32()),
+        "proto": pa.array([6, 17], pa.uint32()),
+    })  # fmt: skip
+
+
+def _store(folder: Path) -> dict[str, dict[str, bytes]]:
+    """A live segment, the streams of its chunks, a sealed file and what its footer says."""
+    clock = ManualClock(store_samples.NOON_MS)
+    writer = StoreWriter(folder, 60, clock)
+    writer.open()
+    writer.append(store_samples.sample_flows(0, 4))
+    clock.advance(1)
+    writer.tick()
+    writer.append(store_samples.sample_flows(4, 2))
+    clock.advance(1)
+    writer.tick()
+    [live] = Catalog(folder).live()
+    segment = live.read_bytes()
+    writer.close()
+    [slot] = Catalog(folder).slots()
+    footer = (pq.read_metadata(slot.path).metadata or {})[KEY.encode()]
+    size = struct.unpack_from("<Q", segment, 8)[0]
+    return {
+        "segment": {"two-chunks": segment, "torn": segment[:-100], "damaged-start": b"x" * 30 + segment},
+        "chunk": {"flows": struct.pack("<I", 4) + segment[HEADER_BYTES : HEADER_BYTES + size]},
+        "sealed": {"flows": Path(slot.file).read_bytes()},
+        "footer": {
+            "counts-other-rows": footer, "three-rows": json.dumps(json.loads(footer) | {"rows": 3}).encode(),
+            "list": b"[]", "no-sums": b'{"rows":3}',
+        },
+    }  # fmt: skip
+
+
+def packets() -> dict[str, bytes]:
+    """Frames of several link types."""
+    tcp, udp = probe_packets.tcp("10.0.0.1", "10.0.0.2", 5, 6), probe_packets.udp("2001:db8::1", "2001:db8::2", 7, 53)
+    tagged = probe_packets.ethernet(tcp[14:], b"\x81\x00\x00\x05\x81\x00\x00\x06")
+    labels = tcp[:12] + b"\x88\x47\x00\x01\x00\x40\x00\x02\x01\x40" + tcp[14:]
+    routed = probe_packets.ip("2001:db8::1", "2001:db8::2", 43, bytes([6, 0]) + bytes(6) + bytes(20))
+    vxlan = probe_packets.ip("10.0.0.1", "10.0.0.2", 17, struct.pack(">HHHH", 5, 4789, 0, 0) + b"\x08" + bytes(7) + tcp)
+    gre = probe_packets.ip("10.0.0.1", "10.0.0.2", 47, b"\xb0\x00\x65\x58" + bytes(12) + udp)
+    part = probe_packets.ip("10.0.0.1", "10.0.0.2", 17, bytes(24), 7, 0x2001)
+    return {
+        "plain": packed_frames([tcp, udp, probe_packets.icmp("10.0.0.1", "10.0.0.2", 8, 0)], Link.ETHERNET),
+        "tags-and-labels": packed_frames([tagged, labels], Link.ETHERNET),
+        "tunnels": packed_frames([probe_packets.ethernet(vxlan), probe_packets.ethernet(gre)], Link.ETHERNET),
+        "extension-headers": packed_frames([probe_packets.ethernet(routed)], Link.ETHERNET, 1),
+        "fragments": packed_frames([probe_packets.ethernet(part)] * 2, Link.ETHERNET, 2),
+        "raw": packed_frames([tcp[14:], udp[14:]], Link.RAW),
+    }
+
+
+def texts() -> dict[str, dict[str, bytes]]:
+    """What people write."""
+    lines = {
+        "filter": {
+            "networks": b"src net 10.0.0.0/8 and not (dst port in [80 443 1024-2048] or proto udp)",
+            "numbers": b"bytes > 1k and packets < 10 and duration >= 5 and bps > 1m",
+            "addresses": b"ip in [10.0.0.1 ::1]",
+            "flags": b"flags S and not flags AF", "text": b'username "al" or username Bob%_', "fields": b"src port = 5",
+            "comment": b"any # all\nand proto 6", "nested": b"((((any))))", "unknown": b"srcc port 5",
+        },
+        "window": {
+            "nfdump": b"2026/11/21.12:00:00-2026/11/21.13", "iso": b"2026-11-21T12:00:00.250Z..13:00", "ago": b"-1h",
+            "day": b"yesterday", "first": b"+10", "clock": b"today 14:00..15:00", "zone": b"2026-10-25 02:30+02:00",
+        },
+        "options": {
+            "statistic": b"srcip/bytes", "aggregation": b"srcip4/24,dstport", "network": b"2001:db8::/32",
+            "age": b"4w1d",
+            "endpoint": b"udp://[::1%lo]:2055", "sampling": b"192.0.2.0/24=512", "source": b"gw1,192.0.2.1;10.0.0.0/8",
+            "bin": b"5m", "timeout": b"maxlife=1h30m", "zone": b"Europe/Zurich", "size": b"1.5T", "share": b"5%",
+        },
+        "packet-filter": {"ports": b"tcp port 80 and not net 10.0.0.0/8", "vlan": b"vlan 5 and ip6"},
+        "config": {
+            "all": b'[collector]\nlisten = ["[::]:2055"]\nsampling = 5\n[store]\npath = "/x"\ncompact = true\n'
+            b'[ui]\ntheme = ""\n[filters]\nweb = "tcp"\n',
+            "unknown-key": b"[collector]\nalow = []\n", "wrong-type": b"[store]\nrotate = 1.5\n",
+        },
+        "element-file": {"two": b"9999 1 first unsigned8 # one\n0 500 second\n", "wrong": b"9999 x first\n"},
+        "indicators": {
+            "plain": b"203.0.113.7 bad\n198.51.100.0/24\nport 4444\ntcp/4444\n203.0.113[.]7:443\n",
+            "csv": b'ip,comment\n203.0.113.7,"a, b"\n[2001:db8::7]:443,c\n198.51.100.9-198.51.100.20,d\n',
+            "urls": b"hxxp://203[.]0[.]113[.]7/x\n# comment\nname.example\n12345\n",
+        },
+    }  # fmt: skip
+    basic_list = b"\x03\x00\x01\x00\x04" + bytes(8)
+    values = [b"", b"a", b"abcd", b"abcdefgh", basic_list, b"\x00\x80\x01\xff\xff" + bytes(4) + b"\x02ab\xff\x00\x01c"]
+    lines["element-value"] = {
+        f"{kind}-{place}": bytes([number]) + value
+        for number, kind in enumerate(TYPES)
+        for place, value in enumerate(values)
+        if number in {1, 9, 13, 16} or (kind == "basicList" and place > 3)
+    }
+    return lines
+
+
+def answers() -> dict[str, dict[str, bytes]]:
+    """What processes say to each other, and keep."""
+    collector = Collector()
+    collector.feed(*templated(10)["samplers"])
+    collector.feed(sflow_wire.datagram(sflow_wire.counter_sample(sflow_wire.interface(3, 1000))))
+    exporters = [asdict(item) for item in collector.decoder.exporters()]
+    store = StoreStatus(1, 2, 3, 4, 5, 6, 7, 8, 9, -1, "disk_full: no space")
+    health = Health(
+        NOW_MS, 5.0, {"flows.in": 3}, {"flows.in": 1}, Rates(1.0, 2.0, 3.0), ("[::]:2055",), 0.5, "/store", store, 1e9,
+        None, (WorkerState("store", "running"),), (Refused("192.0.2.1", 5, NOW_MS),), ("a warning",),
+    )  # fmt: skip
+    record = struct.pack(">HHHHHH", 256, 2, 8, 4, 1, 4).hex()
+    domain = {"version": 9, "domain": 5, "templates": [{"options": False, "record": record, "time_ms": NOW_MS}]}
+    saved = {"format": 1, "exporters": [{"address": "10.0.0.1", "port": 5, "established": True, "domains": [domain]}]}
+    item, outcome = Input("/x", 5, 6), Outcome(1, 2, ["cut"], {"a": 1})
+    journal = {"version": 1, "task": "task", "done": [[asdict(item), asdict(outcome)]], "state": {}}
+    return {
+        "control-request": {
+            "health": b'{"ask": "health"}\n', "unknown": b'{"ask": "x"}',
+            "about": b'{"ask": "allow", "of": "10.0.0.0/8"}', "nested": b"[" * 5000,
+        },
+        "control-answer": {
+            "health": json.dumps({"health": asdict(health)}).encode(),
+            "exporters": json.dumps({"exporters": exporters}).encode(),
+            "refused": json.dumps({"refused": [asdict(health.refused[0])]}).encode(),
+            "error": b'{"error": "only the user"}', "nested": b"[" * 100_000,
+        },
+        "templates": {"one": json.dumps(saved).encode()},
+        "journal": {"one": json.dumps(journal).encode(), "other-version": b'{"version": 2}'},
+    }  # fmt: skip
+
+
 def main() -> None:
     """Write them all."""
-    for target, inputs in (
-        ("v5", netflow5()), ("v9", templated(9)), ("ipfix", templated(10) | ipfix_only()), ("sflow", sflow()),
-    ):  # fmt: skip
+    exports = {"v5": netflow5(), "v9": templated(9), "ipfix": templated(10) | ipfix_only(), "sflow": sflow()}
+    inputs = {
+        target: {name: packed(datagrams, VERSIONS[target]) for name, datagrams in found.items()}
+        for target, found in exports.items()
+    }
+    for target, found in (inputs | files() | texts() | answers() | {"frames": packets()}).items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
-        for name, datagrams in inputs.items():
-            (folder / f"{name}.bin").write_bytes(packed(datagrams, VERSIONS[target]))
+        for name, content in found.items():
+            (folder / f"{name}.bin").write_bytes(content)
 
 
 if __name__ == "__main__":

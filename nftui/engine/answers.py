@@ -45,7 +45,7 @@ def restore(kind: type[Made], answer: object) -> Made:
 
 
 @functools.cache
-def _fields(kind: type[Any]) -> dict[str, tuple[Any, bool]]:
+def _fields(kind: Any) -> dict[str, tuple[Any, bool]]:
     """Type of each field, and whether it has no default."""
     hints = get_type_hints(kind)
     return {

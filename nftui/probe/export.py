@@ -76,8 +76,8 @@ def parse_targets(text: str) -> tuple[tuple[str, int], ...]:
         if not colon or not host or (":" in host and not bare):
             raise UsageError(f"collector {part!r}: expected HOST:PORT, IPv6 addresses as [ADDRESS]:PORT")
         try:
-            number = int(port) if port.isdigit() else socket.getservbyname(port, "udp")
-        except OSError as error:
+            number = int(port) if port.isdecimal() else socket.getservbyname(port, "udp")
+        except (OSError, ValueError) as error:
             raise UsageError(f"collector {part!r}: no port {port!r}") from error
         if not 0 < number < 65_536:
             raise UsageError(f"collector {part!r}: no port {port!r}")

@@ -91,12 +91,14 @@ class Timeouts:
 
 
 _UNIT = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_TIME = re.compile(r"(?:\d+[smhdw])*(?:\d+[smhdw]?)", re.IGNORECASE | re.ASCII)
+_LONGEST = 32
 _PART = re.compile(r"(\d+)([smhdw]?)", re.IGNORECASE)
 
 
 def parse_time(text: str) -> int:
     """Seconds of a time such as `90`, `10m` or `1h30m`; the parts are added. Raises UsageError."""
-    if not re.fullmatch(r"(\d+[smhdw]?)+", text, re.IGNORECASE):
+    if len(text) > _LONGEST or not _TIME.fullmatch(text):
         raise UsageError(f"time {text!r}: expected numbers with s, m, h, d or w, such as 1h30m")
     seconds = sum(int(number) * _UNIT[unit.lower()] for number, unit in _PART.findall(text))
     if seconds > MAX_SECONDS:

@@ -1,4 +1,4 @@
-"""Every input that fuzzing found, and the ones it began with, decodes without breaking a promise (A22)."""
+"""Every input that fuzzing found, and the ones it began with, is survived (A22)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ from pathlib import Path
 
 import pytest
 
-FUZZ = Path(__file__).resolve().parents[2] / "fuzz"
-sys.path.insert(0, str(FUZZ))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "fuzz"))
 
-from decode import CORPUS, VERSIONS, datagrams_of, packed  # noqa: E402
-from decode_once import decode_once  # noqa: E402
-
-FILES = sorted(CORPUS.glob("*/*.bin"))
+from check_exports import datagrams_of, packed
+from run import CORPUS
+from targets import TARGETS
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_corpus(path: Path) -> None:
-    datagrams = datagrams_of(path.read_bytes(), VERSIONS[path.parent.name])
-    counts = decode_once(datagrams)
-    assert counts["datagrams.received"] == 2 * len(datagrams) > 0
+def inputs(target: str) -> list[Path]:
+    return sorted((CORPUS / target).glob("*.bin"))
 
 
-def test_each_decoder_has_inputs_that_give_flows() -> None:
-    flows = dict.fromkeys(VERSIONS, 0)
-    for path in FILES:
-        target = path.parent.name
-        flows[target] += decode_once(datagrams_of(path.read_bytes(), VERSIONS[target])).get("records.flows", 0)
-    assert all(flows.values()), flows
+@pytest.mark.parametrize("target", TARGETS)
+def test_inputs_of_a_target_are_survived_and_something_comes_out(target: str) -> None:
+    assert sum(TARGETS[target].check(path.read_bytes()) for path in inputs(target)) > 0
+
+
+def test_each_folder_of_inputs_belongs_to_a_target() -> None:
+    assert {folder.name for folder in CORPUS.iterdir()} == set(TARGETS)
 
 
 def test_inputs_are_lists_of_datagrams() -> None:

@@ -46,3 +46,32 @@ def mutations(seed: int, datagrams: list[bytes], count: int) -> Iterator[bytes]:
     for place in range(count):
         raw = rng.choice(usable)
         yield raw if place % 16 == 0 else mutate(rng, raw, rng.choice(usable))
+
+
+def mutate_any(rng: random.Random, raw: bytes, other: bytes, words: tuple[bytes, ...] = ()) -> bytes:
+    """One to three mutations of any input, an empty one too; with words of its format, where they are known."""
+    data = bytearray(raw)
+    for _ in range(rng.randrange(1, 4)):
+        place, kind = rng.randrange(len(data) + 1), rng.randrange(9)
+        size = rng.randrange(1, 9)
+        if kind == 0 and data:  # flip bits
+            data[min(place, len(data) - 1)] ^= 1 << rng.randrange(8)
+        elif kind == 1:  # nasty bytes
+            data[place : place + 1] = bytes([rng.choice(_NASTY)])
+        elif kind == 2:  # lengths and counts, in either order and of any width
+            width = rng.choice((2, 4, 8))
+            number = rng.choice((*_WORDS, (1 << 8 * width) - 1, 1 << (8 * width - 1)))
+            data[place : place + width] = number.to_bytes(width, rng.choice(("little", "big")))
+        elif kind == 3:  # cut
+            del data[place:]
+        elif kind == 4:  # repeat a part
+            data[place:place] = data[place : place + size * 4] * rng.randrange(1, 30)
+        elif kind == 5:  # remove a part
+            del data[place : place + size * 4]
+        elif kind == 6:  # splice
+            data[place:] = other[rng.randrange(len(other) + 1) :]
+        elif kind == 7 and words:
+            data[place : place + rng.choice((0, size))] = rng.choice(words) * rng.choice((1, 1, 1, 100))
+        else:  # noise
+            data[place : place + size] = rng.randbytes(size)
+    return bytes(data[:65_000])

@@ -16,7 +16,8 @@ from nftui.engine.archive.archive import Archive
 from nftui.engine.archive.shapes import Builder
 from nftui.engine.batch import FlowBatch
 from nftui.engine.schema import FIELDS, FlowSource, Kind
-from nftui.text import parse_address
+from nftui.errors import first_line
+from nftui.text import clean, parse_address
 
 MARKS = (b"time_received_ns", b"time_flow_start_ns", b"time_flow_start", b"sampler_address")
 """Column names of which such a file has one in its footer."""
@@ -68,8 +69,8 @@ class Goflow2File(Archive):
                 wanted = sorted({columns[name] for name in _read(columns, fields)})
                 for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
                     yield partial(_convert, batch.rename_columns([name.lower() for name in wanted]), fields)
-        except (pa.ArrowException, OSError) as error:
-            self.report(0, f"Parquet that cannot be read: {str(error).splitlines()[0]}")
+        except (pa.ArrowException, OSError, ValueError) as error:
+            self.report(0, f"Parquet that cannot be read: {clean(first_line(error))}")
 
 
 def _read(columns: Collection[str], fields: Collection[str] | None) -> Iterator[str]:
@@ -96,6 +97,8 @@ def _convert(batch: Any, fields: Collection[str] | None) -> FlowBatch:
         if column is None:
             continue
         array = batch.column(column)
+        if not _suits(name, array.type):
+            continue
         if name == "flow_source":
             builder.put(name, _sources(array))
         elif name.startswith("time_"):
@@ -115,6 +118,24 @@ def _convert(batch: Any, fields: Collection[str] | None) -> FlowBatch:
     return builder.finish()
 
 
+def _suits(name: str, kind: Any) -> bool:
+    """Whether a column of this type can hold the field."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    whole = pa.types.is_integer(kind)
+    words = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if name == "flow_source":
+        return whole or words
+    if name.startswith("time_"):
+        return whole or pa.types.is_timestamp(kind)
+    if FIELDS[name].kind is Kind.ADDRESS:
+        octets = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+        return words or octets
+    return whole
+
+
 def _fill(builder: Builder, rows: int) -> None:
     """What no flow may lack."""
     if builder.wants("flow_source") and not builder.has("flow_source").any():
@@ -132,14 +153,14 @@ def _present(array: Any) -> Any:
 
 
 def _integers(array: Any) -> Any:
-    """Values as int64, 0 where there are none; texts and numbers beyond 63 bits are none."""
+    """Values as int64, 0 where there are none; those beyond 63 bits are negative."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp("ns"), safe=False)
-    if not (pa.types.is_integer(array.type) or pa.types.is_timestamp(array.type)):
-        return np.zeros(len(array), np.int64)
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
     return pc.fill_null(array.cast(pa.int64(), safe=False), 0).to_numpy(zero_copy_only=False)
 
 
@@ -149,12 +170,24 @@ def _addresses(array: Any) -> tuple[Any, Any, Any]:
 
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    halves = [_address(value) for value in array.dictionary.to_pylist()]
+    halves = [_address(value) for value in _distinct(array)]
     high = np.array([0 if pair is None else pair[0] for pair in [*halves, None]], np.uint64)
     low = np.array([0 if pair is None else pair[1] for pair in [*halves, None]], np.uint64)
     known = np.array([pair is not None for pair in [*halves, None]])
     codes = array.indices.cast(pa.int64()).fill_null(len(halves)).to_numpy(zero_copy_only=False)
     return high[codes], low[codes], known[codes]
+
+
+def _distinct(array: Any) -> list[Any]:
+    """Values of a dictionary array; of texts that are not UTF-8 what can be read."""
+    import pyarrow as pa
+
+    values = array.dictionary
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        raw = values.cast(pa.large_binary()).to_pylist()
+        return [None if value is None else value.decode("utf-8", "replace") for value in raw]
+    found: list[Any] = values.to_pylist()
+    return found
 
 
 def _address(value: bytes | str | None) -> tuple[int, int] | None:
@@ -180,6 +213,6 @@ def _sources(array: Any) -> Any:
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     known: dict[Any, FlowSource] = {**_TYPES, **_TYPE_NUMBERS}
-    table = np.array([known.get(v, FlowSource.FILE) for v in [*array.dictionary.to_pylist(), None]], np.uint8)
+    table = np.array([known.get(v, FlowSource.FILE) for v in [*_distinct(array), None]], np.uint8)
     codes = array.indices.cast(pa.int64()).fill_null(len(table) - 1).to_numpy(zero_copy_only=False)
     return table[codes]

@@ -65,7 +65,7 @@ class BlockReader:
         at = start
         end = min(end, self._size)
         while at < end:
-            header = self._header(at)
+            header = self._header(at) if at + _HEADER <= end else None
             size = int(header["size"]) if header is not None else 0
             if header is None or at + _HEADER + size > end:
                 again = self._search(at + 1, end)

@@ -13,6 +13,7 @@ from nftui.engine.query.parquet import listed_sql, parquet_sql
 from nftui.engine.query.remembered import remembered
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
+from nftui.engine.query.strangers import misfit
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
 from nftui.engine.store.layout import HOUR_MS, SEALED_SUFFIX, SEGMENT_SUFFIX, PartName, parse_file, replaced_path
 from nftui.errors import NftuiError, first_line
@@ -68,6 +69,7 @@ class Session:
         self._tables = 0
         self._stored: frozenset[str] | None = None
         self._cancelled = False
+        self._strangers = [path for path in sources.files if parse_file(os.path.basename(path), SEALED_SUFFIX) is None]
         self._foreign: ForeignFlows | None = None
         if sources.foreign and sources.formats is not None:
             from nftui.engine.query.foreign import ForeignFlows
@@ -202,8 +204,6 @@ class Session:
         foreign = self._foreign.records() if self._foreign is not None else 0
         return stored + foreign + sum(reader.rows for reader in self.sources.segments)
 
-    def parts(self, few: bool = False) -> list[Part]:
-        """All files and segments in portions by time of reception: the first ones small, for a quick first line.
     def said(self, key: str, paths: Sequence[str]) -> dict[str, bytes]:
         """What the ends of some of the Parquet files say under a key, by their paths; nothing for those without it."""
 
@@ -220,6 +220,8 @@ class Session:
 
         return self._retry(ask)
 
+    def parts(self, few: bool = False) -> list[Part]:
+        """All files and segments in portions by time of reception: the first ones small, for a quick first line.
 
         One portion if the files do not tell their times by their names.
 
@@ -257,6 +259,7 @@ class Session:
 
         Columns that no file has are null.
         """
+        self._leave_out_strangers()
         columns = [column for name in fields for column in FIELDS[name].physical]
         optional = [column for column in columns if column not in _CORE_COLUMNS]
         files = [path for path in self.sources.files if part is None or path in part.files]
@@ -308,10 +311,22 @@ class Session:
                 self._moved[path] = str(replaced_path(Path(path)))
                 continue
             self.sources.files.remove(path)
+            self._strangers = [other for other in self._strangers if other != path]
             reason = "damaged" if os.path.exists(path) else "gone: expired or removed while it was to be read"
             self.sources.skipped.append((path, reason))
         self._stored = None
         return bool(blamed)
+
+    def _leave_out_strangers(self) -> None:
+        """Look at files that do not have names of a store, once; those without flows move to the skipped ones."""
+        while self._strangers:
+            path = self._strangers[-1]
+            reason = remembered("misfit", [path], lambda path=path: misfit(self._connection, path))  # type: ignore[misc]
+            self._strangers.pop()
+            if reason:
+                self.sources.files.remove(path)
+                self.sources.skipped.append((path, reason))
+                self._stored = None
 
     def _leave_out_rollups(self, message: str) -> bool:
         """Forget the roll-ups that an error speaks of: the flows themselves are there."""

@@ -32,6 +32,7 @@ _UNITS = {
     "d": 86_400_000,
     "w": 604_800_000,
 }
+_ZONE = re.compile(r"[\w+-]{1,32}(?:/[\w+-]{1,32}){0,3}", re.ASCII)
 _EPOCH = re.compile(r"\d{9,13}")
 
 
@@ -81,6 +82,8 @@ def zone_of(name: str | None, utc: bool = False) -> tzinfo | None:
     from zoneinfo import ZoneInfo
 
     try:
+        if not _ZONE.fullmatch(name):  # each part may become the import of a package
+            raise ValueError
         return ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
         raise UsageError(f"unknown time zone {name!r}: use a name such as Europe/Zurich") from error

@@ -166,9 +166,21 @@ def read_footer(path: Path) -> dict[str, Any]:
             about = json.loads((metadata.metadata or {})[KEY.encode()])
             if about["rows"] != metadata.num_rows:
                 raise CorruptFile(f"{path}: the footer counts {about['rows']} rows, the file has {metadata.num_rows}")
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-            raise CorruptFile(f"{path}: not a sound file of this store: {error}") from error
-    return dict(about)
+            _check(about)
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CorruptFile(f"{path}: not a sound file of this store: {text.clean(str(error))}") from error
+    return {**about, "ident": text.clean(about["ident"])}
+
+
+def _check(about: dict[str, Any]) -> None:
+    """Raise ValueError unless everything that is read of a footer is of its type."""
+    numbers = [about[name] for name in ("rows", "flows", "packets", "bytes", "slot_ms", "slot_seconds")]
+    texts = [about["segment"], about["ident"], *(replaced := about.get("replaces", []))]
+    notes = about["notes"]
+    if not isinstance(notes, dict) or not all(type(number) is int for number in (*numbers, *notes.values())):
+        raise ValueError("a number of the footer is none")
+    if not isinstance(replaced, list) or not all(isinstance(part, str) for part in texts):
+        raise ValueError("a text of the footer is none")
 
 
 def totals(about: Mapping[str, Any]) -> tuple[Sums, Counts]:

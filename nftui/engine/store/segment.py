@@ -194,7 +194,7 @@ class SegmentReader:
             start, length = chunk
             head = os.pread(self._descriptor, min(length, 1 << 16), start + HEADER_BYTES)
             # A schema that cannot be read belongs to a chunk that will be skipped.
-            with contextlib.suppress(pa.ArrowInvalid, OSError):
+            with contextlib.suppress(pa.ArrowException, OSError, ValueError):
                 names.update(pa.ipc.read_schema(pa.py_buffer(head)).names)
         self._position, self.damaged_bytes = position, damaged
         return names
@@ -278,7 +278,7 @@ class SegmentReader:
             if batch.num_rows != rows:
                 raise ValueError("the header counts other rows")
             add(self.notes, about["notes"])
-        except (pa.ArrowInvalid, OSError, StopIteration, KeyError, TypeError, ValueError):
+        except (pa.ArrowException, OSError, StopIteration, KeyError, TypeError, ValueError, RecursionError):
             self.damaged_bytes += HEADER_BYTES + len(payload)
             return None
         return batch.replace_schema_metadata(None)

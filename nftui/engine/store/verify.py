@@ -23,6 +23,7 @@ from nftui.engine.store.arrow import CORE_COLUMNS, schema_of
 from nftui.engine.store.catalog import Catalog, SlotFile
 from nftui.engine.store.footer import Summary, read_footer
 from nftui.engine.store.layout import QUARANTINE, PartName, new_writer
+from nftui.engine.store.places import column_places
 from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin, SegmentReader
@@ -158,7 +159,7 @@ def _try_groups(path: Path, about: dict[str, Any], verdict: Verdict) -> None:
             for group in range(parquet.num_row_groups):
                 table = _read_group(parquet, group)
                 if table is None:
-                    verdict.problems += _damaged_columns(parquet, group)
+                    verdict.problems += _damaged_columns(path, parquet, group)
                 else:
                     summary.add(table)
     except _UNREADABLE as error:
@@ -177,19 +178,15 @@ def _read_group(parquet: pq.ParquetFile, group: int) -> pa.Table | None:
         return None
 
 
-def _damaged_columns(parquet: pq.ParquetFile, group: int) -> Iterator[str]:
-    described = parquet.metadata.row_group(group)
-    for column in range(described.num_columns):
-        chunk = described.column(column)
+def _damaged_columns(path: Path, parquet: pq.ParquetFile, group: int) -> Iterator[str]:
+    places = column_places(path, group)
+    if not places:
+        yield f"row group {group}: its description in the footer is damaged"
+    for column, (start, end) in places.items():
         try:
-            parquet.read_row_group(group, columns=[chunk.path_in_schema])
+            parquet.read_row_group(group, columns=[column])
         except _UNREADABLE:
-            pages = [place for place in (chunk.dictionary_page_offset, chunk.data_page_offset) if place is not None]
-            start = min(pages)
-            yield (
-                f"row group {group}, {chunk.path_in_schema}: damaged in bytes {start} to "
-                f"{start + chunk.total_compressed_size - 1}"
-            )
+            yield f"row group {group}, {column}: damaged in bytes {start} to {end}"
 
 
 def _verify_rollup(path: Path) -> Verdict:
