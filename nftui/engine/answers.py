@@ -36,7 +36,7 @@ def restore(kind: type[Made], answer: object) -> Made:
     if not isinstance(answer, dict):
         raise ValueError(f"{kind.__name__} is not an object")
     values = {}
-    for name, (hint, required) in _fields(kind).items():
+    for name, (hint, required) in _fields(cast("Any", kind)).items():
         if name in answer:
             values[name] = _value(hint, answer[name], f"{kind.__name__}.{name}")
         elif required:
