@@ -124,6 +124,12 @@ class AskingBoard(LiveBoard):
         """
         self.past.ask(subject, lambda past: past.snapshot(request), receive, self._past_failed, first)
 
+    async def answer(self, request: LiveRequest) -> LiveSnapshot:
+        """The answer to a question beside the table's, of its time or of the live window. Raises NftuiError."""
+        if request.within is not None:
+            return await self.past.run(lambda past: past.snapshot(request))
+        return await self.feed.run(lambda: self.source.snapshot(request))  # type: ignore[return-value]
+
     async def flow_of(self, key: int) -> tuple[FlowBatch, int] | None:
         """The record of a row of the flow list that is shown, as batch and row; None when it is gone."""
         if self.trail.place.within is not None:

@@ -12,7 +12,6 @@ from nftui.screens.source import Source
 from nftui.screens.time_words import EXAMPLES, asked, written
 from nftui.screens.timeline_board import TimelineBoard
 from nftui.screens.visits import Bookmarks, Visits
-from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.time_dialogs import LetterPrompt, TimePrompt
 from nftui.widgets.timeline import Timeline
 
@@ -62,7 +61,8 @@ class Browsing(TimelineBoard):
 
     def action_step(self, direction: int) -> None:
         """The time before the brush, as long as the brush, or after it."""
-        self.look(self.outlook.step(direction, self.around()))
+        outlook = self.outlook.step(direction, self.around())
+        self.look(self.following() if outlook.brush is None else outlook)
 
     def action_zoom(self, closer: int) -> None:
         """The brush fills the timeline, or the timeline shows more."""
@@ -70,15 +70,53 @@ class Browsing(TimelineBoard):
         self.look(self.outlook.zoom_in(around) if closer > 0 else self.outlook.zoom_out(around))
 
     def action_now(self) -> None:
-        """Back to what comes in."""
-        self.follow_now()
+        """Back to what comes in; of a recording that is looked at there, the next second."""
+        if not self.follow_now() and self.source.playback is not None:
+            self.action_play_step(1)
 
     def follow_now(self) -> bool:
         """Back to the live window; False when nothing else is looked at."""
-        if self.outlook.brush is None and self.outlook.frame is None and self.outlook.cursor_ms is None:
+        if self.outlook == self.following():
             return False
-        self.look(self.outlook.follow())
+        self.look(self.following())
         return True
+
+    # Recording
+
+    def action_play_step(self, seconds: float) -> None:
+        """Halt the recording a little later or earlier."""
+        if self._recorded():
+            self.source.playback.step(seconds)  # type: ignore[union-attr]
+            self.feed.now()
+
+    def action_loop(self) -> None:
+        """Begin the recording anew after its end, or do not."""
+        if self._recorded():
+            again = self.source.playback.repeat()  # type: ignore[union-attr]
+            self.notify("It begins anew after its end." if again else "It ends at its end.", markup=False, timeout=2)
+            self.feed.now()
+
+    def action_seek(self, text: str = "") -> None:
+        """Play from the time that is typed, else from the cursor, else from the brush."""
+        if not self._recorded():
+            return
+        around = self.around()
+        to_ms = self.outlook.selected(around).start_ms if self.outlook.cursor_ms is None else self.outlook.cursor_ms
+        if text:
+            wrong = self._time_error(text)
+            within = None if wrong else asked(text, around.now_ms, around.bounds, around.window_ms)
+            if within is None:
+                self.notify(wrong or "That is where it plays.", markup=False)
+                return
+            to_ms = within.start_ms
+        self.source.playback.seek(to_ms)  # type: ignore[union-attr]
+        self.look(self.following())
+        self.feed.now()
+
+    def _recorded(self) -> bool:
+        if self.source.playback is None:
+            self.notify("Flows come as they are sent: `nftui --replay PATH` plays a recording.", markup=False)
+        return self.source.playback is not None
 
     # Cursor
 
@@ -93,18 +131,21 @@ class Browsing(TimelineBoard):
         self.look(self.outlook.point(frame.start_ms if end < 0 else frame.end_ms - 1, around), visit=False)
 
     def action_choose(self) -> None:
-        """Enter on the timeline: closer to the brush."""
-        self.action_zoom(1)
+        """Enter on the timeline: closer to the brush; a recording plays from the cursor."""
+        if self.source.playback is not None:
+            self.action_seek()
+        else:
+            self.action_zoom(1)
 
     def action_timeline(self) -> None:
         """Give the keys and more lines to the timeline, or give them back to the table."""
         chart = self.chart
-        if chart.has_focus:
-            self.set_class(False, "-timeline")
-            self.table.focus()
-        elif chart.display:
-            self.set_class(True, "-timeline")
+        self.chart_tall = not chart.has_focus and chart.display
+        if self.chart_tall:
             chart.focus()
+        else:
+            self.table.focus()
+        self.fit_chart()
         self.show_hints()
 
     # Going places
@@ -141,7 +182,7 @@ class Browsing(TimelineBoard):
             return
         around = self.around()
         within = asked(text, around.now_ms, around.bounds, self.outlook.selected(around).length_ms)
-        self.look(self.outlook.follow() if within is None else self.outlook.go_to(within, around))
+        self.look(self.following() if within is None else self.outlook.go_to(within, around))
 
     def action_mark(self) -> None:
         """Remember the time under a letter."""
@@ -196,7 +237,7 @@ class Browsing(TimelineBoard):
         if not (self.past.slow and self.past.give_up()):
             return False
         if self.trail.place.within is not None:
-            place, outlook = self.answered or (None, self.outlook.follow())
+            place, outlook = self.answered or (None, self.following())
             if place is not None:
                 self.trail.change(view=place.view, filter=place.filter, sort=place.sort, descending=place.descending)
             self.outlook = outlook
@@ -209,14 +250,6 @@ class Browsing(TimelineBoard):
         self.draw()
         return True
 
-    @on(FlowTable.Moved, "#table")
-    def _more_rows(self) -> None:
-        """Rows further down, before the cursor reaches the end of those that are here."""
-        shown, table = self.snapshot, self.table
-        near = len(table.data) - table.cursor_row < 2 * table.visible_rows
-        if self.trail.place.within is not None and shown is not None and near and len(table.data) < shown.rows_total:
-            self.look_up("table", self.request(), self._show_past, first=True)
-
     # Mouse
 
     @on(Timeline.Brushed)
@@ -226,6 +259,8 @@ class Browsing(TimelineBoard):
     @on(Timeline.Pointed)
     def _clicked(self, event: Timeline.Pointed) -> None:
         self.look(self.outlook.point(event.time_ms, self.around()), visit=False)
+        if self.source.playback is not None and self.outlook.brush is None:
+            self.action_seek()
 
     @on(Timeline.Zoomed)
     def _wheel(self, event: Timeline.Zoomed) -> None:

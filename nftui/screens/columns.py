@@ -192,8 +192,13 @@ def _look(spec: ColumnSpec, display: Display) -> _Look:
     return 5, 1, _count, "number"
 
 
-def table_data(snapshot: LiveSnapshot) -> TableData:
-    """Rows of a snapshot, with the columns that `table_columns` adds."""
+def table_data(snapshot: LiveSnapshot, stale: Any = ()) -> TableData:
+    """Rows of a snapshot, with the columns that `table_columns` adds.
+
+    Args:
+        snapshot: rows without a gap in their ranks.
+        stale: which of them are out of date, bool[rows].
+    """
     values: dict[str, Any] = dict(snapshot.values)
     if snapshot.history.size:
         values[TREND] = _levels(snapshot.history)
@@ -203,7 +208,8 @@ def table_data(snapshot: LiveSnapshot) -> TableData:
     if by is not None and not isinstance(by, list) and len(by):
         top = float(by.max())
         values[SHARE] = by / top if top > 0 else by * 0.0
-    return TableData(snapshot.keys, values)  # type: ignore[arg-type]
+    first = int(snapshot.ranks[0]) if len(snapshot) else 0
+    return TableData(snapshot.keys, values, first, snapshot.rows_total, stale)  # type: ignore[arg-type]
 
 
 def _levels(history: Any) -> Any:

@@ -6,7 +6,7 @@ from textual import on
 
 from nftui.errors import FilterError
 from nftui.screens.asking import AskingBoard
-from nftui.screens.drill import cell_term, combine, row_filter, row_name
+from nftui.screens.drill import cell_term, combine, is_part, row_filter, row_name
 from nftui.screens.navigation import Place
 from nftui.widgets.flow_table import FlowTable
 
@@ -46,14 +46,20 @@ class Drilling(AskingBoard):
 
     @on(FlowTable.Opened, "#table")
     def _row_opened(self, event: FlowTable.Opened) -> None:
-        view = self.trail.place.view
+        """A cell that the cursor was put on goes into the filter; a row opens: its flows, or all of a flow's fields."""
+        view, table = self.trail.place.view, self.table
         if view == "flows":
             self.run_worker(self._open_flow(event.key), exclusive=True, group="detail")
             return
-        row = self.table.row_of(event.key)
-        term = row_filter(view, lambda column: self.table.value(column, row))
+        if table.cell_chosen and is_part(view, table.cursor_column):
+            term = cell_term(table.cursor_column, table.value(table.cursor_column))
+            if term and combine(self.trail.place.filter, term) != self.trail.place.filter:
+                self.narrow(view, term, exclude=False, crumb=term)
+                return
+        row = table.row_of(event.key)
+        term = row_filter(view, lambda column: table.value(column, row))
         if term:
-            crumb = row_name(view, lambda column: self.table.value(column, row))
+            crumb = row_name(view, lambda column: table.value(column, row))
             self.narrow("flows", term, exclude=False, crumb=crumb)
 
     async def _open_flow(self, key: int) -> None:
@@ -78,15 +84,26 @@ class Drilling(AskingBoard):
         if self.give_up() or self.close_detail():
             return
         if self.trail.back():
-            self.table.reset_cursor()
-            if self.trail.place.cursor is not None:
-                self.table.hold(self.trail.place.cursor)
-            self.go_on()
+            self._arrive()
         elif self.trail.place.filter:
             self.trail.change(filter="")
             self.go_on()
         else:
             self.follow_now()
+
+    def _arrive(self) -> None:
+        """The cursor is where it was when this place was left."""
+        self.table.reset_cursor()
+        if self.trail.place.cursor is not None:
+            self.table.hold(self.trail.place.cursor)
+        self.go_on()
+
+    def action_back_to(self, depth: int) -> None:
+        """Back to a place of the trail; 0 is the first one."""
+        self.close_detail()
+        while self.trail.depth > depth and self.trail.back():
+            pass
+        self._arrive()
 
     def action_leave(self) -> None:
         """Close the pane, or go back, or quit."""

@@ -8,17 +8,24 @@ from textual import on
 from textual.binding import BindingType
 
 from nftui.screens.action_table import bindings
+from nftui.screens.copying import Copying
 from nftui.screens.displaying import Displaying
 from nftui.screens.drilling import Drilling
+from nftui.screens.exporting import Exporting
+from nftui.screens.faceting import Faceting
 from nftui.screens.filtering import Filtering
+from nftui.screens.finding import Finding
 from nftui.screens.ordering import Ordering
+from nftui.screens.tables import Tables
 from nftui.screens.visiting import Visiting
 from nftui.screens.watching import Watching
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Ribbon
 
 
-class LiveScreen(Ordering, Drilling, Filtering, Displaying, Watching, Visiting):
+class LiveScreen(
+    Tables, Faceting, Ordering, Drilling, Filtering, Finding, Copying, Exporting, Displaying, Watching, Visiting
+):
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("live")

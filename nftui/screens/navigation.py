@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nftui.screens.actions import VIEW_TITLES
+from nftui.screens.views import view_title
 
 if TYPE_CHECKING:
     from nftui.engine.history.values import TimeRange
@@ -68,11 +68,13 @@ class Trail:
         """The place now becomes the beginning."""
         self._before.clear()
 
+    def steps(self) -> list[str]:
+        """The way here in words, a text for each place: `hosts`, `192.0.2.1 > latest`."""
+        return [
+            " > ".join(word for word in (place.crumb, view_title(place.view)) if word)
+            for place in (*self._before, self.place)
+        ]
+
     def crumbs(self) -> str:
         """The way here in words: `hosts > 192.0.2.1 > latest`."""
-        words = []
-        for place in (*self._before, self.place):
-            if place.crumb:
-                words.append(place.crumb)
-            words.append(VIEW_TITLES[place.view])
-        return " > ".join(words)
+        return " > ".join(self.steps())

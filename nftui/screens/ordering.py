@@ -6,6 +6,8 @@ from textual import on
 
 from nftui.screens.actions import VIEW_TITLES
 from nftui.screens.asking import AskingBoard
+from nftui.screens.views import STATISTIC, all_views, known_view
+from nftui.widgets.chooser import Choice, Chooser
 from nftui.widgets.flow_table import FlowTable
 
 
@@ -14,15 +16,29 @@ class Ordering(AskingBoard):
 
     def action_view(self, view: str) -> None:
         """Show another view of the same flows."""
-        if view in VIEW_TITLES and view != self.trail.place.view:
+        if known_view(view) and view != self.trail.place.view:
             self.close_detail()
             self.trail.change(view=view, sort="", descending=True, cursor=None)
             self.go_on(reset=True)
 
+    def action_views(self, text: str = "") -> None:
+        """Choose among all views; one that is named is shown at once."""
+        if text:
+            view = text if known_view(text) else f"{STATISTIC}{text}"
+            if known_view(view):
+                self.action_view(view)
+            else:
+                self.notify(f"{text}: no such view; the names are those of `nftui dump -s`.", markup=False)
+            return
+        choices = [Choice(entry.view, entry.title, entry.words) for entry in all_views()]
+        self.app.push_screen(
+            Chooser("View by", choices, self.trail.place.view), lambda view: self.action_view(view or "")
+        )
+
     def action_next_view(self, step: int) -> None:
         """The view to the right or left."""
-        names = list(VIEW_TITLES)
-        self.action_view(names[(names.index(self.trail.place.view) + step) % len(names)])
+        names, view = list(VIEW_TITLES), self.trail.place.view
+        self.action_view(names[(names.index(view) + step) % len(names)] if view in names else names[0])
 
     def action_sort_next(self, step: int) -> None:
         """Sort by the next column that can be sorted by."""

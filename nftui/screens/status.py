@@ -12,6 +12,7 @@ from nftui.screens.actions import VIEW_TITLES
 from nftui.screens.layers import KIND_TITLES, KINDS
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.time_words import length, written, zone_name
+from nftui.screens.views import view_title
 from nftui.text import compact
 from nftui.widgets.ribbon import Item, Role
 from nftui.widgets.timeline_data import TimelineData
@@ -33,6 +34,8 @@ def tabs(view: str, width: int) -> list[Item]:
         items.append(
             Item(f" {number} {words} ", role, 0 if name == view else 10 + number, f"view('{name}')", tight=number > 1)
         )
+    if view not in VIEW_TITLES:
+        items.insert(1, Item(f" {view_title(view)} ", "active", 0, "views"))
     return items
 
 
@@ -62,14 +65,15 @@ def _spaced(text: str) -> str:
     return f"{text[:-1]} {text[-1]}" if text[-1].isalpha() else f"{text} "
 
 
-def state(snapshot: LiveSnapshot | None, label: str, paused: str) -> list[Item]:
+def state(snapshot: LiveSnapshot | None, label: str, paused: str, dated: bool = False) -> list[Item]:
     """Window, its time, and whether the screen moves."""
     items = []
     if snapshot is not None:
         covered, window = snapshot.covered_seconds, snapshot.window_seconds
         short = covered < window * 0.8
         items.append(Item(f"last {covered if short else window:.0f} s", "warn" if short and covered > 1 else "dim", 6))
-        items.append(Item(f"{datetime.fromtimestamp(snapshot.now_ms // 1000):%H:%M:%S}", "dim", 5))
+        now = datetime.fromtimestamp(snapshot.now_ms // 1000)
+        items.append(Item(f"{now:%Y-%m-%d %H:%M:%S}" if dated else f"{now:%H:%M:%S}", "dim", 5))
     items.append(Item(f" {paused} ", "alert") if paused else Item(f" {label} ", "chip"))
     return items
 
@@ -100,7 +104,11 @@ def trail_items(trail: Trail, snapshot: LiveSnapshot | None) -> tuple[list[Item]
     if place.filter:
         left += [Item("filter", "accent"), Item(place.filter, "strong")]
     if trail.depth:
-        left.append(Item(trail.crumbs(), "dim", 3))
+        steps = trail.steps()
+        for depth, words in enumerate(steps):
+            before = "> " if depth else ""
+            rank = 3 if depth == len(steps) - 1 else 4 + len(steps) - depth
+            left.append(Item(f"{before}{words}", "dim", rank, f"back_to({depth})"))
     right = []
     if snapshot is not None and place.filter:
         right.append(Item(matched(snapshot), "plain", 2))

@@ -78,7 +78,7 @@ class FlowTable(Widget, can_focus=True):
         Binding("j,down", "move(1)", id="row-down"), Binding("k,up", "move(-1)", id="row-up"),
         Binding("h,left", "column(-1)", id="column-left"), Binding("l,right", "column(1)", id="column-right"),
         Binding("ctrl+d", "page(0.5)", id="half-page-down"), Binding("ctrl+u", "page(-0.5)", id="half-page-up"),
-        Binding("pagedown,ctrl+f", "page(1)", id="page-down"), Binding("pageup,ctrl+b", "page(-1)", id="page-up"),
+        Binding("pagedown", "page(1)", id="page-down"), Binding("pageup,ctrl+b", "page(-1)", id="page-up"),
         Binding("g,home", "first", id="top"), Binding("G,end", "last", id="end"), Binding("enter", "open", id="open"),
     ]  # fmt: skip
 

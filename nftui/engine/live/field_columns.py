@@ -15,6 +15,7 @@ from nftui.engine.query.style import Style, field_text
 from nftui.engine.schema import FIELDS, Field, Kind, Show
 
 _STYLE = Style(plain=True, full_ipv6=True)
+_EIGHT_FLAGS = 0xFF
 _RIGHT = frozenset({Show.NUMBER, Show.COUNT, Show.PORT})
 
 
@@ -54,4 +55,6 @@ def cell_text(field: Field, value: object) -> str:
         return NULL
     if field.show is Show.PROTOCOL and isinstance(value, int):
         return text.protocol(value)
+    if field.show is Show.TCP_FLAGS and isinstance(value, int) and value > _EIGHT_FLAGS:
+        return f"0x{value:03x}"  # two values must not look alike
     return field_text(_STYLE, field, value)

@@ -60,7 +60,7 @@ def save_flows(query: Query, session: Session, path: str, aggregation: Aggregati
 
     read = aggregation.reads(fields) if aggregation is not None else fields
     temporary = final.parent / f".{final.name}.{os.getpid()}.tmp"
-    with _named_errors(path), _removed(temporary):
+    with named_errors(path), _removed(temporary):
         # Fail on the directory before the query has run for minutes.
         if is_store:
             temporary.mkdir(0o750)
@@ -133,7 +133,8 @@ def _removed(temporary: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _named_errors(path: str) -> Iterator[None]:
+def named_errors(path: str) -> Iterator[None]:
+    """Errors of the operating system as ours, with the path: DiskFull, PermissionDenied, StoreError."""
     try:
         yield
     except OSError as error:
