@@ -55,7 +55,7 @@ def protocol_number(name: str) -> int | None:
         return known
     try:
         return socket.getprotobyname(name.lower())
-    except OSError:
+    except (OSError, ValueError):  # a name with a NUL in it
         return None
 
 
@@ -66,7 +66,7 @@ def service_port(name: str) -> int | None:
         return known
     try:
         return socket.getservbyname(name.lower())
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
