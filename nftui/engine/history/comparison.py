@@ -75,9 +75,13 @@ def compare(now: Question, before: Question, view: StoredView, measure: str, lim
         kinds = "CASE WHEN NOT is_before THEN 0 WHEN NOT is_now THEN 1 WHEN x > 0 THEN 2 WHEN x < 0 THEN 3 ELSE 4 END"
         order = ", ".join(ties(view)).replace("@", "")
         nulls = ", ".join("NULL" for _ in names)
+        compared = (
+            f"SELECT *, {kinds} AS kind FROM "  # noqa: S608
+            f"(SELECT *, {difference} AS x FROM ({joined}) AS joined) AS differing"
+        )
         return (
-            f"WITH compared AS MATERIALIZED (SELECT *, {kinds} AS kind FROM "  # noqa: S608
-            f"(SELECT *, {difference} AS x FROM ({joined}) AS joined) AS differing) (SELECT 0 AS what, {keys}, n, b, x, kind, cut FROM compared "
+            f"WITH compared AS MATERIALIZED ({compared}) "  # noqa: S608
+            f"(SELECT 0 AS what, {keys}, n, b, x, kind, cut FROM compared "
             f"ORDER BY ABS(x) DESC, {order} LIMIT {limit}) UNION ALL "
             f"SELECT 1, {nulls}, COUNT(*), SUM(ABS(x)), SUM(x), kind, BOOL_OR(cut) FROM compared GROUP BY kind"
         )
