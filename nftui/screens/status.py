@@ -84,7 +84,7 @@ def past_state(within: TimeRange, now_ms: int, label: str) -> list[Item]:
         Item(written(within, now_ms), "strong"),
         Item(length(within.length_ms), "dim", 6),
         Item(zone_name(within.start_ms), "dim", 5),
-        Item(f" {label.replace('LIVE', 'HISTORY') if 'LIVE' in label else f'HISTORY of {label}'} ", "alert"),
+        Item(f" {label} ", "alert"),
     ]
 
 
@@ -106,9 +106,9 @@ def trail_items(trail: Trail, snapshot: LiveSnapshot | None) -> tuple[list[Item]
     if trail.depth:
         steps = trail.steps()
         for depth, words in enumerate(steps):
-            before = "> " if depth else ""
+            before = " > " if depth else ""
             rank = 3 if depth == len(steps) - 1 else 4 + len(steps) - depth
-            left.append(Item(f"{before}{words}", "dim", rank, f"back_to({depth})"))
+            left.append(Item(f"{before}{words}", "dim", rank, f"back_to({depth})", tight=bool(depth)))
     right = []
     if snapshot is not None and place.filter:
         right.append(Item(matched(snapshot), "plain", 2))
