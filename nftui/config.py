@@ -132,6 +132,23 @@ class ElementsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaConfig:
+    """Where flows go besides the store, see docs/kafka.md.
+
+    Attributes:
+        brokers: where to begin, as `HOST:PORT`; none for no Kafka.
+        topic: name of the topic.
+        format: `arrow`, the store's columns as an Arrow IPC stream, or `protobuf`, goflow2's messages.
+        settings: file with further settings of librdkafka, one `name=value` a line.
+    """
+
+    brokers: tuple[str, ...] = ()
+    topic: str = "flows"
+    format: str = "arrow"
+    settings: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WatchConfig:
     """What is looked for in the flows as they come, see docs/watch.md.
 
@@ -192,6 +209,7 @@ class Config:
     collector: CollectorConfig = CollectorConfig()
     store: StoreConfig = StoreConfig()
     elements: ElementsConfig = ElementsConfig()
+    kafka: KafkaConfig = KafkaConfig()
     watch: WatchConfig = WatchConfig()
     ui: UiConfig = UiConfig()
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -218,6 +236,7 @@ _PARTS: dict[str, type[Any]] = {
     "collector": CollectorConfig,
     "store": StoreConfig,
     "elements": ElementsConfig,
+    "kafka": KafkaConfig,
     "watch": WatchConfig,
     "ui": UiConfig,
 }

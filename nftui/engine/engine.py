@@ -13,6 +13,7 @@ from nftui.config import Config
 from nftui.engine import elements
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
+from nftui.engine.companions import Companions
 from nftui.engine.control import ControlServer, socket_path
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
@@ -36,14 +37,10 @@ from nftui.engine.metrics import Metrics
 from nftui.engine.metrics_server import MetricsServer
 from nftui.engine.minutes import Minutes
 from nftui.engine.questions import advisers, answerers
-from nftui.engine.seal_command import SealCommand
 from nftui.engine.store.disk import store_error
-from nftui.engine.store.seal import SealedSlot
 from nftui.engine.store.writer import StoreStatus, StoreWriter
 from nftui.engine.supervisor import Worker
-from nftui.engine.upkeep import Upkeep, chores
 from nftui.engine.watch.finding import WatchState
-from nftui.engine.watch.watch import Watch, is_wanted
 from nftui.errors import UsageError
 from nftui.text import parse_address
 
@@ -94,14 +91,7 @@ class Engine:
         self._keep = FlowFilter(collector.filter) if collector.filter.strip() else None
         self._metrics = Metrics()
         self._metrics_server = MetricsServer(collector.metrics, self.metrics) if collector.metrics else None
-        self._command = (
-            SealCommand(config.store.on_seal, str(self.store_root), config.store.ident, self.ledger)
-            if config.store.on_seal
-            else None
-        )
-        self._chores = chores(self.store_root, config.store)
-        self._live = LiveWindow(self._clock, limits) if live else None
-        self._watching = Watch(config, self.ledger, self._clock, limits) if live or is_wanted(config) else None
+        self._companions = Companions(config, self.ledger, self._clock, limits, live)
         self._history = History(self._clock)
         self._minutes = CollectorMinutes(limits.exporter_minutes)
         self._writer: StoreWriter | None = None
@@ -137,7 +127,7 @@ class Engine:
             undo.pop_all()
         self._restore_templates()
         receiver, streams = self._intake.receiver, self._intake.streams
-        onlookers = tuple(looker for looker in (self._live, self._watching) if looker is not None)
+        onlookers = self._companions.onlookers
         parts = Parts(receiver, self._decoder, self._writer, onlookers, self._on_slot, self._keep)
         self._pipeline = Pipeline(parts, self.ledger, self._clock, self._limits, self._config.store.rotate)
         self._history.add(self.ledger.snapshot(), 0)
@@ -151,15 +141,10 @@ class Engine:
             self._run("probe", lambda stopping: meter.run(stopping, take))
         self._run("watch", self._watch)
         self._run("control", self._control.run)
-        if self._watching is not None:
-            for name, body in self._watching.bodies().items():
-                self._run(name, body)
         if self._metrics_server is not None:
             self._run("metrics", self._metrics_server.run)
-        if self._command is not None:
-            self._run("command", self._command.run)
-        if self._chores:
-            self._run("upkeep", Upkeep(self._chores, self.ledger, self._short_of_space).run)
+        for name, body in self._companions.bodies(self._short_of_space).items():
+            self._run(name, body)
         self._running = True
 
     def stop(self) -> bool:
@@ -189,8 +174,8 @@ class Engine:
         ended &= self._stop_store(workers["store"], deadline)
         if ended:
             ended = self._close_store(deadline)
-        if "command" in workers:
-            others.append(workers["command"])  # last: the store has just sealed files for it
+        # These last: the store has just sealed files, and handed on flows, for them.
+        others += [workers[name] for name in ("command", "kafka") if name in workers]
         for worker in (workers["watch"], *others):  # none of them has anything that would be lost
             worker.stop(max(0.05, deadline + _LAST_SECONDS - time.monotonic()))
         for server in (self._control, self._metrics_server):
@@ -242,7 +227,7 @@ class Engine:
     @property
     def live(self) -> LiveWindow | None:
         """The live window, None without one."""
-        return self._live
+        return self._companions.live
 
     def feed(self, block: DatagramBlock) -> None:
         """Take a block of datagrams from elsewhere, such as a capture. Waits while the store is behind."""
@@ -262,13 +247,13 @@ class Engine:
         Raises:
             KeyError: there is no such view.
         """
-        assert self._live is not None
-        return self._live.snapshot(request)
+        assert self.live is not None
+        return self.live.snapshot(request)
 
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:
         """The record of a row of the flow list, as batch and row, or None when it has left the window."""
-        assert self._live is not None
-        return self._live.flow(key)
+        assert self.live is not None
+        return self.live.flow(key)
 
     def exporters(self) -> list[ExporterStatus]:
         """Exporters known, as the decoder sees them, with what was counted of them elsewhere."""
@@ -303,12 +288,11 @@ class Engine:
 
     def watch(self) -> WatchState:
         """What the watch has found; nothing where nothing is looked for."""
-        return self._watching.state() if self._watching is not None else WatchState()
+        return self._companions.watched()
 
     def mute(self, identity: tuple[str, str, str]) -> None:
         """Do not tell of a finding any more."""
-        if self._watching is not None:
-            self._watching.mute(identity)
+        self._companions.mute(identity)
 
     def metrics(self) -> str:
         """Everything that is counted, as OpenMetrics text."""
@@ -365,7 +349,7 @@ class Engine:
             days_left=free / daily if free is not None and daily else None,
             workers=workers,
             refused=tuple(self._intake.allow.refused()[:20]),
-            warnings=warnings(recent, store, workers, self._intake.warnings),
+            warnings=warnings(recent, store, workers, (*self._intake.warnings, *self._companions.warnings)),
         )
 
     def _open_store(self) -> StoreWriter:
@@ -375,16 +359,14 @@ class Engine:
                 self.store_root.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise store_error("make", self.store_root.parent, error) from error
-        writer = StoreWriter(self.store_root, config.rotate, self._clock, self._limits, config.ident, self._sealed)
+        writer = StoreWriter(
+            self.store_root, config.rotate, self._clock, self._limits, config.ident, self._companions.sealed
+        )
         writer.open()
         return writer
 
     def _short_of_space(self) -> bool:
         return self._writer is not None and self._writer.status().fault in _SHORT_OF_SPACE
-
-    def _sealed(self, sealed: SealedSlot) -> None:
-        if self._command is not None:
-            self._command.add(sealed)
 
     def _run(self, name: str, body: Callable[[Event], None]) -> None:
         worker = Worker(name, body, self._clock)

@@ -130,6 +130,10 @@ class Limits:
     flush_seconds: float = 0.5
     """A live segment is readable by other processes after this time at the latest."""
 
+    # Kafka
+    kafka_bytes: int = 64 << 20
+    """Messages that wait for the brokers: 60 s at 10 000 flows/s. Beyond it the oldest are dropped and counted."""
+
     # Live window
     live_rows: int = 1_000_000
     """Flows kept in memory for the live screen; at higher rates the window shortens and says so."""

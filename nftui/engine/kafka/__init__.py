@@ -1,0 +1,1 @@
+"""Flows to Kafka, for those who have consumers there."""

@@ -1,0 +1,151 @@
+"""Flows to brokers: librdkafka's own mock of a cluster, in this process or in another, and none at all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nftui.config import KafkaConfig
+from nftui.engine.kafka.output import KafkaOutput, read_settings
+from nftui.engine.ledger import Ledger
+from nftui.engine.limits import Limits
+from nftui.errors import ConfigError, UsageError
+
+kafka = pytest.importorskip("confluent_kafka")
+V4 = 0xFFFF << 32
+
+
+def flows(rows: int, exporters: int = 3):
+    from nftui.engine.batch import FlowBatch
+
+    return FlowBatch(
+        rows,
+        {
+            "sampler_address_hi": np.zeros(rows, np.int64),
+            "sampler_address_lo": V4 | 0xC0000200 | (np.arange(rows) % exporters),
+            "bytes": np.arange(rows, dtype=np.int64), "packets": np.ones(rows, np.int64),
+        },
+    )  # fmt: skip
+
+
+class Running:
+    """An output with its thread."""
+
+    def __init__(self, brokers: str, limits: Limits = Limits(), **config: str) -> None:  # noqa: B008
+        self.ledger = Ledger()
+        self.output = KafkaOutput(KafkaConfig((brokers,), **config), self.ledger, limits)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self.output.run, args=(self._stopping,))
+        self._thread.start()
+
+    def counts(self) -> Counter:
+        counts = Counter(self.ledger.snapshot())
+        parts = sum(counts[f"kafka.flows_{name}"] for name in ("delivered", "waiting", "dropped", "failed"))
+        assert counts["kafka.flows"] == parts
+        return counts
+
+    def wait(self, condition, seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not condition(self.counts()):
+            assert time.monotonic() < end, self.counts()
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def cluster():
+    """Addresses of a mock cluster of librdkafka; not a real broker."""
+    owner = kafka.Producer({"test.mock.num.brokers": 3, "bootstrap.servers": "ignored"})
+    brokers = ",".join(f"{broker.host}:{broker.port}" for broker in owner.list_topics(timeout=10).brokers.values())
+    yield brokers
+    del owner
+
+
+@pytest.mark.parametrize("form", ["arrow", "protobuf"])
+def test_flows_arrive_by_exporter_in_order(cluster: str, form: str):
+    running = Running(cluster, format=form, topic="flows")
+    try:
+        for _ in range(5):
+            running.output.add(flows(300))
+        running.wait(lambda counts: counts["kafka.flows_delivered"] == 1500)
+        assert running.output.problem == ""
+    finally:
+        running.stop()
+    consumer = kafka.Consumer({"bootstrap.servers": cluster, "group.id": "t", "auto.offset.reset": "earliest"})
+    try:
+        consumer.subscribe(["flows"])
+        found = []
+        end = time.monotonic() + 30
+        while len(found) < 15 and time.monotonic() < end:
+            message = consumer.poll(0.2)
+            if message is not None and message.error() is None:
+                found.append((message.key(), message.partition()))
+    finally:
+        consumer.close()
+    assert Counter(key for key, _ in found) == {b"192.0.2.0": 5, b"192.0.2.1": 5, b"192.0.2.2": 5}
+    assert len(set(found)) == 3  # each exporter in one partition
+
+
+def test_brokers_that_are_away_cost_nothing_but_the_oldest_flows():
+    running = Running("127.0.0.1:1", Limits(kafka_bytes=200_000))
+    try:
+        began = time.monotonic()
+        for _ in range(300):
+            running.output.add(flows(300))
+        assert time.monotonic() - began < 5  # nobody waited for a broker
+        running.wait(lambda counts: counts["kafka.flows_dropped"] > 0 and running.output.problem)
+        assert running.output._waiting_bytes <= 200_000
+        assert "127.0.0.1:1" in running.output.problem
+        assert running.counts()["kafka.flows"] == 90_000
+    finally:
+        running.stop()
+
+
+def test_settings_come_from_a_file_that_nobody_else_reads(tmp_path: Path):
+    file = tmp_path / "kafka.conf"
+    file.write_text("# secret\nsecurity.protocol = SASL_SSL\nsasl.password=a=b\n\n")
+    file.chmod(0o600)
+    assert read_settings(str(file)) == {"security.protocol": "SASL_SSL", "sasl.password": "a=b"}
+    file.chmod(0o640)
+    with pytest.raises(ConfigError, match="chmod 600"):
+        read_settings(str(file))
+    file.chmod(0o600)
+    file.write_text("nonsense\n")
+    with pytest.raises(ConfigError, match="line 1: not name=value"):
+        read_settings(str(file))
+    with pytest.raises(ConfigError, match="No such file"):
+        read_settings(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [({"format": "json"}, "neither arrow nor protobuf"), ({"topic": ""}, "kafka.topic is empty")],
+)
+def test_a_bad_configuration_is_told(config: dict[str, str], words: str):
+    with pytest.raises(ConfigError, match=words):
+        KafkaOutput(KafkaConfig(("127.0.0.1:1",), **config), Ledger())
+
+
+def test_a_setting_that_librdkafka_does_not_know_is_told(tmp_path: Path):
+    file = tmp_path / "kafka.conf"
+    file.write_text("no.such.setting=1\n")
+    file.chmod(0o600)
+    with pytest.raises(ConfigError, match=r"no\.such\.setting"):
+        KafkaOutput(KafkaConfig(("127.0.0.1:1",), settings=str(file)), Ledger())
+
+
+def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    with pytest.raises(UsageError, match=r"pip install 'nftui\[kafka\]'"):
+        KafkaOutput(KafkaConfig(("127.0.0.1:1",)), Ledger())
