@@ -32,7 +32,7 @@ Examples:
   nftui --filter 'port 443'           start with a filter
   nftui --probe eth0 --no-listen      meter this host's own traffic
   nftui --no-listen --store flows     only look at what another collector writes
-  nftui --replay old/ --speed 60      play a store, nfcapd or ft- files, or a capture of exports
+  nftui --replay old/ --speed 60      play a store, nfcapd or ft- files, or a capture
 """
 
 
@@ -44,13 +44,14 @@ Examples:
 @click.option("--probe", "interfaces", multiple=True, metavar="IFACE", help="Meter an interface, or any; repeatable.")
 @click.option("--replay", "recordings", multiple=True, metavar="PATH", help="Play stored flows as if they came now.")
 @click.option("--speed", type=click.FloatRange(1, 1024), default=1, help="Of a replay; { and } change it. [1]")
+@click.option("--loop", is_flag=True, help="Begin a replay anew after its end; R changes it.")
 @click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
 @click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, nftui-mono, nftui-contrast…")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
-@click.option("--no-diff", is_flag=True, help="Send whole widgets to the terminal, not only what changed.")
 @click.option("--fresh", is_flag=True, help="Begin anew: not with the view, filter and order of the last time.")
 @click.option("--read-only", is_flag=True, help="Refuse every action that changes something beyond the screen.")
 @click.option("--low-bandwidth", is_flag=True, help="Fewer refreshes, no trends and bars, fewer colours.")
+@click.option("--no-diff", is_flag=True, help="Send whole widgets to the terminal, not only what changed.")
 @click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal; F2 changes it.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="No characters beyond ASCII in charts.")
 def tui(
@@ -61,14 +62,15 @@ def tui(
     interfaces: tuple[str, ...],
     recordings: tuple[str, ...],
     speed: float,
+    loop: bool,
     filter_text: str | None,
     theme: str | None,
     config: Path | None,
-    no_diff: bool,
-    no_mouse: bool,
     fresh: bool,
     read_only: bool,
     low_bandwidth: bool,
+    no_diff: bool,
+    no_mouse: bool,
     ascii_only: bool,
 ) -> int:
     """Live top talkers; collects and stores meanwhile."""
@@ -88,17 +90,17 @@ def tui(
             "store.path": store,
             "ui.theme": theme,
             "ui.filter": filter_text,
-        },
-    )
             "ui.low_bandwidth": low_bandwidth or None,
             "ui.read_only": read_only or None,
             "ui.mouse": False if no_mouse else None,
             "ui.ascii": ascii_only or None,
+        },
+    )
     from nftui.app import AppOptions
-
-    options = AppOptions(
     from nftui.screens.session import Session
     from nftui.screens.session import default_path as session_file
+
+    options = AppOptions(
         theme=merged.ui.theme,
         filter=merged.ui.filter.strip(),
         frame_diff=not no_diff,
@@ -114,7 +116,7 @@ def tui(
     if recordings:
         from nftui.screens.recording import RecordedSource
 
-        return show(RecordedSource(recordings, speed, merged), options, filter_reader(merged))
+        return show(RecordedSource(recordings, speed, merged, loop), options, filter_reader(merged))
     if not interfaces:
         return run_screen(merged, options)
     from nftui.probe.privileges import one_thread
@@ -186,9 +188,9 @@ def show(
     sys.setswitchinterval(_SWITCH_SECONDS)
 
     def stop() -> bool:
+        app.remember()
         ended = source.stop()
         if on_stop is not None:
-        app.remember()
             on_stop()
         return ended
 

@@ -71,6 +71,7 @@ class LiveBoard(Screen[None]):
         self.problem = ""
         self.paused: tuple[float, int] | None = None
         self.chart_wanted = True
+        self.chart_tall = False
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -113,9 +114,11 @@ class LiveBoard(Screen[None]):
 
     @property
     def state_name(self) -> str:
-        """What the keys are about: `talkers`, `flows`, `detail`, `typing` or `waiting`."""
+        """What the keys are about: `talkers`, `flows`, `detail`, `typing`, `timeline` or `waiting`."""
         if self.filter_bar.has_class("-open"):
             return "typing"
+        if self.query_one(Timeline).has_focus:
+            return "timeline"
         if self.query_one(EmptyState).has_class("-open"):
             return "waiting"
         if self.detail.has_class("-open"):
@@ -187,8 +190,9 @@ class LiveBoard(Screen[None]):
         """Flows taken in since the start."""
         return self.health.counts.get("flows.in", 0) if self.health else 0
 
-    def _label(self) -> str:
-        return f"{self.source.label}, OTHER ADDRESSES" if self.curtain.drawn else self.source.label
+    def _label(self, label: str = "") -> str:
+        label = label or self.source.label
+        return f"{label}, OTHER ADDRESSES" if self.curtain.drawn else label
 
     def _pause_text(self) -> str:
         if self.paused is None:
@@ -200,10 +204,15 @@ class LiveBoard(Screen[None]):
     def show_hints(self) -> None:
         """Keys that are useful now, and the place in the table."""
         state = self.state_name
-        way_back = bool(self.trail.depth or self.trail.place.filter) or state == "detail"
-        hints = action_table(self.app).hints("filter" if state == "typing" else "live", state)
-        useful = [action for action in hints if way_back or action.name != "back"]
+        screen = {"typing": "filter", "timeline": "timeline"}.get(state, "live")
+        idle = self.idle_actions()
+        useful = [action for action in action_table(self.app).hints(screen, state) if action.name not in idle]
         self.query_one("#hints", Ribbon).show(*status.footer(useful, self._position()))
+
+    def idle_actions(self) -> set[str]:
+        """Names of actions that would do nothing now."""
+        way_back = self.trail.depth or self.trail.place.filter or self.state_name == "detail"
+        return set() if way_back else {"back"}
 
     def _position(self) -> str:
         if self.snapshot is None or not len(self.snapshot) or self.state_name == "detail":
@@ -218,8 +227,14 @@ class LiveBoard(Screen[None]):
         width, height = self.size
         self._classify(width, height)
         self.query_one("#too-small", Static).update(f"nftui needs {MINIMUM[0]}x{MINIMUM[1]}, here is {width}x{height}")
-        self.query_one(Timeline).styles.height = next(lines for below, lines in _CHART_LINES if height < below)
+        self.fit_chart()
         self.show_lines()
+
+    def fit_chart(self) -> None:
+        """Lines of the timeline: some, or half the screen."""
+        height = self.size.height
+        lines = next(lines for below, lines in _CHART_LINES if height < below)
+        self.query_one(Timeline).styles.height = max(lines, height // 2 | 1) if self.chart_tall else lines
 
     def _classify(self, width: int, height: int) -> None:
         self.set_class(width < MINIMUM[0] or height < MINIMUM[1], "-too-small")

@@ -81,6 +81,13 @@ class Browsing(TimelineBoard):
         self.look(self.following())
         return True
 
+    def idle_actions(self) -> set[str]:
+        """Nothing leads to now where now is looked at; Esc leads there from the past."""
+        idle = super().idle_actions()
+        if self.outlook == self.following():
+            return idle | ({"now"} if self.source.playback is None else set())
+        return idle - {"back"}
+
     # Recording
 
     def action_play_step(self, seconds: float) -> None:

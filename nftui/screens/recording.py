@@ -11,6 +11,7 @@ from nftui.screens.source import Answering, Collector, Past, PlaybackControl, Pr
 if TYPE_CHECKING:
     from nftui.config import Config
     from nftui.engine.replay.playback import Playback
+    from nftui.probe.metered import MeteredCaptures
 
 
 class RecordedSource(Answering):
@@ -20,10 +21,13 @@ class RecordedSource(Answering):
         paths: stores, directories and files, as for `nftui dump -r`.
         speed: seconds of the recording per second.
         config: what the watch looks for.
+        loop: begin anew after the end.
     """
 
-    def __init__(self, paths: Sequence[str], speed: float, config: Config | None = None) -> None:
+    def __init__(self, paths: Sequence[str], speed: float, config: Config | None = None, loop: bool = False) -> None:
         super().__init__()
+        self._loop = loop
+        self._metered: MeteredCaptures | None = None
         self._config = config
         self._paths = paths
         self._speed = speed
@@ -37,7 +41,12 @@ class RecordedSource(Answering):
         if self._playing.ended:
             return "REPLAY ended"
         clock = self._playing.clock
-        return f"REPLAY {clock.speed:g}x" if clock.running or not clock.now_ms() else f"REPLAY {clock.speed:g}x halted"
+        words = ["REPLAY", f"{clock.speed:g}x"]
+        if self._playing.loop:
+            words.append("loop")
+        if not clock.running and clock.now_ms():
+            words.append("halted")
+        return " ".join(words)
 
     @property
     def probe(self) -> ProbeControl | None:
@@ -53,12 +62,23 @@ class RecordedSource(Answering):
         """Open the recording."""
         from nftui.engine.archive.formats import ArchiveFormats
         from nftui.engine.replay.playback import Playback
+        from nftui.probe.metered import MeteredCaptures
 
         gc.freeze()
         gc.enable()  # the command line had switched it off for the start
+        metered = self._metered = MeteredCaptures()
+        self._paths = [metered.flows_of(path) for path in self._paths]
         part = Playback(self._paths, self._speed, ArchiveFormats(), self._config)
+        part.loop = self._loop
         part.start()
         self._part = self._playing = part
+
+    def stop(self) -> bool:
+        """Let go of everything."""
+        ended = super().stop()
+        if self._metered is not None:
+            self._metered.remove()
+        return ended
 
     def past(self) -> Past | None:
         """The files of the recording."""
@@ -75,6 +95,22 @@ class RecordedSource(Answering):
         clock = self._recording().clock
         clock.set_speed(clock.speed * factor)
         return clock.speed
+
+    def seek(self, to_ms: int) -> None:
+        """Go on from another time."""
+        self._recording().seek(to_ms)
+
+    def step(self, seconds: float) -> None:
+        """Halt, a little later or earlier."""
+        self._recording().step(seconds)
+
+    def repeat(self) -> bool:
+        """Loop, or do not."""
+        part = self._recording()
+        part.loop = not part.loop
+        if part.loop and part.ended:
+            part.seek(0)
+        return part.loop
 
     @property
     def collector(self) -> Collector | None:

@@ -70,6 +70,18 @@ class PlaybackControl(Protocol):
         """Multiply the speed, within bounds; returns the new one."""
         ...
 
+    def seek(self, to_ms: int) -> None:
+        """Go on from another time of the recording, UTC ms."""
+        ...
+
+    def step(self, seconds: float) -> None:
+        """Halt, and show what came so many seconds later, or earlier if negative."""
+        ...
+
+    def repeat(self) -> bool:
+        """Begin anew after the end, or no longer; returns which."""
+        ...
+
 
 class Collector(Protocol):
     """What a collector tells of its exporters besides their status, and who may send to it.

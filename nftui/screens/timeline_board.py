@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nftui.engine.history.values import Measure, Timeline, TimelineRequest, TimeRange
@@ -130,8 +131,9 @@ class TimelineBoard(AskingBoard):
         place, around = self.request(), self.around()
         frame = self.outlook.shown(around)
         wanted = TimelineRequest(
-            frame, place.filter, self.stacked_by, self.measure, around.columns, scaled=not self.unscaled
-        )
+            frame, place.filter, self.stacked_by, self.measure, min(around.columns, frame.length_ms // SECOND_MS),
+            scaled=not self.unscaled,
+        )  # fmt: skip
         flows = self.flows_in()
         if self._chart_asked is not None:
             asked, flows_then = self._chart_asked
@@ -143,7 +145,8 @@ class TimelineBoard(AskingBoard):
         began = time.monotonic()
 
         def receive(answer: tuple[Timeline, TimeRange | None]) -> None:
-            self.timeline, self.extent = answer
+            self.timeline = answer[0]
+            self._note_extent(answer[1])
             took = time.monotonic() - began
             self._chart_after = time.monotonic() + max(_REFRESH_SECONDS, self.timeline.step_ms / 1000, _PATIENCE * took)
             self.draw()
@@ -168,10 +171,26 @@ class TimelineBoard(AskingBoard):
             return past.timeline(request), past.extent()
 
         def receive(answer: tuple[Timeline, TimeRange | None]) -> None:
-            self.earlier, self.extent = answer
+            self.earlier = answer[0]
+            self._note_extent(answer[1])
             self.draw()
 
         self.past.ask("earlier", look, receive, lambda _: None)
+
+    def _note_extent(self, extent: TimeRange | None) -> None:
+        """The time that is stored; a recording fills the frame with it."""
+        first = self.extent is None and self.source.playback is not None
+        self.extent = extent
+        if first and self.outlook.frame is None:
+            self.outlook = self.following()
+
+    def following(self) -> Outlook:
+        """Nothing brushed: the frame follows now, or shows the whole recording."""
+        outlook = self.outlook.follow()
+        if self.source.playback is None or self.extent is None:
+            return outlook
+        frame = TimeRange(self.extent.start_ms, max(self.extent.end_ms, self.extent.start_ms + 10 * SECOND_MS))
+        return replace(outlook, frame=frame)
 
     def _chart_failed(self, reason: str) -> None:
         self._chart_after = time.monotonic() + _REFRESH_SECONDS
@@ -255,8 +274,11 @@ class TimelineBoard(AskingBoard):
         working = self._working(self.past)
         if within is None:
             live = self.live if self.live is not None else self.snapshot
-            return [*working, *status.state(live, self._label(), self._pause_text())]
-        return [*working, *status.past_state(within, self.now_ms, self._label())]
+            recorded = self.source.playback is not None
+            return [*working, *status.state(live, self._label(), self._pause_text(), recorded)]
+        # A recording has no today, so that its times are told with their date.
+        today = self.now_ms if self.source.playback is None else 0
+        return [*working, *status.past_state(within, today, self._label("HISTORY"))]
 
     def _working(self, past: Inquiry) -> list[Item]:
         return status.working(past.progress, self.display_options.ascii_only) if past.slow else []

@@ -1,8 +1,8 @@
 """Recorded flows through a live window, as if they came now: what `nftui --replay` looks at.
 
-The recording has a clock of its own. It starts at the first flow, runs at a speed, stands still while paused, and
-leaps over stretches in which nothing was received. The window's times and rates are those of the recording at any
-speed.
+The recording has a clock of its own. It starts at the first flow, runs at a speed, stands still while paused, is set to
+another time by whoever seeks, and leaps over stretches in which nothing was received. The window's times and rates are
+those of the recording at any speed.
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ _TICK_SECONDS = 0.05
 _LEAP_SECONDS = 3.0
 """A pause of the recording that would be watched for longer than this is leapt over."""
 _STOP_SECONDS = 1.0
+_WINDOW_MS = 30_000
+"""What is played at once before the time that is sought, so that the window is full there."""
+_PREFILL_MS = 1000
+_LATE_MS = 600_000
+"""Flows are received at most so long after they ended, as far as whole files are passed over."""
 
 
 class PlaybackClock:
@@ -103,6 +108,12 @@ class PlaybackClock:
             self._settle()
             self._passed = max(self._passed, (to_ms - self._origin_ms) / 1000)
 
+    def seek(self, to_ms: int) -> None:
+        """Be at any time of the recording; `monotonic` does not notice."""
+        with self._lock:
+            self._settle()
+            self._origin_ms = to_ms - round(self._passed * 1000)
+
     def _settle(self) -> None:
         """Count what has passed, before something changes."""
         self._passed = self._elapsed()
@@ -122,6 +133,10 @@ class Playback:
         formats: opens files of other tools.
         config: what the watch looks for in the recording; its command is not run.
         limits: bounds.
+
+    Attributes:
+        clock: time of the recording; halting it and changing its speed is halting and hurrying the recording.
+        loop: begin anew after the last flow.
     """
 
     def __init__(
@@ -133,12 +148,15 @@ class Playback:
         limits: Limits = DEFAULT,
     ) -> None:
         self.clock = PlaybackClock(speed)
+        self.loop = False
         config = config or Config()
         quiet = replace(config, watch=replace(config.watch, command=""))
-        self._watching = Watch(quiet, Ledger(), self.clock, limits)
+        self._ledger = Ledger()
+        self._watching = Watch(quiet, self._ledger, self.clock, limits)
         self._watcher = Worker("findings", self._watching.bodies()["findings"])
         self._paths = list(paths)
         self._formats = formats
+        self._limits = limits
         self._window = LiveWindow(self.clock, limits)
         self._worker = Worker("replay", self._play)
         self._session: Session | None = None
@@ -146,6 +164,10 @@ class Playback:
         self._flows = 0
         self._ended = False
         self._problem = ""
+        self._first_ms: int | None = None
+        self._sought: int | None = None
+        self._coming: int | None = None
+        self._filled_ms = 0
 
     @property
     def ended(self) -> bool:
@@ -186,7 +208,7 @@ class Playback:
         warnings += [f"skipped {path}: {reason}" for path, reason in self._skipped[:_SHOWN_SKIPS]]
         return Health(
             self.clock.now_ms(),
-            counts={"flows.in": self._flows},
+            counts={"flows.in": self._flows, **self._ledger.snapshot()},
             store_root=", ".join(self._paths),
             workers=(self._worker.state(),),
             warnings=tuple(warnings),
@@ -208,44 +230,105 @@ class Playback:
         """Do not tell of a finding any more."""
         self._watching.mute(identity)
 
+    def seek(self, to_ms: int) -> None:
+        """Go on from another time of the recording, halted if it was, and playing if it had ended. From any thread."""
+        if self._ended:
+            self.clock.run(True)
+        self._sought = max(to_ms, self._first_ms or to_ms)
+        session = self._session
+        if session is not None:
+            session.interrupt()
+
+    def step(self, seconds: float) -> None:
+        """Halt, and show what came so many seconds later, or earlier if negative. From any thread."""
+        to_ms = self.clock.now_ms() + round(seconds * 1000)
+        if seconds < 0 or self._ended:
+            self.seek(to_ms)
+        self.clock.run(False)
+        if seconds > 0:
+            self.clock.leap(to_ms)
+
     def _play(self, stopping: threading.Event) -> None:
-        for path in self._pieces():
+        start_ms: int | None = None
+        while not stopping.is_set():
+            played = self._play_from(start_ms, stopping)
+            if played:
+                self._arrive()
+                self.clock.leap(self._filled_ms)  # no flow came as late as that
+            if played and self._sought is None:
+                if self.loop and self._flows and self._first_ms is not None:
+                    self._sought = self._first_ms
+                else:
+                    self._ended = True
+                    self.clock.run(False)  # what was last stays on the screen
+            while self._sought is None and not stopping.wait(_TICK_SECONDS):
+                pass
+            start_ms = self._begin_at(self._sought)
+
+    def _begin_at(self, sought: int | None) -> int | None:
+        """Where to read from, to be at a time with a full window."""
+        if sought is None:
+            return None
+        self._sought = None
+        self._ended = False
+        self._coming = sought
+        return sought - _WINDOW_MS
+
+    def _arrive(self) -> None:
+        """Empty the window, and set the clock so that it is full at the time that is sought.
+
+        Not before the flows are there: until then what was shown last is shown.
+        """
+        if self._coming is not None:
+            self._filled_ms, self._coming = self._coming, None
+            self._window = LiveWindow(self.clock, self._limits)
+            self.clock.seek(self._filled_ms - _WINDOW_MS)
+
+    def _play_from(self, start_ms: int | None, stopping: threading.Event) -> bool:
+        """Play from the first flow or from a time; False when something else is wanted before the end."""
+        for path in self._pieces(start_ms):
             try:
-                complete = self._play_one(path, stopping)
+                complete = self._play_one(path, start_ms, stopping)
             except Interrupted:
-                return
+                return False
             except NftuiError as error:
                 self._problem = str(error)
                 continue
             if not complete:
-                return
-        self._ended = True
-        self.clock.run(False)  # what was last stays on the screen
+                return False
+        return True
 
-    def _pieces(self) -> Iterator[str]:
+    def _pieces(self, start_ms: int | None) -> Iterator[str]:
         """What is played in turn: a directory of files is not sorted as a whole, which would take all its memory."""
         for path in self._paths:
             files = self._formats.below(path) if os.path.isdir(path) and not is_store(path) else []
-            yield from files or [path]
+            # Flows are received after they ended, so that a file tells by their times when it is over.
+            begun = None if start_ms is None else start_ms - _LATE_MS
+            yield from [file for file in files if self._formats.may_hold(file, begun, None)] if files else [path]
 
-    def _play_one(self, path: str, stopping: threading.Event) -> bool:
+    def _play_one(self, path: str, start_ms: int | None, stopping: threading.Event) -> bool:
         sources = find_sources([path], formats=self._formats)
         session = self._session = Session(sources, threads=1)
         try:
-            if stopping.is_set():  # set before `stop` looked for a session to interrupt
+            if self._unwanted(stopping):  # since before there was a session to interrupt
                 return False
-            flows = in_order(Query(session, parse_filter("")), session, _BY, False)
-            return all(self._give(batch, stopping) for batch in flows) and not stopping.is_set()
+            flows = in_order(Query(session, parse_filter("")), session, _BY, False, start_ms)
+            return all(self._give(batch, stopping) for batch in flows) and not self._unwanted(stopping)
         finally:
-            self._skipped += sources.skipped
+            self._skipped += [skipped for skipped in sources.skipped if skipped not in self._skipped]
             self._session = None
             session.close()
 
+    def _unwanted(self, stopping: threading.Event) -> bool:
+        return stopping.is_set() or self._sought is not None
+
     def _give(self, batch: FlowBatch, stopping: threading.Event) -> bool:
-        """Put flows into the window when their time has come; False when it shall end."""
+        """Put flows into the window when their time has come; False when something else is wanted."""
         times = batch.columns[_BY]
-        if not self._flows:
-            self.clock.begin(int(times[0]))
+        if self._first_ms is None:
+            self._first_ms = int(times[0])
+            self.clock.begin(self._first_ms)
+        self._arrive()
         start = 0
         while start < len(batch):
             stop = int(np.searchsorted(times, self.clock.now_ms(), side="right"))
@@ -256,9 +339,14 @@ class Playback:
                 self._flows += stop - start
                 start = stop
                 continue
-            ahead_ms = int(times[start]) - self.clock.now_ms()
-            if ahead_ms > _LEAP_SECONDS * 1000 * self.clock.speed and self.clock.running:
-                self.clock.leap(int(times[start]))
-            elif stopping.wait(_TICK_SECONDS):
+            next_ms = int(times[start])
+            ahead_ms = next_ms - self.clock.now_ms()
+            if next_ms <= self._filled_ms:
+                self.clock.leap(min(self._filled_ms, (next_ms // _PREFILL_MS + 1) * _PREFILL_MS))
+            elif self.clock.now_ms() < self._filled_ms:
+                self.clock.leap(self._filled_ms)
+            elif ahead_ms > _LEAP_SECONDS * 1000 * self.clock.speed and self.clock.running:
+                self.clock.leap(next_ms)
+            elif self._unwanted(stopping) or stopping.wait(_TICK_SECONDS):
                 return False
-        return not stopping.is_set()
+        return not self._unwanted(stopping)
