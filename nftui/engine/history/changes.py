@@ -55,6 +55,8 @@ class Changes:
         now: sums over the range now.
         then: sums over the range before.
         exact: False where a counter was implausibly large and had to be cut.
+        covered: part of the range now, 0 to 1, in which a collector was writing; less is a gap.
+        covered_then: the same of the range before.
     """
 
     request: LiveRequest
@@ -68,6 +70,8 @@ class Changes:
     now: Totals
     then: Totals
     exact: bool = True
+    covered: float = 1.0
+    covered_then: float = 1.0
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -147,6 +147,7 @@ class History:
             other = Question(session, before, request.filter, request.scaled)
             found = compare(one, other, view, request.sort, max(1, request.limit))
             now, then = self._totals(one), self._totals(other)
+            parts = [self._coverage.draw(session, time.start_ms, time.length_ms, 1)[0] for time in (within, before)]
         words = view.words(found.keys)
         numbers = self._numbers(request.view, view, words, found.keys)
         return Changes(
@@ -161,6 +162,8 @@ class History:
             now=now,
             then=then,
             exact=found.exact,
+            covered=float(parts[0][0]),
+            covered_then=float(parts[1][0]),
         )
 
     def _totals(self, question: Question) -> Totals:
