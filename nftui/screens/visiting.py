@@ -11,7 +11,7 @@ class Visiting(AskingBoard):
 
     def action_exporters(self) -> None:
         """Who sends, and what was lost on the way."""
-        self.app.push_screen(ExportersScreen(self.source, self.feed, self.curtain))
+        self.app.push_screen(ExportersScreen(self.source, self.feed, self.curtain, self.display_options.ascii_only))
 
     def action_probe(self) -> None:
         """What the probe in this process counts."""

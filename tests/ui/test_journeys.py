@@ -263,7 +263,7 @@ async def test_exporters_panel_allows_a_refused_sender():
         assert "192.0.2.1" in text_of(pilot.app)
         await pilot.press("end")
         await pilot.pause(0.1)
-        assert "Its 33 datagrams were counted" in text_of(pilot.app)
+        assert "its 33 datagrams were counted" in text_of(pilot.app)
         await pilot.press("a")
         await until(pilot, lambda: source.allowed == ["198.51.100.7"])
         await pilot.press("escape")

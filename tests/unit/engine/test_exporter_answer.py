@@ -8,7 +8,7 @@ from sflow_wire import counter_sample, datagram, interface
 
 from nftui.engine.answers import restore
 from nftui.engine.decode.status import ExporterStatus
-from nftui.screens.exporters import _interface
+from nftui.screens.exporter_sections import interface_lines
 
 
 def an_exporter() -> ExporterStatus:
@@ -27,6 +27,7 @@ def test_an_exporter_survives_the_control_socket() -> None:
 
 def test_load_stands_beside_the_speed() -> None:
     (item,) = an_exporter().interfaces
-    assert (
-        _interface(item) == "interface 3 up, 1.0 Gbit/s: in 100.0 Mbit/s (10.0 %), out 200.0 Mbit/s (20.0 %), 74 lost"
-    )
+    head, way_in, way_out = (line.text for line in interface_lines(item))
+    assert head == "3  up, 1.0 Gbit/s"
+    assert way_in.startswith("  in   100.0 Mbit/s (10.0%), ")
+    assert way_out.startswith("  out  200.0 Mbit/s (20.0%), ")
