@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nftui.engine.store.catalog import Catalog, SlotFile
+from nftui.engine.store.footer import is_foreign
 from nftui.engine.store.layout import DAY_MS, HOUR_MS, LIVE, QUARANTINE, TEMPORARY, parse_date, parse_hour
 from nftui.engine.store.reach import is_marker
 from nftui.engine.store.retention import Policy
@@ -108,12 +109,13 @@ def remove(root: Path, files: list[Kept], now_ms: int) -> Iterator[Kept]:
     """Remove files and the directories that this empties; gives each file when it is gone.
 
     For who may compact. A file whose live segment is still there stays: it tells recovery that the segment is sealed.
+    So does a Parquet file of somebody else, whatever its name; one of ours that is damaged goes.
 
     Raises:
         OSError: the disk failed.
     """
     for kept in files:
-        if kept.file.name.segment(root).exists():
+        if kept.file.name.segment(root).exists() or is_foreign(kept.file.path):
             continue
         # The roll-up first: flows without one are whole, one without flows would be a left-over.
         for path in (kept.file.rollup_file, kept.file.file):

@@ -153,6 +153,14 @@ class Summary:
                     self.series = None
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether this is a sound Parquet file that no store of ours wrote. One that is damaged may be ours."""
+    try:
+        return KEY.encode() not in (pq.read_metadata(path).metadata or {})
+    except (pa.ArrowException, OSError):
+        return False
+
+
 def read_footer(path: Path) -> dict[str, Any]:
     """What the footer of a sealed file says.
 
