@@ -196,14 +196,16 @@ class Outlook:
         """Move the cursor; the frame goes along at its edges."""
         step = self.grain_ms(around)
         last = self._last_bucket(around)
-        cursor = last if self.cursor_ms is None else self.cursor_ms // step * step + buckets * step
-        return self.point(cursor, around)
+        cursor = last if self.cursor_ms is None else self.cursor_ms // step * step
+        return self.point(cursor + buckets * step, around)
 
     def point(self, time_ms: int, around: Surroundings) -> Outlook:
         """Put the cursor onto the bucket of a time."""
         step = self.grain_ms(around)
         cursor = min(max(time_ms // step * step, around.bounds.start_ms // step * step), self._last_bucket(around))
-        return replace(self, cursor_ms=cursor, frame=self._showing(TimeRange(cursor, cursor + step), around))
+        bucket = TimeRange(cursor, cursor + step)
+        stays = self.brush is None and self.frame is None and _contains(self.shown(around), bucket)
+        return replace(self, cursor_ms=cursor, frame=None if stays else self._showing(bucket, around))
 
     def _last_bucket(self, around: Surroundings) -> int:
         step = self.grain_ms(around)
@@ -224,13 +226,13 @@ class Outlook:
         brush = cut(span, around.bounds) or inside(span, around.bounds)
         cursor = min(max(cursor, brush.start_ms // step * step), (brush.end_ms - 1) // step * step)
         frame = self._showing(TimeRange(cursor, cursor + step), around) if show else self.shown(around)
-        return replace(self, brush=brush, cursor_ms=cursor, frame=frame or self.shown(around))
+        return replace(self, brush=brush, cursor_ms=cursor, frame=frame)
 
-    def _showing(self, span: TimeRange, around: Surroundings) -> TimeRange | None:
-        """The frame, moved as far as needed for a range to be in it; None while following shows it."""
+    def _showing(self, span: TimeRange, around: Surroundings) -> TimeRange:
+        """The frame, moved as far as needed for a range to be in it."""
         frame = self.shown(around)
         if _contains(frame, span):
-            return self.frame if self.frame is not None or self.brush is None else frame
+            return frame
         if span.length_ms > frame.length_ms:
             frame = TimeRange(frame.start_ms, frame.start_ms + span.length_ms)
         # Half a frame at once: each other frame is another question to the past.
