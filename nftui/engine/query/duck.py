@@ -63,6 +63,9 @@ def with_arrow() -> None:
 def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
     instance = duckdb.connect()
     spilled = spill_directory()
+    # Made now: an empty directory above it is removed by the next process of this user that ends.
+    with contextlib.suppress(OSError):
+        os.mkdir(spilled, 0o700)
     atexit.register(_remove, spilled)
     settings = {
         **_SETTINGS,

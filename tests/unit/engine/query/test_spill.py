@@ -1,6 +1,8 @@
 """What is spilled lies where only its user can read it, and memory is bounded as asked."""
 
 import os
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +28,17 @@ def test_the_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert place.parent.stat().st_mode & 0o777 == 0o700
     assert not place.exists()
     assert Path(spill_directory()) != place
+
+
+def test_a_process_that_ends_leaves_the_directory_of_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code = "from nftui.engine.query.duck import connect; connect('', 0)"
+    with closing(connect("77MB", 0)) as connection:
+        [(place,)] = connection.execute("SELECT current_setting('temp_directory')").fetchall()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        assert list(tmp_path.glob("nftui-*/*")) == [Path(place)]
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770])
