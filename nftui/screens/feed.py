@@ -133,7 +133,8 @@ class Feed:
             return  # the pool is shut down: the screen is closing
         finally:
             self._busy = False
-        if isinstance(news, News) and self._owner.is_attached:
+        # An application that ends takes the parts of its screens away first, and tells the screens last.
+        if isinstance(news, News) and self._owner.is_attached and self._owner.app.is_running:
             self._receive(news)
         if self._again:
             self._again = False

@@ -159,7 +159,7 @@ class Inquiry:
             self._timer.stop()
             self._running = None
             self._pumping = False
-        if self._owner.is_attached:
+        if self._owner.is_attached and self._owner.app.is_running:
             self._changed()
 
     async def _settle(self, asked: _Asked) -> None:
@@ -173,7 +173,7 @@ class Inquiry:
         except RuntimeError:  # the pool is shut down: the screen is closing
             return
         self._running = None
-        if asked.cancelled or not self._owner.is_attached:
+        if asked.cancelled or not (self._owner.is_attached and self._owner.app.is_running):
             return
         if problem:
             asked.failed(problem)

@@ -98,6 +98,11 @@ class ProbeScreen(Screen[None]):
         self.set_interval(_REFRESH_SECONDS, lambda: self.run_worker(self._refresh(), group="refresh", exclusive=True))
 
     @property
+    def help_scope(self) -> str:
+        """Keys that help lists: those of the page that is shown."""
+        return "probe" if self.has_class("-cache") else "statistics"
+
+    @property
     def table(self) -> FlowTable:
         """The flow cache."""
         return self.query_one(FlowTable)

@@ -120,7 +120,9 @@ async def test_fresh_ignores_what_was_kept(tmp_path: Path):
     ],
     ids=["typed", "configured", "neither"],
 )
-async def test_filter_of_this_start_wins_over_the_kept_one(tmp_path: Path, options: dict[str, object], filter_text: str):
+async def test_filter_of_this_start_wins_over_the_kept_one(
+    tmp_path: Path, options: dict[str, object], filter_text: str
+):
     path = tmp_path / "session.json"
     await leave(path, "slash", *"udp", "enter")
     app = NftuiApp(FakeSource(), AppOptions(session=Session(path), **options))  # type: ignore[arg-type]
