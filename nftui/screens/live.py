@@ -8,6 +8,7 @@ from textual import on
 from textual.binding import BindingType
 
 from nftui.screens.action_table import bindings
+from nftui.screens.comparing import Comparing
 from nftui.screens.copying import Copying
 from nftui.screens.displaying import Displaying
 from nftui.screens.drilling import Drilling
@@ -24,7 +25,18 @@ from nftui.widgets.ribbon import Ribbon
 
 
 class LiveScreen(
-    Tables, Faceting, Ordering, Drilling, Filtering, Finding, Copying, Exporting, Displaying, Watching, Visiting
+    Tables,
+    Faceting,
+    Ordering,
+    Drilling,
+    Filtering,
+    Finding,
+    Copying,
+    Exporting,
+    Displaying,
+    Watching,
+    Comparing,
+    Visiting,
 ):
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
     from nftui.engine.engine import Engine
     from nftui.engine.health import Health
+    from nftui.engine.history.changes import Changes
     from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
     from nftui.engine.ingest.allow import Refused
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
@@ -127,6 +128,10 @@ class Past(Protocol):
 
     def timeline(self, request: TimelineRequest) -> Timeline:
         """Traffic over time."""
+        ...
+
+    def changes(self, request: LiveRequest, before: TimeRange) -> Changes:
+        """The groups of a view in `request.within`, which is set, beside those in another range."""
         ...
 
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:

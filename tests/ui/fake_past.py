@@ -6,10 +6,12 @@ import threading
 from dataclasses import replace
 
 import numpy as np
+from fake_changes import changes_between
 
 from nftui import text
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import ManualClock
+from nftui.engine.history.changes import Changes
 from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
 from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.engine.live.window import LiveWindow
@@ -29,6 +31,8 @@ class FakePast:
         gate: questions wait for it; set from the start.
         cancelled: how many were given up.
         closed: whether it was let go of.
+        compared: ranges that were compared.
+        covered_then: part of the earlier range in which something was collected.
     """
 
     def __init__(self) -> None:
@@ -39,6 +43,8 @@ class FakePast:
         self.gate.set()
         self.cancelled = 0
         self.closed = False
+        self.compared: list[tuple[LiveRequest, TimeRange]] = []
+        self.covered_then = 1.0
         self._stop = threading.Event()
         self._last: LiveWindow | None = None
 
@@ -82,6 +88,12 @@ class FakePast:
         covered = np.full(buckets, 1.0 if self.batches else 0.0)
         return Timeline(request, start, step, tuple(order), values, covered, np.zeros(buckets, np.int64),
                         request.within.end_ms)  # fmt: skip
+
+    def changes(self, request: LiveRequest, before: TimeRange) -> Changes:
+        everything = replace(request, limit=100_000, sort="")
+        now, then = (self.snapshot(replace(everything, within=within)) for within in (request.within, before))
+        self.compared.append((request, before))
+        return replace(changes_between(now, then, request, before), covered_then=self.covered_then)
 
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:
         return self._last.flow(key) if self._last is not None else None

@@ -1,0 +1,43 @@
+"""Actions of the live screen: what changed between two ranges of time."""
+
+from __future__ import annotations
+
+from nftui.engine.history.values import TimeRange
+from nftui.screens.browsing import Browsing
+from nftui.screens.changes import ChangesScreen, Comparison, Narrowing
+from nftui.screens.drill import combine
+from nftui.screens.navigation import Place
+
+LIVE_MS = 300_000
+"""Without a brush, the last five minutes are compared."""
+
+
+class Comparing(Browsing):
+    """The screen of changes, and the way from a row of it to its flows."""
+
+    def action_changes(self) -> None:
+        """What is new, gone, grown and shrunk in the brushed range, or in the last minutes."""
+        around = self.around()
+        if self.extent is None:
+            self.notify("Nothing is stored yet that could be compared.", markup=False)
+            return
+        place = self.trail.place
+        end_ms = min(around.now_ms, around.bounds.end_ms)
+        within = place.within or TimeRange(end_ms - LIVE_MS, end_ms)
+        what = Comparison(
+            place.view, self.read_filter(place.filter), within, around.bounds, around.now_ms, not self.unscaled
+        )  # fmt: skip
+        self.app.push_screen(ChangesScreen(what, self.past, self.display_options, self.curtain), self._look_closer)
+
+    def _look_closer(self, row: Narrowing | None) -> None:
+        if row is None:
+            return
+        text = combine(self.trail.place.filter, row.term)
+        self.trail.enter(Place("flows", text, crumb=row.name))
+        self.filter_bar.remember(text)
+        self.table.reset_cursor()
+        outlook = self.outlook.go_to(row.within, self.around())
+        if outlook == self.outlook:
+            self.go_on(reset=True)
+        else:
+            self.look(outlook)
