@@ -26,6 +26,7 @@ from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.history.changes import Changes, change_columns
 from nftui.engine.history.chart import Charts, scale_of
 from nftui.engine.history.comparison import compare
+from nftui.engine.history.conversations import conversation_values, conversation_words, find_conversations
 from nftui.engine.history.coverage import Coverage
 from nftui.engine.history.flow_rows import FoundFlows, find_flows
 from nftui.engine.history.holdings import Holdings
@@ -35,10 +36,19 @@ from nftui.engine.history.shown import find_shown, group_values, seconds_of
 from nftui.engine.history.stored_views import Key, StoredView, stored_view
 from nftui.engine.history.totals import Sums, find_sums
 from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
+from nftui.engine.live.conversations import COLUMNS as CONVERSATION_COLUMNS
 from nftui.engine.live.flowlist import flow_columns, flow_values
 from nftui.engine.live.identity import Identity
 from nftui.engine.live.ranked import Rows
-from nftui.engine.live.snapshot import FLOW_VIEW, ColumnSpec, LiveRequest, LiveSnapshot, Series, Totals
+from nftui.engine.live.snapshot import (
+    CONVERSATION_VIEW,
+    FLOW_VIEW,
+    ColumnSpec,
+    LiveRequest,
+    LiveSnapshot,
+    Series,
+    Totals,
+)
 from nftui.engine.live.talkers import talker_columns
 from nftui.engine.query.session import Session
 
@@ -94,7 +104,7 @@ class History:
             return -1.0 if self._running is None else self._running.progress()
 
     def extent(self) -> TimeRange | None:
-        """From the first flow to the last one; None without flows."""
+        """From the first flow to the last one, in whole seconds; None without flows."""
         with self._session() as session:
             [(first, last)] = session.all_rows(
                 ("time_flow_start_ms", "time_flow_end_ms"),
@@ -102,7 +112,7 @@ class History:
             )
         if first is None or last is None:
             return None
-        return TimeRange(int(first), max(int(first), int(last)) + 1)
+        return TimeRange(int(first) // 1000 * 1000, (max(int(first), int(last)) // 1000 + 1) * 1000)
 
     def snapshot(self, request: LiveRequest) -> LiveSnapshot:
         """Answer a request whose `within` is set.
@@ -120,6 +130,8 @@ class History:
             matched = unfiltered if request.filter is None else find_sums(question)
             if request.view == FLOW_VIEW:
                 return self._flow_list(request, question, matched, unfiltered)
+            if request.view == CONVERSATION_VIEW:
+                return self._conversations(request, question, matched, unfiltered)
             return self._groups(request, question, matched, unfiltered)
 
     def timeline(self, request: TimelineRequest) -> Timeline:
@@ -195,6 +207,17 @@ class History:
         values = group_values(view, words, shown, matched, seconds_of(question.within))
         rows = Rows(numbers, ranks, found.total, values, shown.history)
         return self._snapshot(request, columns, sort, rows, matched, unfiltered, shown.exact)
+
+    def _conversations(self, request: LiveRequest, question: Question, matched: Sums, unfiltered: Sums) -> LiveSnapshot:
+        names = {column.name for column in CONVERSATION_COLUMNS if column.sortable}
+        sort = request.sort if request.sort in names else "rate"
+        anchor = None if request.anchor is None else self._known.get((request.view, request.anchor))
+        found = find_conversations(question, sort, request.descending, max(1, request.limit), request.offset, anchor)
+        words = conversation_words(found.keys)
+        numbers = self._numbers(request.view, stored_view("flow"), words, found.keys)
+        values = conversation_values(found, words, matched, seconds_of(question.within))
+        rows = Rows(numbers, found.ranks, found.total, values, np.zeros((0, 0)))
+        return self._snapshot(request, CONVERSATION_COLUMNS, sort, rows, matched, unfiltered, True)
 
     def _flow_list(self, request: LiveRequest, question: Question, matched: Sums, unfiltered: Sums) -> LiveSnapshot:
         columns = flow_columns(request.fields)

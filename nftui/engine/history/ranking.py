@@ -67,7 +67,7 @@ def rank(
         if anchor is not None:
             same = " AND ".join(
                 f"{name} IS NOT DISTINCT FROM {value}"
-                for name, value in zip(names, _literals(view, anchor), strict=True)
+                for name, value in zip(names, literals(view.fields, anchor), strict=True)
             )
             steps += f", anchor AS MATERIALIZED (SELECT * FROM groups WHERE {same})"  # noqa: S608
             before = _before(order, ties(view), descending)
@@ -190,12 +190,12 @@ def _order(view: StoredView, sort: str) -> list[str]:
     for column, name in zip(view.talker.columns, view.fields, strict=True):
         width = len(FIELDS[name].physical)
         if column.spec.name == sort:
-            return [term for i in range(place, place + width) for term in _ascending(f"@k{i}", FIELDS[name].kind)]
+            return [term for i in range(place, place + width) for term in ascending(f"@k{i}", FIELDS[name].kind)]
         place += width
     return ["@m"]
 
 
-def _ascending(name: str, kind: Kind) -> list[str]:
+def ascending(name: str, kind: Kind) -> list[str]:
     """Terms that order 64 bits as an unsigned number, and put null with 0, as the live window does."""
     if kind is Kind.TEXT:
         return [f"COALESCE({name}, '')"]
@@ -206,7 +206,7 @@ def ties(view: StoredView) -> list[str]:
     """Terms that put equal groups in a fixed order; `@` as in `_order`."""
     kinds = [FIELDS[name].kind for name in view.fields for _ in FIELDS[name].physical]
     return [
-        term for place, kind in enumerate(kinds) for term in (f"(@k{place} IS NULL)", *_ascending(f"@k{place}", kind))
+        term for place, kind in enumerate(kinds) for term in (f"(@k{place} IS NULL)", *ascending(f"@k{place}", kind))
     ]
 
 
@@ -221,10 +221,10 @@ def _before(order: Sequence[str], equals: Sequence[str], descending: bool) -> st
     return f"{mine} {sign} {theirs} OR ({mine} = {theirs} AND {row('groups', equals)} < {row('anchor', equals)})"
 
 
-def _literals(view: StoredView, key: Key) -> list[str]:
-    """Values of a key's columns as SQL."""
+def literals(fields: Sequence[str], key: Key) -> list[str]:
+    """Values of the columns of a key's fields as SQL."""
     out = []
-    for name, value in zip(view.fields, key, strict=True):
+    for name, value in zip(fields, key, strict=True):
         width = len(FIELDS[name].physical)
         if value is None:
             out += ["NULL"] * width
