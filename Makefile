@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Tests mostly wait, for sockets, timers and peers: more processes than cores.
 JOBS   ?= 4
 
-.PHONY: demo run test check lint types imports bench fuzz screenshots clean
+.PHONY: demo run test check lint types imports bench soak fuzz screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/nftui demo $(ARGS)
@@ -33,6 +33,11 @@ imports: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# A collector among failing disks, misbehaving exporters and restarts, half an hour long; ends by itself.
+SECONDS ?= 1800
+soak: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/run.py soak --seconds $(SECONDS) $(ARGS)
 
 # Coverage-guided fuzzing of one parser: make fuzz TARGET=v9 ARGS="-max_total_time=1800"; fuzz/targets.py has the names.
 fuzz: $(VENV)/.installed-dev

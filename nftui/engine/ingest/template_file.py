@@ -46,9 +46,10 @@ class TemplateFile:
         if len(raw) > self._most_bytes:
             return ""
         try:
-            return json.loads(raw)
+            document = json.loads(raw)
         except _DEPTH_ERRORS:
             return ""
+        return "" if document is None else document
 
     def write(self, document: Document) -> bool:
         """Replace the file, atomically and durably, if the content is another; False when the disk refused."""

@@ -164,7 +164,7 @@ def span(text: str, now_ms: int, zone: tzinfo | None = None) -> tuple[int, int] 
         return now_ms, now_ms
     ago = _AGO.fullmatch(text)
     if ago:
-        then = now_ms - round(float(ago[1]) * _UNITS[ago[2].lower()])
+        then = max(0, now_ms - round(float(ago[1]) * _UNITS[ago[2].lower()]))
         return then, then
     if _EPOCH.fullmatch(text):
         value = int(text) * (1 if len(text) > 11 else 1000)
