@@ -17,6 +17,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "live": ("live", "table", "everywhere"),
     "exporters": ("exporters", "table", "everywhere"),
     "exporter": ("exporter", "sections", "pager", "everywhere"),
+    "store": ("store", "sections", "pager", "everywhere"),
     "watch": ("watch", "table", "everywhere"),
     "changes": ("changes", "table", "everywhere"),
     "probe": ("probe", "table", "everywhere"),
@@ -40,7 +41,8 @@ Boxes and dialogs stand alone: their keys go before those of `everywhere`.
 
 DOORS: dict[str, str] = {
     "exporters": "exporters", "exporter": "exporters", "probe": "probe", "statistics": "probe", "watch": "watch",
-    "changes": "changes", "timeline": "timeline", "facets": "facets",
+    "changes": "changes", "timeline": "timeline", "facets": "facets", "store": "store",
+    "sections": "exporters", "pager": "exporters",
 }  # fmt: skip
 """Action of the live screen that opens the screen, or the part of one, where a scope's actions are."""
 
@@ -49,7 +51,7 @@ DIALOGS = frozenset({"filter", "time", "help", "question", "command", "find", "c
 
 TITLES: dict[str, str] = {
     "live": "Keys of the tables", "filter": "Keys of the filter line", "exporters": "Keys of the exporters screen",
-    "exporter": "Keys of the page of an exporter",
+    "exporter": "Keys of the page of an exporter", "store": "Keys of the store screen",
     "watch": "Keys of the watch", "changes": "Keys of the screen of changes",
     "probe": "Keys of the probe's flow cache", "statistics": "Keys of the probe's statistics",
     "timeline": "Keys of the timeline", "help": "Keys of the list of keys", "question": "Keys of a question",

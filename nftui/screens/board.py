@@ -212,7 +212,7 @@ class LiveBoard(Screen[None]):
     def idle_actions(self) -> set[str]:
         """Names of actions that would do nothing now."""
         way_back = self.trail.depth or self.trail.place.filter or self.state_name == "detail"
-        return set() if way_back else {"back"}
+        return (set() if way_back else {"back"}) | (set() if self.source.probe is not None else {"probe"})
 
     def _position(self) -> str:
         if self.snapshot is None or not len(self.snapshot) or self.state_name == "detail":

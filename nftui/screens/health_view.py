@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from nftui.engine.counters import total
@@ -26,6 +28,8 @@ _LOSSES: tuple[tuple[str, tuple[str, ...], Level, int], ...] = (
     ("refused", ("datagrams.dropped.not_allowed",), "warn", 3),
     ("failed", ("flows.failed", "decoder_bug"), "bad", 6),
 )
+_DOORS = {"findings": "watch", "failed": "store", "queue": "store", "disk": "store"}
+"""Screen that says more than an indicator, where it is not the exporters'."""
 _ALWAYS = frozenset({"drops", "gaps", "no template"})
 
 
@@ -42,7 +46,13 @@ def indicators(health: Health) -> list[Indicator]:
     fill = health.queue_fill
     found.append(Indicator("queue", f"{fill:.0%}", "bad" if fill > 0.9 else "warn" if fill > 0.5 else "quiet", 6))
     found.append(_disk(health))
-    return found
+    return [replace(item, action=_DOORS.get(item.name, item.action)) for item in found]
+
+
+def worst_door(found: Sequence[Indicator]) -> str:
+    """The screen that says more about the loudest indicator; the exporters where all is quiet."""
+    loudness = {"bad": 0, "warn": 1}
+    return min(found, key=lambda item: loudness.get(item.level, 2)).action if found else "exporters"
 
 
 def _disk(health: Health) -> Indicator:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from nftui.screens.asking import AskingBoard
 from nftui.screens.exporters import ExportersScreen
+from nftui.screens.health_view import indicators, worst_door
+from nftui.screens.store import StoreScreen
 
 
 class Visiting(AskingBoard):
@@ -12,6 +14,14 @@ class Visiting(AskingBoard):
     def action_exporters(self) -> None:
         """Who sends, and what was lost on the way."""
         self.app.push_screen(ExportersScreen(self.source, self.feed, self.curtain, self.display_options.ascii_only))
+
+    async def action_trouble(self) -> None:
+        """The screen that says more about what the line at the bottom warns of."""
+        await self.run_action(worst_door(indicators(self.health)) if self.health is not None else "exporters")
+
+    def action_store(self) -> None:
+        """What is kept, and what becomes of it."""
+        self.app.push_screen(StoreScreen(self.source, self.feed, self.display_options.ascii_only))
 
     def action_probe(self) -> None:
         """What the probe in this process counts."""

@@ -21,16 +21,18 @@ class Indicator:
         level: `quiet` when nothing happened in the last minute; `info` for plain figures.
         rank: which figures leave first on a narrow screen; 0 never does. Figures above `quiet` never leave
             before quiet ones.
+        action: what a click on it asks for.
     """
 
     name: str
     value: str
     level: Literal["quiet", "info", "warn", "bad"] = "quiet"
     rank: int = 1
+    action: str = "exporters"
 
 
 class HealthStrip(Ribbon):
-    """Receive rate, losses and disk. A click opens the exporters."""
+    """Receive rate, losses and disk. A click on one opens the screen that says more."""
 
     def set_indicators(self, indicators: Sequence[Indicator], right: Sequence[Item] = ()) -> None:
         """Show these figures."""
@@ -39,5 +41,5 @@ class HealthStrip(Ribbon):
             loud = indicator.level in {"warn", "bad"}
             rank = 1 if loud else 1 + indicator.rank if indicator.rank else 0
             role = _ROLES[indicator.level]
-            items.append(Item(f"{indicator.name} {indicator.value}", role, rank, action="exporters"))
+            items.append(Item(f"{indicator.name} {indicator.value}", role, rank, action=indicator.action))
         self.show(items, right)
