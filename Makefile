@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 # Tests mostly wait, for sockets, timers and peers: more processes than cores.
 JOBS   ?= 4
 
-.PHONY: demo run test check lint types imports bench soak fuzz screenshots clean
+.PHONY: demo run test scale-test check lint types imports bench soak fuzz screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/nftui demo $(ARGS)
@@ -18,6 +18,11 @@ run: $(STAMP)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+# What needs large engines beside nftui: chDB takes 600 MB.
+scale-test: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check chdb
+	$(BIN)/python -m pytest tests/scale $(ARGS)
 
 check: lint types imports test
 
