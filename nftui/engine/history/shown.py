@@ -21,7 +21,7 @@ from nftui.engine.query.planner import Plan
 from nftui.engine.query.values import MAX_SUM
 from nftui.engine.store.layout import HOUR_MS
 
-_ROLLED_PART_MS = HOUR_MS // 2
+_ROLLED_PART_MS = HOUR_MS // 4
 """Parts of the range as long as this are drawn from roll-ups, each hour spread evenly."""
 
 COUNTS = ("octets", "packets", "flows", "tx", "rx")
@@ -37,7 +37,8 @@ class Shown:
 
     Attributes:
         sums: int64[groups] by the names of `COUNTS` and `INSIDE`, and `seen`: latest end of a flow, UTC ms.
-        history: float64[groups, 10], bits per second in equal parts of the range.
+        history: float64[groups, 10], bits per second in equal parts of the range. What a flow has in the range is
+            spread evenly over the parts that it touches.
         exact: False where a sum was cut to 63 bits.
     """
 
@@ -97,59 +98,45 @@ def _gather(question: Question, view: StoredView, keys: Sequence[Key], step: int
 
 
 def _end_sums(question: Question, view: StoredView, end: int, step: int, source: str, chosen: str) -> str:
-    """Sums by group, part of the range and whether the flows count for the same group by another end."""
+    """Sums by group, first and last part of the range that flows touch, and whether another end counted them."""
     amounts, within = question.amounts, question.within
     columns = key_columns(view.ends[end])
     same = " AND ".join(f"{column} IS NOT DISTINCT FROM k{i}" for i, column in enumerate(columns))
     again = repeats(view, end, 0) if end else "FALSE"
     where = counted(view, end, repeated=view.talker.two_ends)
     flows = amounts.relation(f"{source} JOIN {chosen} ON {same} WHERE {where}", "code", f"{again} AS again")
-    low, high = f"GREATEST(s, {within.start_ms})", f"LEAST(e, {within.end_ms})"
-    placed = (
-        f"SELECT *, ({low} - {within.start_ms}) // {step} AS b0, "  # noqa: S608
-        f"(GREATEST({high} - 1, {low}) - {within.start_ms}) // {step} AS b1 FROM ({flows}) AS chosen_flows"
-    )
-    start = f"{within.start_ms} + i * {step}"
-    parts = (
-        f"SELECT *, {start} AS t0, LEAST({start} + {step}, {within.end_ms}) AS t1, i = b0 AS first_part "  # noqa: S608
-        f"FROM (SELECT *, UNNEST(RANGE(b0, b1 + 1)) AS i FROM ({placed}) AS placed) AS unfolded"
-    )
-    shares = [f"SUM({amounts.between(name, 't0', 't1')})" for name in ("fwd", "bwd", "pk")]
-    whole = [f"SUM(CASE WHEN first_part THEN {name} ELSE 0 END)" for name in ("fwd", "bwd", "pk", "flows")]
+    first = f"(GREATEST(s, {within.start_ms}) - {within.start_ms}) // {step}"
+    last = f"(GREATEST(LEAST(e, {within.end_ms}) - 1, s, {within.start_ms}) - {within.start_ms}) // {step}"
+    sums = [amounts.total(name, whole) for whole in (True, False) for name in ("fwd", "bwd", "pk")]
     return (
-        f"SELECT 'end{end}' AS what, code, i AS part, again, MAX(e) AS seen, {', '.join([*shares, *whole])} "  # noqa: S608
-        f"FROM ({parts}) AS parted GROUP BY code, i, again"
+        f"SELECT 'end{end}' AS what, code, {first} AS first_part, {last} AS last_part, again, MAX(e) AS seen, "  # noqa: S608
+        f"SUM(flows) AS flows, {', '.join(sums)} FROM ({flows}) AS chosen_flows "
+        "GROUP BY code, first_part, last_part, again"
     )
 
 
-def _add_flows(view: StoredView, table: _Table, row: tuple[object, ...]) -> None:
-    what, group, part, again, seen, *sums = row
-    assert isinstance(group, int)
-    assert isinstance(part, int)
-    forward, backward, packets, all_forward, all_backward, all_packets, flows = (int(value or 0) for value in sums)  # type: ignore[call-overload]
-    near = what == "end0"
-    directed = {
-        "tx": all_forward if near else all_backward,
-        "rx": all_backward if near else all_forward,
-        "tx_inside": forward if near else backward,
-        "rx_inside": backward if near else forward,
-    }
-    table.add(group, int(seen), **(directed if view.talker.two_ends else {}))  # type: ignore[call-overload]
-    if again:
-        return
-    octets = forward + backward
-    table.add(
-        group, 0, octets=all_forward + all_backward, packets=all_packets, flows=flows, octets_inside=octets,
-        packets_inside=packets,
-    )  # fmt: skip
-    table.octets[group, part] += octets
+def _add_flows(view: StoredView, table: _Table, row: tuple[Any, ...]) -> None:
+    what, group, first, last, again, seen, *sums = row
+    flows, forward, backward, packets, forward_inside, backward_inside, packets_inside = (int(n or 0) for n in sums)
+    if view.talker.two_ends:
+        tx, rx, tx_inside, rx_inside = forward, backward, forward_inside, backward_inside
+        if what != "end0":
+            tx, rx, tx_inside, rx_inside = rx, tx, rx_inside, tx_inside
+        table.add(group, seen, tx=tx, rx=rx, tx_inside=tx_inside, rx_inside=rx_inside)
+    if not again:
+        octets = forward_inside + backward_inside
+        table.add(
+            group, seen, octets=forward + backward, packets=packets, flows=flows, octets_inside=octets,
+            packets_inside=packets_inside,
+        )  # fmt: skip
+        table.octets[group, first : last + 1] += octets / (last + 1 - first)
 
 
 def _rolled_sums(question: Question, view: StoredView, plan: Plan, chosen: str) -> str:
     """Sums by group, section and file, in the columns of `_end_sums`: octets, packets and flows only."""
     kinds = sorted({*rolled_kinds(view, "octets")[0], *rolled_kinds(view, "rx")[0]})
     counters = [f"COALESCE(scaled_{name}, {name})" if question.scaled else name for name in ("bytes", "packets")]
-    sums = [f"SUM({name})" for name in (*counters, "flows")]
+    sums = [f"SUM({name})" for name in counters]
     same = " AND ".join(
         f"rolled.{name} IS NOT DISTINCT FROM {chosen}.{name}" for name in ("k0", "k1")[: len(key_columns(view.fields))]
     )
@@ -158,25 +145,22 @@ def _rolled_sums(question: Question, view: StoredView, plan: Plan, chosen: str) 
         f"WHERE kind IN ({', '.join(map(str, kinds))})"
     )
     return (
-        f"SELECT filename AS what, code, kind AS part, FALSE AS again, MAX(last), {', '.join(sums)}, 0, 0, 0, 0 "  # noqa: S608
+        f"SELECT filename AS what, code, kind AS first_part, 0 AS last_part, FALSE AS again, MAX(last), "  # noqa: S608
+        f"SUM(flows), {', '.join(sums)}, 0, 0, 0, 0 "
         f"FROM ({rolled}) AS rolled JOIN {chosen} ON {same} GROUP BY code, kind, filename"
     )
 
 
-def _add_rolled(view: StoredView, table: _Table, spread: NDArray[np.float64], row: tuple[object, ...]) -> None:
-    _, group, kind, _, seen, octets, packets, flows, *_ = row
-    assert isinstance(group, int)
-    assert isinstance(kind, int)
-    octets, packets, flows = (int(value or 0) for value in (octets, packets, flows))  # type: ignore[call-overload]
-    seen = int(seen)  # type: ignore[call-overload]
-    directed: dict[str, int] = {}
-    if view.talker.two_ends:
-        for name in ("tx", "rx"):
-            if kind in rolled_kinds(view, name)[1]:
-                directed |= {name: octets, f"{name}_inside": octets}
-    table.add(group, seen, **directed)
+def _add_rolled(view: StoredView, table: _Table, spread: NDArray[np.float64], row: tuple[Any, ...]) -> None:
+    _, group, kind, _, _, seen, *sums = row
+    flows, octets, packets = (int(n or 0) for n in sums[:3])
+    for name in ("tx", "rx") if view.talker.two_ends else ():
+        if kind in rolled_kinds(view, name)[1]:
+            table.add(group, seen, **{name: octets, f"{name}_inside": octets})
     if kind in rolled_kinds(view, "octets")[1]:
-        table.add(group, 0, octets=octets, packets=packets, flows=flows, octets_inside=octets, packets_inside=packets)
+        table.add(
+            group, seen, octets=octets, packets=packets, flows=flows, octets_inside=octets, packets_inside=packets
+        )
         table.octets[group] += octets * spread
 
 
