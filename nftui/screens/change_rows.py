@@ -61,17 +61,16 @@ def growth(now: float, before: float) -> str:
     return f"{100 * (now - before) / before:+.0f} %"
 
 
-def sums(changes: Changes, display: Display) -> list[Item]:
-    """Both sums and the difference between them."""
+def sums(changes: Changes, display: Display) -> tuple[list[Item], list[Item]]:
+    """What passed in the range now, with how much more or less that is, and what passed before."""
     now, before = _total(changes, True), _total(changes, False)
     unit = _unit(changes.measure, display)
     factor = 0.125 if changes.measure == "rate" and not display.bits else 1.0
     by = growth(now, before)
-    return [
-        Item(f"now {compact(now * factor)}{unit}", "strong"),
-        Item(f"before {compact(before * factor)}{unit}", "plain"),
-        *([Item(by, "accent")] if by else []),
-    ]
+    return (
+        [*([Item(by, "accent")] if by else []), Item(f"{compact(now * factor)}{unit}", "strong")],
+        [Item(f"{compact(before * factor)}{unit}", "strong")],
+    )
 
 
 def tallies(changes: Changes, display: Display) -> list[Item]:
@@ -92,11 +91,9 @@ def gaps(changes: Changes) -> str:
         for name, covered in (("the range now", changes.covered), ("the range before", changes.covered_then))
         if covered < _WHOLE
     ]
-    if said:
-        said[-1] += ", so that new or gone may mean not seen"
-    if not changes.exact:
-        said.append("counters that were implausibly large are cut")
-    return "; ".join(said)
+    words = f"{', '.join(said)}: new or gone may mean not seen" if said else ""
+    cut = "" if changes.exact else "counters that were implausibly large are cut"
+    return "; ".join(part for part in (words, cut) if part)
 
 
 def _total(changes: Changes, now: bool) -> float:

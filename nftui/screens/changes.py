@@ -103,9 +103,10 @@ class ChangesScreen(Screen["Narrowing | None"]):
         self._curtain = curtain
 
     def compose(self) -> ComposeResult:
-        """Title, ranges, kinds, doubts, table, keys."""
+        """Title, both ranges, kinds, doubts, table, keys."""
         yield Ribbon(id="title")
-        yield Ribbon(id="ranges")
+        yield Ribbon(id="now")
+        yield Ribbon(id="then")
         yield Ribbon(id="kinds")
         yield Ribbon(id="doubt")
         yield FlowTable()
@@ -173,14 +174,15 @@ class ChangesScreen(Screen["Narrowing | None"]):
             progress = self._past.progress
             state = [Item(f" comparing{f' {progress:.0f} %' if progress is not None else ''} ", "alert")]
         self.query_one("#title", Ribbon).show(title, state)
-        ranges = [
-            Item(f"{written(what.within, what.now_ms)} ({length(what.within.length_ms)})", "strong"),
-            Item("against", "dim", tight=False),
-            Item(written(self.before, what.now_ms), "strong"),
-            Item(AGAINST[self.against], "dim", 2),
-        ]
         found = self.changes if self._is_answer() else None
-        self.query_one("#ranges", Ribbon).show(ranges, sums(found, self._display) if found else [])
+        now, then = sums(found, self._display) if found else ([], [])
+        for line, name, within, words, amount in (
+            ("#now", "now   ", what.within, length(what.within.length_ms), now),
+            ("#then", "before", self.before, AGAINST[self.against], then),
+        ):
+            self.query_one(line, Ribbon).show(
+                [Item(name, "dim"), Item(written(within, what.now_ms), "strong"), Item(words, "dim", 2)], amount
+            )
         doubt = self.problem or (gaps(found) if found else "")
         self.query_one("#kinds", Ribbon).show(tallies(found, self._display) if found else [])
         line = self.query_one("#doubt", Ribbon)

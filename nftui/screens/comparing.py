@@ -9,21 +9,24 @@ from nftui.screens.drill import combine
 from nftui.screens.navigation import Place
 
 LIVE_MS = 300_000
-"""Without a brush, the last five minutes are compared."""
+"""Without a brush, so much of the latest is compared with the time before; less if less is stored."""
+
+_LEAST_MS = 1000
 
 
 class Comparing(Browsing):
     """The screen of changes, and the way from a row of it to its flows."""
 
     def action_changes(self) -> None:
-        """What is new, gone, grown and shrunk in the brushed range, or in the last minutes."""
+        """What is new, gone, grown and shrunk in the brushed range, or of late."""
         around = self.around()
         if self.extent is None:
             self.notify("Nothing is stored yet that could be compared.", markup=False)
             return
         place = self.trail.place
         end_ms = min(around.now_ms, around.bounds.end_ms)
-        within = place.within or TimeRange(end_ms - LIVE_MS, end_ms)
+        length_ms = max(_LEAST_MS, min(LIVE_MS, (end_ms - self.extent.start_ms) // 2))
+        within = place.within or TimeRange(end_ms - length_ms, end_ms)
         what = Comparison(
             place.view, self.read_filter(place.filter), within, around.bounds, around.now_ms, not self.unscaled
         )  # fmt: skip

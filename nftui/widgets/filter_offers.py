@@ -138,7 +138,7 @@ class OfferList(Widget):
 
     def _width(self) -> int:
         notes = max((cell_len(offer.note) for offer in self.offers), default=0)
-        more = 10 if len(self.offers) > _LINES else 0
+        more = len("and 999 more") if len(self.offers) > _LINES else 0
         return min(_WIDEST, self.app.size.width, self._names() + max(notes, more) + 4)
 
     def _part(self, name: str) -> Style:

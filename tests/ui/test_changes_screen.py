@@ -45,7 +45,7 @@ async def test_rows_stand_in_order_of_what_they_contribute():
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         request, before = source.stored.compared[-1]
-        assert request.within.length_ms == before.length_ms == 300_000
+        assert request.within.length_ms == before.length_ms == (source.clock.now_ms() - 1_790_000_001_000) // 2
         assert before.end_ms == request.within.start_ms
         shares = [float(share) for (share,) in values(screen, "share")]
         assert shares == sorted(shares, reverse=True)
@@ -55,7 +55,6 @@ async def test_rows_stand_in_order_of_what_they_contribute():
         shown = text_of(pilot.app)
         new = screen.changes.tallies["new"].groups
         assert f"+ {new} new" in shown
-        assert "against" in shown
         assert "the time before" in shown
 
 
@@ -118,7 +117,7 @@ async def test_a_gap_in_a_range_is_told():
     source.stored.covered_then = 0.4
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         await opened(pilot)
-        assert "the range before is 40 % covered, so that new or gone may mean not seen" in text_of(pilot.app)
+        assert "the range before is 40 % covered: new or gone may mean not seen" in text_of(pilot.app)
 
 
 async def test_a_long_question_shows_how_far_it_is_and_can_be_given_up():
@@ -126,9 +125,10 @@ async def test_a_long_question_shows_how_far_it_is_and_can_be_given_up():
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         before = values(screen, "addr")
+        await until(pilot, lambda: not screen._past.busy)
         source.stored.gate = threading.Event()
         await pilot.press("v")
-        await until(pilot, lambda: "comparing 42 %" in text_of(pilot.app))
+        await until(pilot, lambda: screen._past.slow and "comparing 42 %" in text_of(pilot.app))
         await pilot.press("enter")  # the rows are of another question
         assert isinstance(pilot.app.screen, ChangesScreen)
         await pilot.press("escape")
