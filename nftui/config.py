@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -38,6 +37,7 @@ from typing import Any, get_type_hints
 from nftui import saved_filters
 from nftui.errors import ConfigError
 from nftui.text import nearest
+from nftui.trust import cautions
 
 APP = "nftui"
 
@@ -73,6 +73,7 @@ class CollectorConfig:
         forward: other collectors that get every datagram as it came, as `HOST/PORT`.
         metrics: where OpenMetrics are served, as `[HOST:]PORT`; without a host on loopback; empty for nowhere.
         control: path of the control socket; empty for the store's own.
+        control_group: group whose members may ask at the control socket, but not change anything; empty for none.
     """
 
     listen: tuple[str, ...] = ("[::]:2055",)
@@ -86,6 +87,7 @@ class CollectorConfig:
     forward: tuple[str, ...] = ()
     metrics: str = ""
     control: str = ""
+    control_group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,19 @@ class StoreConfig:
     def root(self) -> Path:
         """The directory, with the default filled in."""
         return Path(self.path).expanduser() if self.path else default_store()
+
+
+@dataclass(frozen=True, slots=True)
+class GeoConfig:
+    """Where addresses are, from databases on this machine; the extra `geo` reads them.
+
+    Attributes:
+        country: MaxMind database of countries or cities; empty for those in /var/lib/GeoIP and /usr/share/GeoIP.
+        asn: the same of autonomous systems.
+    """
+
+    country: str = ""
+    asn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +219,13 @@ class Config:
         keys: names of the screen's actions, each to its keys, separated by blanks; empty for none.
         saved_file: where filters are saved on the screen; None where nothing was loaded.
         origins: `table.key` to `default`, a file's path, the environment variable's name or `command line`.
+        cautions: what its user should know about who may change the file.
     """
 
     collector: CollectorConfig = CollectorConfig()
     store: StoreConfig = StoreConfig()
     elements: ElementsConfig = ElementsConfig()
+    geo: GeoConfig = GeoConfig()
     kafka: KafkaConfig = KafkaConfig()
     watch: WatchConfig = WatchConfig()
     ui: UiConfig = UiConfig()
@@ -217,6 +234,7 @@ class Config:
     keys: Mapping[str, str] = field(default_factory=dict)
     saved_file: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    cautions: tuple[str, ...] = ()
 
     def table(self) -> list[tuple[str, Any, str]]:
         """Name, value and origin of every key, in order of declaration."""
@@ -236,6 +254,7 @@ _PARTS: dict[str, type[Any]] = {
     "collector": CollectorConfig,
     "store": StoreConfig,
     "elements": ElementsConfig,
+    "geo": GeoConfig,
     "kafka": KafkaConfig,
     "watch": WatchConfig,
     "ui": UiConfig,
@@ -259,15 +278,17 @@ def load(
         typed: `table.key` to value for options that the user typed; None values count as not typed.
 
     Raises:
-        ConfigError: unknown name, wrong type, value out of range, unreadable or world-writable file.
+        ConfigError: unknown name, wrong type, value out of range, unreadable file.
+        PermissionDenied: everybody may write the file.
     """
+    doubts: list[str] = []
     saved = (file or default_file()).with_name(saved_filters.FILE)
     merged: dict[str, tuple[object, str]] = {
         f"filters.{name}": (text, str(saved)) for name, text in saved_filters.read(saved).items()
     }
     if file is not None or default_file().exists():
         path = file or default_file()
-        merged.update((name, (value, str(path))) for name, value in _read_file(path).items())
+        merged.update((name, (value, str(path))) for name, value in _read_file(path, doubts).items())
     merged.update(_read_environment(os.environ if environ is None else environ))
     for name, value in (typed or {}).items():
         if value is not None:
@@ -283,14 +304,14 @@ def load(
         }
         for table in _NAMED
     }
-    return Config(**parts, **named, saved_file=saved, origins={name: origin for name, (_, origin) in merged.items()})
+    origins = {name: origin for name, (_, origin) in merged.items()}
+    return Config(**parts, **named, saved_file=saved, origins=origins, cautions=tuple(doubts))
 
 
-def _read_file(path: Path) -> dict[str, object]:
+def _read_file(path: Path, doubts: list[str]) -> dict[str, object]:
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
-                raise ConfigError(f"{path}: everybody may write this file, so it is not read; chmod o-w {path}")
+            doubts += cautions(path, file.fileno())
             document = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error

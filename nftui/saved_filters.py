@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nftui.errors import ConfigError
 from nftui.text import clean
+from nftui.trust import cautions
 
 FILE = "filters.toml"
 NAME = re.compile(r"(?!include$)[\w.-]+")
@@ -43,12 +44,10 @@ def parse(text: str, origin: str) -> dict[str, str]:
 
 
 def read(path: Path) -> dict[str, str]:
-    """Filters by name; none if there is no such file. Raises ConfigError."""
+    """Filters by name; none if there is no such file. Raises ConfigError, PermissionDenied."""
     try:
         with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            if status.st_mode & 0o002:
-                raise ConfigError(f"{path}: everybody may write this file, so it is not read; chmod o-w {path}")
+            cautions(path, file.fileno())
             text = file.read(_MOST_BYTES + 1)
     except FileNotFoundError:
         return {}

@@ -181,7 +181,7 @@ def _run(config: Config, capture: Path | None, seconds: float | None) -> int:
         engine.start()
         try:
             health = engine.health()
-            for warning in health.warnings:
+            for warning in (*config.cautions, *health.warnings):
                 herald.say(f"nftui: {warning}")
             if file is not None:
                 _read(engine, file, signals)

@@ -65,6 +65,7 @@ def convert(
     OUT is a file, by its suffix, or with a slash at its end a store.
     """
     from nftui.cli.asking import asked_filter, asked_window
+    from nftui.cli.diagnostics import say
     from nftui.engine.anonymise import Anonymiser, read_key
     from nftui.engine.archive.formats import ArchiveFormats
     from nftui.engine.convert.inputs import Choice
@@ -82,7 +83,7 @@ def convert(
         raise UsageError("-t +N and -N stand for times that are known when all is read: give times")
     kind, is_directory = format_of(out, form)
     parsed = asked_filter((text,) if text else (), filter_file, zone_info)
-    secret = read_key(key) if key is not None else None
+    secret = read_key(key, say) if key is not None else None
     target = Target(
         Path(out), kind, is_directory, COMPRESSIONS[compress], all_extensions, ident, not unscaled,
         secret is not None, zone_info,

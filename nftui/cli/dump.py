@@ -171,6 +171,7 @@ def _hiding(key: str | None, elements: str | None, series: str | None, target: s
     """Only whole addresses can be replaced, and only what is printed."""
     if key is None:
         return None
+    from nftui.cli.diagnostics import say
     from nftui.engine.anonymise import Anonymiser, read_key
     from nftui.engine.query.hiding import Hiding
     from nftui.errors import UsageError
@@ -181,7 +182,7 @@ def _hiding(key: str | None, elements: str | None, series: str | None, target: s
         raise UsageError("--anonymize goes with whole addresses: take -A srcip, or convert with --anonymize first")
     if series and "/" in series:
         raise UsageError("--anonymize goes with a --series of sums: convert with --anonymize first")
-    return Hiding(Anonymiser(read_key(key)))
+    return Hiding(Anonymiser(read_key(key, say)))
 
 
 def _stages(stitch: bool, dedup: bool, gap: str | None) -> tuple[Stage, ...]:

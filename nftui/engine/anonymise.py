@@ -17,6 +17,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 from nftui.engine.batch import FlowBatch
 from nftui.engine.schema import FIELDS, Kind, Show
 from nftui.errors import UsageError
+from nftui.trust import cautions
 
 KEY_BYTES = 32
 REMOVED = frozenset(
@@ -166,18 +169,25 @@ def random_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def read_key(text: str) -> bytes:
+def read_key(text: str, tell: Callable[[str], None] = lambda _: None) -> bytes:
     """A key as a user gives it: the name of a file that holds it, 64 hexadecimal digits, or 32 characters.
 
     The digits may begin with 0x, as nfanon wants them; a file may also hold 32 bytes.
 
+    Args:
+        text: as given.
+        tell: takes what the user should know, such as that others may read the file.
+
     Raises:
         UsageError: none of these.
+        PermissionDenied: everybody may write the file.
     """
     given: bytes = text.encode()
     if os.path.isfile(text):
         try:
             with open(text, "rb") as file:
+                for caution in cautions(Path(text), file.fileno(), secret=True):
+                    tell(f"nftui: {caution}")
                 given = file.read(4 * KEY_BYTES)
         except OSError as error:
             raise UsageError(f"{text}: {error.strerror}") from error

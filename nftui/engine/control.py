@@ -2,11 +2,12 @@
 
 One line of JSON asks, `{"ask": "health"}`, one line of JSON answers, `{"health": ...}` or `{"error": "..."}`, and
 the connection ends. The socket is a UNIX socket that only its owner may open (mode 0600), and the kernel says who
-asks (SO_PEERCRED): the collector's user or root.
+asks (SO_PEERCRED): the collector's user or root. With a group (mode 0660), its members may ask too, but give no orders.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,11 @@ from nftui.text import clean
 REQUEST_BYTES = 64 << 10
 TIMEOUT_SECONDS = 5.0
 _REST_SECONDS = 0.2
+_ROOT = 0
+_SO_PEERGROUPS = 59
+_MOST_GROUPS = 256
+_ORDERS = frozenset(("allow", "refuse"))
+"""What changes the collector."""
 _PATH_BYTES = 107
 """Longest path of a UNIX socket on Linux, unix(7)."""
 
@@ -52,12 +58,23 @@ def socket_path(root: Path) -> Path:
 
 
 class ControlServer:
-    """Answers questions, one connection at a time."""
+    """Answers questions, one connection at a time.
 
-    def __init__(self, path: Path, answerers: Answerers, advisers: Advisers = MappingProxyType({})) -> None:
+    Args:
+        path: of the socket.
+        answerers: what can be asked.
+        advisers: what can be asked about something.
+        group: whose members may ask; empty for none.
+    """
+
+    def __init__(
+        self, path: Path, answerers: Answerers, advisers: Advisers = MappingProxyType({}), group: str = ""
+    ) -> None:
         self._path = path
         self._answerers = answerers
         self._advisers = advisers
+        self._group = group
+        self._gid: int | None = None
         self._socket: socket.socket | None = None
 
     def open(self) -> None:
@@ -71,9 +88,14 @@ class ControlServer:
             if self._path.is_socket():
                 self._path.unlink()
             opened.bind(os.fspath(self._path))
-            self._path.chmod(0o600)  # before listen: until then nobody can connect
+            if self._group:
+                self._gid = _group_id(self._group)
+                os.chown(self._path, -1, self._gid)
+            self._path.chmod(0o600 if self._gid is None else 0o660)  # before listen: until then nobody can connect
             opened.listen(8)
         except OSError as error:
+            if opened.getsockname():
+                self._path.unlink()
             opened.close()
             raise ListenError(f"cannot make the control socket {self._path}: {error.strerror or error}") from error
         opened.settimeout(0.2)
@@ -103,11 +125,31 @@ class ControlServer:
 
     def _answer(self, connection: socket.socket) -> dict[str, Any]:
         line = _read_line(connection, REQUEST_BYTES)
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        user = struct.unpack("3i", credentials)[1]
-        if user not in {0, os.getuid()}:
+        _, user, group = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if user in {_ROOT, os.getuid()}:
+            return answer_to(line, self._answerers, self._advisers)
+        if self._gid is None or self._gid not in {group, *_peer_groups(connection)}:
             return {"error": "only the user of the collector and root may ask"}
-        return answer_to(line, self._answerers, self._advisers)
+        questions = {name: adviser for name, adviser in self._advisers.items() if name not in _ORDERS}
+        return answer_to(line, self._answerers, questions)
+
+
+def _group_id(name: str) -> int:
+    """Number of a group. Raises OSError if there is none."""
+    import grp
+
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise OSError(errno.EINVAL, f"there is no group {name!r}") from None
+
+
+def _peer_groups(connection: socket.socket) -> tuple[int, ...]:
+    """Further groups of the process on the other side; none where the kernel does not tell."""
+    with suppress(OSError):
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _MOST_GROUPS)
+        return struct.unpack(f"{len(raw) // 4}I", raw)
+    return ()
 
 
 def answer_to(line: bytes | None, answerers: Answerers, advisers: Advisers = MappingProxyType({})) -> dict[str, Any]:

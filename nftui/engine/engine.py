@@ -121,7 +121,10 @@ class Engine:
                 self._metrics_server.open()
                 undo.callback(self._metrics_server.close)
             self._control = ControlServer(
-                self.control_path, answerers(self, self._intake, self._config), advisers(self)
+                self.control_path,
+                answerers(self, self._intake, self._config),
+                advisers(self),
+                self._config.collector.control_group,
             )
             self._control.open()
             undo.pop_all()

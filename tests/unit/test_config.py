@@ -76,11 +76,6 @@ def test_errors_of_a_file_name_it_and_the_key(write, text, words):
     assert error.value.exit_code == 2
 
 
-def test_world_writable_file_is_refused(write):
-    with pytest.raises(ConfigError, match="chmod o-w"):
-        config.load(write("", 0o602), {})
-
-
 def test_named_file_must_exist(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         config.load(tmp_path / "absent.toml", {})

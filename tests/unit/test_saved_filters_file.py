@@ -10,7 +10,7 @@ import pytest
 from nftui import config, saved_filters
 from nftui.cli.main import run
 from nftui.cli.tui import filter_reader
-from nftui.errors import ConfigError
+from nftui.errors import ConfigError, PermissionDenied
 
 
 def test_other_lines_stay_as_they_are(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_what_it_cannot_change_safely_it_leaves_alone(tmp_path: Path) -> None:
         saved_filters.save(path, "web", "port 8080")
     assert path.read_text() == text
     path.chmod(0o666)
-    with pytest.raises(ConfigError, match="everybody may write"):
+    with pytest.raises(PermissionDenied, match="everybody may write"):
         saved_filters.save(path, "dns", "port 53")
     with pytest.raises(ConfigError, match="no name"):
         saved_filters.save(path, "a b", "port 53")

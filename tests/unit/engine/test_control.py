@@ -83,6 +83,51 @@ def test_other_users_are_refused(server, monkeypatch):
         ask(server, "health")
 
 
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """A server for a group, asked by another user; the groups of who asks are to be filled in."""
+    monkeypatch.setattr(control, "_group_id", {"watchers": os.getgid()}.__getitem__)
+    path = tmp_path / "g.sock"
+    made = ControlServer(path, {"health": lambda: 1}, {"losses": lambda of: [of], "allow": lambda of: of}, "watchers")
+    made.open()
+    stopping = threading.Event()
+    thread = threading.Thread(target=made.run, args=(stopping,))
+    thread.start()
+    groups = []
+    monkeypatch.setattr(control, "_peer_groups", lambda _: tuple(groups))
+    monkeypatch.setattr(control.os, "getuid", lambda: 4321)
+    monkeypatch.setattr(control, "_ROOT", 4322)
+    monkeypatch.setattr(made, "_gid", 70_000)
+    yield path, groups
+    stopping.set()
+    thread.join(10)
+    made.close()
+
+
+def test_a_group_may_ask_but_not_order(shared):
+    path, groups = shared
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+    with pytest.raises(BackendError, match="only the user of the collector"):
+        ask(path, "health")
+    groups += [5, 70_000]
+    assert ask(path, "health") == 1
+    assert ask(path, "losses", of="x") == ["x"]
+    with pytest.raises(BackendError, match="with health, losses$"):
+        ask(path, "allow", of="10.0.0.0/8")
+
+
+def test_a_group_that_is_none(tmp_path):
+    with pytest.raises(ListenError, match="there is no group 'no-such-group'"):
+        ControlServer(tmp_path / "x.sock", {}, group="no-such-group").open()
+    assert not (tmp_path / "x.sock").exists()
+
+
+def test_groups_of_the_other_side_are_those_of_its_process():
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        assert set(control._peer_groups(ours)) == set(os.getgroups())
+
+
 def test_unknown_question_is_an_error_of_the_caller(server):
     with pytest.raises(BackendError, match="unknown request"):
         ask(server, "weather")
