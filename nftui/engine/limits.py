@@ -86,6 +86,13 @@ class Limits:
     rate_changes_per_exporter: int = 16
     """Changes of sampling rates that are remembered with their time."""
 
+    names_kept: int = 4096
+    """Names of addresses that were asked for (`i` on a flow)."""
+    names_waiting: int = 256
+    """Addresses that wait for a resolver; more are asked for when they are looked at again."""
+    related_flows: int = 2000
+    """Flows of a conversation or of a host that are looked through for a flow's neighbours."""
+
     # Records
     records_per_datagram: int = 8192
     """More records than this in one datagram are an attack on memory: the datagram's set is rejected."""
