@@ -10,11 +10,14 @@ from textual import on
 from textual.timer import Timer
 
 from nftui.errors import NftuiError
+from nftui.screens import status
+from nftui.screens.action_table import action_table
 from nftui.screens.drill import row_filter
 from nftui.screens.drilling import Drilling
 from nftui.screens.ordering import Ordering
 from nftui.text import compact
 from nftui.widgets.facets import Facet, FacetPane, FacetRow
+from nftui.widgets.ribbon import Ribbon
 
 if TYPE_CHECKING:
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
@@ -71,9 +74,16 @@ class Faceting(Ordering, Drilling):
         self.query_one(FacetPane).remove_class("-open")
         if self._facet_timer is not None:
             self._facet_timer.pause()
-        self.past.drop("facets")
         self.table.focus()
         self.show_hints()
+
+    def show_hints(self) -> None:
+        """Keys of the pane while it has them."""
+        pane = self.query(FacetPane)
+        if pane and pane.first().has_focus:
+            self.query_one("#hints", Ribbon).show(*status.footer(action_table(self.app).hints("facets")))
+        else:
+            super().show_hints()
 
     # Questions
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from textual import on
 
@@ -11,9 +12,7 @@ from nftui.errors import NftuiError
 from nftui.screens.asking import AskingBoard
 from nftui.screens.columns import table_data
 from nftui.widgets.find_bar import FindBar
-
-if TYPE_CHECKING:
-    from nftui.engine.live.snapshot import LiveSnapshot
+from nftui.widgets.table_layout import Column, TableData
 
 _PORTION = 5_000
 """Rows that are looked at beyond those that are here, at a time."""
@@ -92,20 +91,22 @@ class Finding(AskingBoard):
             except NftuiError as error:
                 bar.note(str(error))
                 return
-            if self.trail.place != place or not len(part) or int(part.ranks[0]) < offset:
+            if self.trail.place != place or not len(part) or int(part.ranks[-1]) < offset:
                 break
-            row = self._row_in(part, words)
+            row = await asyncio.to_thread(row_with, words, table_data(part), table.columns, offset)
             if row is not None:
                 table.go(row)
                 bar.note(f"row {row + 1}")
                 return
-            offset += len(part)
+            offset = int(part.ranks[-1]) + 1
         bar.note("not found" if offset < _MOST else f"not among the first {_MOST} rows: use a filter")
 
-    def _row_in(self, part: LiveSnapshot, words: str) -> int | None:
-        data = table_data(part)
-        columns = [c for c in self.table.columns if c.sortable and c.name in data.values]
-        for index in range(len(data)):
-            if any(words in c.format(data.values[c.name][index], 64).lower() for c in columns):
-                return data.first + index
-        return None
+
+def row_with(words: str, data: TableData, columns: Sequence[Column], first: int) -> int | None:
+    """The first row of the whole table, from `first` on, in which one can read the words, given in lower case."""
+    readable = [column for column in columns if column.sortable and column.name in data.values]
+    for row in range(max(first, data.first), data.first + len(data)):
+        index = row - data.first
+        if any(words in column.format(data.values[column.name][index], 64).lower() for column in readable):
+            return row
+    return None
