@@ -54,7 +54,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 while time.monotonic() < until:
                     terminal.pump(rng.uniform(1, 4))
                     if not resident_mb(terminal.pid):
-                        raise SystemExit(f"it ended: {bytes(terminal.received)[-4000:].decode(errors='replace')}")
+                        raise SystemExit(f"it ended: {bytes(terminal.received)[-9000:].decode(errors='replace')}")
                     terminal.send(rng.choice(_KEYS))
                 if options.verbose:
                     print(f"{passed / 60:6.1f} min {samples[-1][1]:7.1f} MB", file=sys.stderr, flush=True)

@@ -26,7 +26,7 @@ from nftui.screens.resuming import remember, resume
 from nftui.screens.session import Session
 from nftui.screens.source import Source
 from nftui.themes import DEFAULT_THEME, PALETTE, THEMES
-from nftui.widgets.line_filters import Colourless, Harmless
+from nftui.widgets.line_filters import Ascii, Colourless, Harmless
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class NftuiApp(Commanding, inherit_bindings=False):
             self.register_theme(theme)
         self.theme = self._first_theme()
         self._filters.append(Harmless())
+        if options.ascii_only:
+            self._filters.append(Ascii())
         if self.no_color:
             self._filters.append(Colourless())
 

@@ -90,10 +90,11 @@ def _exporters(engine: Engine, rate: float, seed: int) -> Exporters:
 
 def _screen(config: Config, rate: float, seed: int, store: str | None, clean_up: Callable[[], None]) -> int:
     from nftui.app import AppOptions
-    from nftui.cli.tui import run_screen
+    from nftui.cli.tui import run_screen, speaks_unicode
 
     started: list[Exporters] = []
-    code = run_screen(config, AppOptions(), lambda engine: started.append(_exporters(engine, rate, seed)), clean_up)
+    options = AppOptions(ascii_only=not speaks_unicode())
+    code = run_screen(config, options, lambda engine: started.append(_exporters(engine, rate, seed)), clean_up)
     for exporters in started:
         exporters.stop()
     if store:

@@ -105,7 +105,7 @@ def tui(
         filter=merged.ui.filter.strip(),
         frame_diff=not no_diff,
         mouse=merged.ui.mouse,
-        ascii_only=merged.ui.ascii or not _speaks_unicode(),
+        ascii_only=merged.ui.ascii or not speaks_unicode(),
         keys=merged.keys,
         low_bandwidth=merged.ui.low_bandwidth,
         read_only=merged.ui.read_only,
@@ -222,6 +222,7 @@ def filter_reader(config: Config) -> FilterReader:
     return FilterReader(config.filters, exporter, fixed, config.saved_file, default_path())
 
 
-def _speaks_unicode() -> bool:
+def speaks_unicode() -> bool:
+    """Whether the terminal is told to take characters beyond ASCII: by the locale, in Python's words."""
     encoding = getattr(sys.__stderr__, "encoding", "") or ""
     return "utf" in encoding.lower()

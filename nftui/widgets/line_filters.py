@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
@@ -44,6 +45,36 @@ class Colourless(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
         """The segments without colour."""
         return [Segment(text, _attributes(style) if style else None, control) for text, style, control in segments]
+
+
+class Ascii(LineFilter):
+    """Replaces every character beyond ASCII: for terminals and fonts that have no others.
+
+    Widgets draw their charts with letters when they are told to; this is for all that is left: frames, arrows, marks
+    and names from the network. A character keeps its width.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
+        """The segments in ASCII."""
+        if all(text.isascii() for text, _, control in segments if not control):
+            return segments
+        return [
+            segment if segment.control or segment.text.isascii() else Segment(_ascii(segment.text), segment.style)
+            for segment in segments
+        ]
+
+
+_LOOKALIKES = str.maketrans({
+    **dict.fromkeys("─━╌┄╸╺╴╶▁▔", "-"), **dict.fromkeys("│┃┆╎▏▐▌▕▎", "|"), **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰┏┓┗┛", "+"),
+    **dict.fromkeys("■█▇▆▓▒◆●▪", "#"), **dict.fromkeys("▂▃▄▅░", "="), **dict.fromkeys("·•∙", "."),
+    "↑": "^", "↓": "v", "←": "<", "→": ">", "▲": "^", "▼": "v", "◀": "<", "▶": ">", "…": "~", "Δ": "d", "\u00d7": "x",
+    "\u2013": "-", "—": "-", "≥": ">", "≤": "<", "µ": "u", "°": "o", "\u2019": "'", "\u2018": "'", "“": '"', "”": '"', "\u00a0": " ",
+})  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _ascii(text: str) -> str:
+    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text.translate(_LOOKALIKES))
 
 
 @lru_cache(maxsize=1024)

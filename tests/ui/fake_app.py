@@ -2,7 +2,8 @@
 
 Arguments: `--ticks N` seconds of traffic that arrive while it runs, one per snapshot; `--no-diff`; `--hostile`;
 `--rate N` flows per second; `--flush FILE` written by `stop`, as a store would be;
-`--break-after SECONDS` raises an exception that nobody catches.
+`--break-after SECONDS` raises an exception that nobody catches; `--theme`, `--ascii` and `--low-bandwidth` are the
+program's own.
 """
 
 from __future__ import annotations
@@ -62,9 +63,14 @@ def main() -> int:
     parser.add_argument("--hostile", action="store_true")
     parser.add_argument("--flush", default="")
     parser.add_argument("--break-after", type=float, default=0)
+    parser.add_argument("--theme", default="")
+    parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--low-bandwidth", action="store_true")
     options = parser.parse_args()
     source = TickingSource(options)
-    app = NftuiApp(source, AppOptions(frame_diff=not options.no_diff))
+    app = NftuiApp(source, AppOptions(
+        options.theme, frame_diff=not options.no_diff, ascii_only=options.ascii, low_bandwidth=options.low_bandwidth
+    ))
     app.lifeline = Lifeline(app.leave, source.stop)
     app.lifeline.watch()
     if options.break_after:
