@@ -35,6 +35,7 @@ class AskingBoard(LiveBoard):
         feed: runs questions to the source in a worker thread.
         past: runs questions about a range of time in another one.
         unscaled: counters as sent, sampling not applied.
+        past_problem: why the past could not answer the last question; empty when it did.
     """
 
     @dataclass
@@ -54,6 +55,7 @@ class AskingBoard(LiveBoard):
         self.feed = Feed(self, source, self._live_request, self._receive)
         self.past = Inquiry(self, source.past, self.show_state)
         self.unscaled = False
+        self.past_problem = ""
         self._filter: tuple[str, Filter | None] = ("", None)
         self._refreeze = False
         self._rows_wanted = _FIRST_ROWS
@@ -149,14 +151,14 @@ class AskingBoard(LiveBoard):
         return False
 
     def _past_failed(self, reason: str) -> None:
-        self.problem = reason
+        self.problem = self.past_problem = reason
         self.show_lines()
 
     def _receive(self, news: News) -> None:
         if news.health is not None:
             self.health = news.health
         warnings = self.health.warnings if self.health else ()
-        self.problem = news.problem or "; ".join(warnings[:1])
+        self.problem = news.problem or self.past_problem or "; ".join(warnings[:1])
         snapshot = news.snapshot
         place = self.trail.place
         if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):
@@ -171,6 +173,7 @@ class AskingBoard(LiveBoard):
         if reset:
             self.table.reset_cursor()
             self._rows_wanted = _FIRST_ROWS
+        self.past_problem = ""
         self._refreeze = self.paused is not None
         if self.paused:
             self.paused = (time.monotonic(), self.flows_in())

@@ -67,6 +67,7 @@ class TimelineBoard(AskingBoard):
         self._chart_asked: tuple[TimelineRequest, int] | None = None
         self._chart_after = 0.0
         self._earlier_for: object = None
+        self._extent_asked = False
 
     # What is looked at
 
@@ -89,8 +90,8 @@ class TimelineBoard(AskingBoard):
         bounds = TimeRange(now - window, now)
         if self.extent is not None:
             first, last = self.extent.start_ms, self.extent.end_ms
-            if self.source.playback is None:  # nothing lies around a recording
-                first, last = min(first, bounds.start_ms), max(last, now)
+            if self.source.playback is None:  # a clock that is ahead makes no future; nothing lies around a recording
+                first, last = min(first, bounds.start_ms), now
             bounds = TimeRange(first, max(last, first + 1))
         return Surroundings(bounds, self.chart.columns, window, now)
 
@@ -156,6 +157,9 @@ class TimelineBoard(AskingBoard):
 
     def _ask_earlier(self, live: LiveSnapshot) -> None:
         """Seconds that the live window cannot know: those before the start, or before the filter was another."""
+        if not self._extent_asked:
+            self._extent_asked = True
+            self.past.ask("extent", lambda past: past.extent(), self._note_extent, lambda _: None)
         columns, seconds = self.chart.columns, live.series.values.shape[1]
         subject = (live.request.filter, live.request.scaled, columns)
         if seconds >= columns or subject == self._earlier_for:

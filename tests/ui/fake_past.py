@@ -28,6 +28,8 @@ class FakePast:
         batches: what is stored, in order of reception.
         snapshots: ranges that were asked for.
         timelines: questions for charts.
+        holes: when nothing was recorded, as far as charts tell.
+        losses: when flows were lost.
         gate: questions wait for it; set from the start.
         cancelled: how many were given up.
         closed: whether it was let go of.
@@ -39,6 +41,8 @@ class FakePast:
         self.batches: list[FlowBatch] = []
         self.snapshots: list[LiveRequest] = []
         self.timelines: list[TimelineRequest] = []
+        self.holes: list[TimeRange] = []
+        self.losses: list[TimeRange] = []
         self.gate = threading.Event()
         self.gate.set()
         self.cancelled = 0
@@ -86,7 +90,12 @@ class FakePast:
         order = sorted(names, key=lambda name: -names[name].sum())
         values = np.array([names[name] for name in order]).reshape(len(order), buckets)
         covered = np.full(buckets, 1.0 if self.batches else 0.0)
-        return Timeline(request, start, step, tuple(order), values, covered, np.zeros(buckets, np.int64),
+        lost = np.zeros(buckets, np.int64)
+        for hole in self.holes:
+            covered[(hole.start_ms - start) // step : (hole.end_ms - start) // step] = 0.0
+        for loss in self.losses:
+            lost[(loss.start_ms - start) // step : (loss.end_ms - start) // step] = 40
+        return Timeline(request, start, step, tuple(order), values, covered, lost,
                         request.within.end_ms)  # fmt: skip
 
     def changes(self, request: LiveRequest, before: TimeRange) -> Changes:
