@@ -288,9 +288,47 @@ def terminated(name: str, folder: Path) -> str:
     return f"{time.monotonic() - began:.1f} s, exit {code}; {sums(name, folder, sent)}"
 
 
+def quiet(name: str, folder: Path) -> str:
+    """Five packets on a silent link: how many a probe, softflowd beside nftui, has metered after two seconds."""
+    folder.mkdir()
+    space, socket_path = f"quiet{os.getpid()}", folder / "ctl"
+    inside = ["ip", "netns", "exec", space]
+    nftui = [sys.executable, "-m", "nftui"]
+    probes = {
+        "nftui": [*nftui, "probe", "-i", "right", "-n", "127.0.0.1:24490", "-c", str(socket_path)],
+        "nfcapd": ["softflowd", "-d", "-i", "right", "-n", "127.0.0.1:24490", "-c", str(socket_path),
+                   "-p", str(folder / "pid")],
+    }  # fmt: skip
+    ask = [*nftui, "ctl"] if name == "nftui" else ["softflowctl"]
+    subprocess.run(["ip", "netns", "add", space], check=True)
+    try:
+        for command in (
+            "sysctl -qw net.ipv6.conf.all.disable_ipv6=1",
+            "ip link set lo up",
+            "ip link add left type veth peer name right",
+            "ip link set left up",
+            "ip link set right up",
+        ):
+            subprocess.run([*inside, *command.split()], check=True)
+        probe = subprocess.Popen([*inside, *probes[name]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(4)
+        code = "import socket; s = socket.socket(17, 3); s.bind(('left', 0)); [s.send({frame!r}) for _ in range(5)]"
+        packet = struct.pack(">BBHHHBBH4s4sHHHH", 0x45, 0, 28, 1, 0, 64, 17, 0, b"\n\0\0\1", b"\n\0\0\2", 5, 6, 8, 0)
+        frame = bytes(12) + b"\x08\0" + packet
+        subprocess.run([*inside, sys.executable, "-c", code.format(frame=frame)], check=True)
+        time.sleep(2)
+        said = subprocess.run([*inside, *ask, "-c", str(socket_path), "statistics"], capture_output=True, text=True)
+        probe.terminate()
+        probe.wait(20)
+    finally:
+        subprocess.run(["ip", "netns", "del", space], check=True)
+    seen = next(line.split()[-1] for line in said.stdout.splitlines() if line.startswith("Packets processed"))
+    return f"{'' if name == 'nftui' else 'softflowd: '}{seen} of 5"
+
+
 CASES: dict[str, Callable[[str, Path], str]] = {
     "kill": kill, "restarts": restarts, "writers": writers, "full": full, "removed": removed, "clock": clock,
-    "torn": torn, "terminated": terminated,
+    "torn": torn, "terminated": terminated, "quiet": quiet,
 }  # fmt: skip
 
 
