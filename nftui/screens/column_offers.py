@@ -19,7 +19,8 @@ _DOCS: dict[str, str] = {
     "flow_rate": "Flow records per second.", "share": "Part of all octets that the filter lets through.",
     "seen": "When the last flow arrived.", "trend": "The last half minute in ten steps.",
     "share_bar": "The sorted column as a bar.", "duration": "From the first to the last packet.",
-    "host": "Address of either end.", "addr": "Address of either end.", "port": "Port of either end.",
+    "bytes": "Octets of both directions, times the sampling rate.", "flows": "Flows of the row.",
+    "packets": "Packets of both directions, times the sampling rate.", "host": "Address of either end.", "addr": "Address of either end.", "port": "Port of either end.",
 }  # fmt: skip
 
 
@@ -37,7 +38,8 @@ def column_offers(view: str, columns: Sequence[Column], shown: Mapping[str, int]
     offers = {}
     for column in columns:
         field = FIELDS.get(column.name)
-        doc = _DOCS.get(column.name) or (field.doc if field is not None else "")
+        doc = field.doc if field is not None and view == "flows" else ""
+        doc = doc or _DOCS.get(column.name) or (field.doc if field is not None else "")
         title = column.title or column.name
         if field is not None and column.title in {"Port", "In", "Out"}:
             title = field.title

@@ -120,7 +120,7 @@ _Look = tuple[int, int, Callable[[Any, int], str], Literal["key", "number", "dim
 
 _TALKER_RANKS: dict[str, int] = {
     "seen": 9, "tx_bytes": 9, "rx_bytes": 9, "packets": 8, "flows": 7, TREND: 3, "bytes": 5, SHARE: 4, "flow_rate": 6,
-    "packet_rate": 2, "tx": 2, "rx": 2, "share": 1, "rate": 1,
+    "packet_rate": 2, "tx": 2, "rx": 2, "share": 1, "rate": 1, "opened": 6, "tx_packets": 9, "rx_packets": 9,
 }  # fmt: skip
 _FLOW_RANKS: dict[str, int] = {
     "out_if": 9, "in_if": 9, "flows": 8, "sampler_address": 7, "rate": 6, "duration": 5, "tcp_flags": 4,
@@ -152,12 +152,13 @@ _TITLES = {
     "packet_rate": "pkt/s", "flow_rate": "flow/s", "share": "%", "packets": "Pkts", "time_received_ms": "Received",
     "tx_bytes": "TxBytes", "rx_bytes": "RxBytes", "seen": "Seen",
 }  # fmt: skip
-"""Titles no wider than what stands below them."""
+_SHORT = {"Out bytes": "OutByte", "Back bytes": "BackByte", "Out packets": "OutPkt", "Back packets": "BackPkt"}
+"""Titles no wider than what stands below them, by a column's name and by its whole title."""
 
 
 def _column(spec: ColumnSpec, display: Display, ranks: dict[str, int]) -> Column:
     width, grow, write, role = _look(spec, display)
-    title = _TITLES.get(spec.name, spec.title)
+    title = _SHORT.get(spec.title) or _TITLES.get(spec.name, spec.title)
     if spec.name == "rate":
         title = "bit/s" if display.bits else "B/s"
     align: Literal["left", "right"] = "right" if spec.align == "right" else "left"

@@ -80,7 +80,7 @@ class Faceting(Ordering, Drilling):
     def show_hints(self) -> None:
         """Keys of the pane while it has them."""
         pane = self.query(FacetPane)
-        if pane and pane.first().has_focus:
+        if pane and pane.first().has_focus and self.has_class("-facets"):
             self.query_one("#hints", Ribbon).show(*status.footer(action_table(self.app).hints("facets")))
         else:
             super().show_hints()
