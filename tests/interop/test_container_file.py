@@ -1,4 +1,4 @@
-"""The container's recipe, read instruction by instruction: no root, nothing fetched but packages, only what it needs."""
+"""The container's recipe, instruction by instruction: no root, nothing fetched but packages, only what it needs."""
 
 from __future__ import annotations
 
