@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nftui.engine.history.values import TimeRange
+from nftui.errors import NftuiError
 from nftui.screens.browsing import Browsing
 from nftui.screens.changes import ChangesScreen, Comparison, Narrowing
 from nftui.screens.drill import combine
@@ -19,17 +20,23 @@ class Comparing(Browsing):
 
     def action_changes(self) -> None:
         """What is new, gone, grown and shrunk in the brushed range, or of late."""
-        around = self.around()
-        if self.extent is None:
+        self.run_worker(self._compare(), group="changes", exclusive=True)
+
+    async def _compare(self) -> None:
+        try:
+            stored = await self.past.run(lambda past: past.extent())
+        except NftuiError as error:
+            self.notify(f"Nothing can be compared: {error}.", severity="warning", markup=False)
+            return
+        if stored is None:
             self.notify("Nothing is stored yet that could be compared.", markup=False)
             return
-        place = self.trail.place
-        end_ms = min(around.now_ms, around.bounds.end_ms)
-        length_ms = max(_LEAST_MS, min(LIVE_MS, (end_ms - self.extent.start_ms) // 2))
+        place, now_ms = self.trail.place, self.around().now_ms
+        end_ms = min(now_ms, stored.end_ms)
+        length_ms = max(_LEAST_MS, min(LIVE_MS, (end_ms - stored.start_ms) // 2))
         within = place.within or TimeRange(end_ms - length_ms, end_ms)
-        what = Comparison(
-            place.view, self.read_filter(place.filter), within, around.bounds, around.now_ms, not self.unscaled
-        )  # fmt: skip
+        bounds = TimeRange(stored.start_ms, max(now_ms, stored.end_ms))
+        what = Comparison(place.view, self.read_filter(place.filter), within, bounds, now_ms, not self.unscaled)
         self.app.push_screen(ChangesScreen(what, self.past, self.display_options, self.curtain), self._look_closer)
 
     def _look_closer(self, row: Narrowing | None) -> None:

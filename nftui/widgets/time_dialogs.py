@@ -98,5 +98,7 @@ class LetterPrompt(ModalScreen[str]):
         """The letter."""
         event.stop()
         event.prevent_default()
+        if not self.is_active:
+            return  # a second key came before the dialog was gone
         letter = event.character or ""
         self.dismiss(letter if letter.isalpha() or letter == "'" else "")

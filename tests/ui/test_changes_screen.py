@@ -20,6 +20,7 @@ from nftui.widgets.flow_table import FlowTable
 
 SIZE = (120, 40)
 HOUR = 3_600_000
+NOTHING = "Nothing is stored yet that could be compared."
 
 
 async def opened(pilot: Pilot[int], *keys: str) -> ChangesScreen:
@@ -144,6 +145,7 @@ async def test_without_anything_stored_there_is_nothing_to_compare():
     async with NftuiApp(FakeSource(empty=True)).run_test(size=SIZE) as pilot:
         await ready(pilot)
         await press(pilot, "C")
+        await until(pilot, lambda: [n.message for n in pilot.app._notifications] == [NOTHING])
         assert pilot.app.screen is live(pilot.app)
 
 
