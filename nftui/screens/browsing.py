@@ -6,7 +6,7 @@ from textual import on
 
 from nftui.errors import NftuiError
 from nftui.screens.filter_reader import FilterReader
-from nftui.screens.layers import KIND_TITLES, KINDS, MEASURES
+from nftui.screens.layers import KINDS, MEASURES
 from nftui.screens.outlook import Outlook
 from nftui.screens.source import Source
 from nftui.screens.time_words import EXAMPLES, asked, written
@@ -229,13 +229,11 @@ class Browsing(TimelineBoard):
         """What the layers of the timeline are."""
         self.stacked_by = KINDS[(KINDS.index(self.stacked_by) + 1) % len(KINDS)]
         self.draw()
-        self.notify(f"Timeline by {KIND_TITLES[self.stacked_by]}.", markup=False, timeout=2)
 
     def action_measure(self) -> None:
         """Bytes, packets or flows over time."""
         self.measure = MEASURES[(MEASURES.index(self.measure) + 1) % len(MEASURES)]
         self.draw()
-        self.notify(f"Timeline of {self.measure}.", markup=False, timeout=2)
 
     # Waiting
 

@@ -19,8 +19,6 @@ KINDS: tuple[str, ...] = ("proto", "port", "exporter", "interface")
 
 MEASURES: tuple[Measure, ...] = ("bytes", "packets", "flows")
 
-KIND_TITLES = {"proto": "protocols", "port": "ports", "exporter": "exporters", "interface": "interfaces"}
-
 _OTHER = "other"
 _KNOWN = ("TCP", "UDP", "ICMP", "ICMP6", "ESP", "GRE")
 """Protocols with a colour of their own, the lowest in the stack first; others share one."""

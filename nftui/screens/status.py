@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nftui.screens.action import Action
 from nftui.screens.actions import VIEW_TITLES
-from nftui.screens.layers import KIND_TITLES, KINDS
+from nftui.screens.layers import KINDS
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.time_words import length, written, zone_name
 from nftui.screens.views import view_title
@@ -52,7 +52,7 @@ def totals(snapshot: LiveSnapshot, bits: bool) -> list[Item]:
 
 def legend(chart: TimelineData, layers: str, palette: Sequence[str]) -> list[Item]:
     """What the layers of the timeline are, and in which colour."""
-    items = [Item("by", "dim", 9), Item(KIND_TITLES[layers][:-1], "dim", 9)] if layers != KINDS[0] else []
+    items = [Item(f"by {layers}", "dim", 4)] if layers != KINDS[0] else []
     for index in reversed(range(len(chart.labels))):
         color = palette[chart.colors[index] - 1]
         items.append(Item("■", "plain", 10 + index, color=color))
