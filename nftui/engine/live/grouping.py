@@ -284,6 +284,30 @@ def best(levels: Sequence[tuple[NDArray[Any], bool]], count: int, pool: NDArray[
     return rows[np.lexsort([_ascending(column[rows], descending) for column, descending in reversed(levels)])]
 
 
+def between(
+    levels: Sequence[tuple[NDArray[Any], bool]], start: int, stop: int, pool: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The rows at the places from `start` up to `stop`, in order; as for `best`, only those are sorted that can be.
+
+    Args:
+        levels: as for `best`.
+        start: place of the first row.
+        stop: place after the last row, at most the length of the pool.
+        pool: rows to choose from.
+    """
+    for column, descending in levels:
+        if start >= stop or len(pool) <= 2 * (stop - start):
+            break
+        values = _ascending(column[pool], descending)
+        ends = np.partition(values, (start, stop - 1))
+        low, high = ends[start], ends[stop - 1]
+        before = int(np.count_nonzero(values < low))
+        pool = pool[(values >= low) & (values <= high)]
+        start, stop = start - before, stop - before
+    order = np.lexsort([_ascending(column[pool], descending) for column, descending in reversed(levels)])
+    return pool[order][start:stop]
+
+
 def rank(levels: Sequence[tuple[NDArray[Any], bool]], row: int, pool: NDArray[np.int64]) -> int:
     """How many rows of `pool` come before `row`."""
     before = 0
@@ -312,7 +336,7 @@ def select(
         mine = rank(levels, at, pool)
         if not offset <= mine < offset + limit:
             offset = max(0, min(mine - limit // 2, len(pool) - limit))
-    chosen = best(levels, min(offset + limit, len(pool)), pool)[offset:]
+    chosen = between(levels, offset, min(offset + limit, len(pool)), pool) if offset else best(levels, limit, pool)
     ranks = np.arange(offset, offset + len(chosen))
     if at is not None and at not in chosen:
         chosen = np.append(chosen[: limit - 1], at)
