@@ -147,7 +147,7 @@ class Charts:
     def _all_cells(self, session: Session, kind: _Kind, layering: Layering, scale: Scale) -> list[Cell]:
         cells: list[Cell] = []
         missing = []
-        for files in _by_hour(session.sources.files):
+        for files in by_hour(session.sources.files):
             known = self._cells.get((kind, files))
             if known is not None and _holds(known[0], scale.range):
                 self._cells.move_to_end((kind, files))
@@ -177,7 +177,7 @@ def _wider(scale: Scale) -> TimeRange:
     return TimeRange(scale.start_ms - length, scale.range.end_ms + length)
 
 
-def _by_hour(files: Sequence[str]) -> list[tuple[str, ...]]:
+def by_hour(files: Sequence[str]) -> list[tuple[str, ...]]:
     """Files that lie in one directory: those of an hour."""
     hours: dict[str, list[str]] = {}
     for path in files:

@@ -12,6 +12,7 @@ read flow by flow. Both give the same numbers.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.history.changes import Changes, change_columns
-from nftui.engine.history.chart import Charts, scale_of
+from nftui.engine.history.chart import Charts, by_hour, scale_of
 from nftui.engine.history.comparison import compare
 from nftui.engine.history.conversations import conversation_values, conversation_words, find_conversations
 from nftui.engine.history.coverage import Coverage
@@ -50,7 +51,8 @@ from nftui.engine.live.snapshot import (
     Totals,
 )
 from nftui.engine.live.talkers import talker_columns
-from nftui.engine.query.session import Session
+from nftui.engine.query.session import Part, Session
+from nftui.engine.store.layout import SEALED_SUFFIX, parse_file
 
 if TYPE_CHECKING:
     from nftui.engine.archive.formats import ArchiveFormats
@@ -61,6 +63,9 @@ _KNOWN_KEYS = 20_000
 
 class History:
     """Answers about stored flows. Not thread-safe, except `cancel` and `progress`.
+
+    Attributes:
+        unread: path and reason of what the last question could not read.
 
     Args:
         paths: stores, which may be written meanwhile, directories, files.
@@ -76,6 +81,7 @@ class History:
         memory: str = _MEMORY,
         clock: Clock | None = None,
     ) -> None:
+        self.unread: tuple[tuple[str, str], ...] = ()
         self._clock = clock or SystemClock()
         self._charts = Charts()
         self._coverage = Coverage()
@@ -104,12 +110,20 @@ class History:
             return -1.0 if self._running is None else self._running.progress()
 
     def extent(self) -> TimeRange | None:
-        """From the first flow to the last one, in whole seconds; None without flows."""
+        """From the first flow to the last one, in whole seconds; None without flows.
+
+        Of a store only the first and the last hour are looked at, and what is not sealed yet.
+        """
         with self._session() as session:
-            [(first, last)] = session.all_rows(
+            hours = by_hour(session.sources.files)
+            named = all(parse_file(os.path.basename(file), SEALED_SUFFIX) for file in session.sources.files)
+            part = Part((*hours[0], *hours[-1]), True) if named and hours else None
+            found = session.rows(
                 ("time_flow_start_ms", "time_flow_end_ms"),
                 lambda relation: f"SELECT MIN(time_flow_start_ms), MAX(time_flow_end_ms) FROM {relation}",  # noqa: S608
+                part,
             )
+            [(first, last)] = [row for portion in found for row in portion]
         if first is None or last is None:
             return None
         return TimeRange(int(first) // 1000 * 1000, (max(int(first), int(last)) // 1000 + 1) * 1000)
@@ -288,4 +302,6 @@ class History:
         finally:
             with self._lock:
                 self._running = None
+            self.unread = tuple(session.sources.skipped)
+            self._holdings.remember(self.unread)
             session.close()

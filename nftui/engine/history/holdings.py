@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from nftui.engine.query.foreign import Formats
 
 
+_MOST_DAMAGED = 10_000
+_State = tuple[int, int, int]
+
+
+def _state(file: str) -> _State | None:
+    """What changes when a file does; None without one."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class KeptSegment(SegmentReader):
     """A live segment whose flows are decoded once: each reading gives them all, those that came since included.
 
@@ -90,6 +103,7 @@ class Holdings:
         self._paths = tuple(paths)
         self._formats = formats
         self._stores: dict[str, _Store] = {}
+        self._damaged: dict[str, tuple[_State, str]] = {}
 
     def sources(self, *ranges: TimeRange) -> Sources:
         """Files that may hold flows of any of the ranges; all without one. Those that do not exist yet are left out."""
@@ -109,7 +123,21 @@ class Holdings:
                 found.foreign += others.foreign
                 found.skipped += others.skipped
         found.rollups = {file: slot for file, slot in found.rollups.items() if slot.rollup is not None}
+        for file in [file for file in found.files if file in self._damaged]:
+            state, reason = self._damaged[file]
+            if _state(file) == state:
+                found.files.remove(file)
+                found.skipped.append((file, reason))
+            else:
+                del self._damaged[file]
         return found
+
+    def remember(self, skipped: Sequence[tuple[str, str]]) -> None:
+        """Leave out files that a question found damaged, until they change; each new one costs a further reading."""
+        for file, reason in skipped:
+            state = _state(file)
+            if state is not None and len(self._damaged) < _MOST_DAMAGED:
+                self._damaged[file] = (state, reason)
 
     def close(self) -> None:
         """Give all files back."""
