@@ -156,7 +156,7 @@ def probe(
         fragments == "join", "gre" in inside, "vxlan" in inside,
     )  # fmt: skip
     config = ProbeConfig(meter, biflow, mpls, domain)
-    outputs = _OutputMaker(export or None, store)
+    outputs = _OutputMaker(export or None, store, live=not capture)
     if capture:
         return _read(capture, config, outputs, " ".join(expression), quiet)
     names, numbers = parse_interfaces(interfaces)
@@ -207,9 +207,10 @@ class _OutputMaker:
         exporter: the exporter that was made, if any.
     """
 
-    def __init__(self, export: ExportConfig | None, store: str | None) -> None:
+    def __init__(self, export: ExportConfig | None, store: str | None, live: bool) -> None:
         self._export = export
         self._store = store
+        self._live = live
         self.exporter: UdpExporter | None = None
 
     def open_exporter(self, started_ms: int) -> None:
@@ -225,24 +226,10 @@ class _OutputMaker:
             self.open_exporter(started_ms)
         outputs: list[Output] = [self.exporter] if self.exporter is not None else []
         if self._store:
-            outputs.append(_open_store(Path(self._store)))
+            from nftui.probe.store_output import StoreOutput
+
+            outputs.append(StoreOutput(Path(self._store), self._live))
         return outputs
-
-
-def _open_store(root: Path) -> Output:
-    from nftui.engine.store.writer import StoreWriter
-    from nftui.probe.outputs import BatchOutput
-
-    writer = StoreWriter(root, ident="probe")
-    writer.open()
-
-    def close() -> None:
-        writer.close()
-        failed = sum(count for name, count in writer.drain_counts().items() if name.startswith("flows.failed"))
-        if failed:
-            raise PartialAnswer(f"{failed} flows could not be stored in {root}")
-
-    return BatchOutput(writer.append, writer.tick, close)
 
 
 def _read(name: str, config: ProbeConfig, outputs: _OutputMaker, expression: str, quiet: bool) -> int:
@@ -392,6 +379,7 @@ def _trace(meter: Probe, on: bool) -> None:
 
 def _serve(meter: Probe, ending: _Ending, path: str | None) -> ControlServer | None:
     from nftui.engine.control import ControlServer, ask
+    from nftui.engine.supervisor import Worker
     from nftui.errors import BackendError
     from nftui.probe.commands import Commands
 
@@ -407,5 +395,5 @@ def _serve(meter: Probe, ending: _Ending, path: str | None) -> ControlServer | N
     commands = Commands(meter, ending.leave, lambda on: _trace(meter, on))
     server = ControlServer(place, commands.answerers())
     server.open()
-    threading.Thread(target=server.run, args=(ending.ended,), name="control", daemon=True).start()
+    Worker("control", lambda _: server.run(ending.ended)).start()
     return server
