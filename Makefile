@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TOOLS  := $(VENV)/tools
 # Tests mostly wait, for sockets, timers and peers: more processes than cores.
 JOBS   ?= 4
 
-.PHONY: demo run test scale-test check lint types imports bench soak fuzz screenshots clean
+.PHONY: demo run test scale-test check lint types imports audit sbom bench soak fuzz screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/nftui demo $(ARGS)
@@ -24,7 +25,7 @@ scale-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check chdb
 	$(BIN)/python -m pytest tests/scale $(ARGS)
 
-check: lint types imports test
+check: lint types imports audit test
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -35,6 +36,22 @@ types: $(VENV)/.installed-dev
 
 imports: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
+
+# Known weaknesses of the installed packages. Says so, and goes on, where nothing can be looked up.
+audit: $(STAMP) $(TOOLS)/.installed
+	$(BIN)/python tools/audit.py $(TOOLS)/bin/pip-audit "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+# What nftui needs at run time, as CycloneDX: for a release, beside the wheel.
+sbom: $(STAMP) $(TOOLS)/.installed
+	mkdir -p dist
+	$(PYTHON) -m venv --clear $(VENV)/release
+	$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check .
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/nftui.cdx.json $(VENV)/release/bin/python
+
+# Tools that look at the environment from outside of it. Without a network there are none, and what needs them says so.
+$(TOOLS)/.installed: $(STAMP)
+	test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check pip-audit cyclonedx-bom && touch $@ || echo "audit: pip-audit and cyclonedx-bom cannot be installed from here" >&2
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/run.py $(ARGS)
