@@ -35,7 +35,7 @@ from nftui.engine.history.question import Question
 from nftui.engine.history.ranking import rank
 from nftui.engine.history.shown import find_shown, group_values, seconds_of
 from nftui.engine.history.stored_views import Key, StoredView, stored_view
-from nftui.engine.history.totals import Sums, find_sums
+from nftui.engine.history.totals import KnownSums, Sums
 from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
 from nftui.engine.live.conversations import COLUMNS as CONVERSATION_COLUMNS
 from nftui.engine.live.flowlist import flow_columns, flow_values
@@ -85,6 +85,7 @@ class History:
         self._clock = clock or SystemClock()
         self._charts = Charts()
         self._coverage = Coverage()
+        self._sums = KnownSums()
         self._holdings = Holdings(paths, formats)
         self._memory = memory
         self._version = 0
@@ -140,8 +141,8 @@ class History:
         assert within is not None
         with self._session(within) as session:
             question = Question(session, within, request.filter, request.scaled)
-            unfiltered = find_sums(question.without_filter())
-            matched = unfiltered if request.filter is None else find_sums(question)
+            unfiltered = self._sums.find(question.without_filter())
+            matched = unfiltered if request.filter is None else self._sums.find(question)
             if request.view == FLOW_VIEW:
                 return self._flow_list(request, question, matched, unfiltered)
             if request.view == CONVERSATION_VIEW:
@@ -195,8 +196,8 @@ class History:
     def _totals(self, question: Question) -> Totals:
         """Sums over the flows of a question, and over all flows of its range."""
         seconds = seconds_of(question.within)
-        unfiltered = find_sums(question.without_filter())
-        matched = unfiltered if question.filter is None else find_sums(question)
+        unfiltered = self._sums.find(question.without_filter())
+        matched = unfiltered if question.filter is None else self._sums.find(question)
         return Totals(matched.amount(seconds), unfiltered.amount(seconds))
 
     def flow(self, key: int) -> tuple[FlowBatch, int] | None:

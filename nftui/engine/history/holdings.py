@@ -32,6 +32,12 @@ def _state(file: str) -> _State | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def state_of(sources: Sources) -> tuple[object, ...]:
+    """What is the same for as long as the same flows are there, and never where there are files of other tools."""
+    paths = [*sources.files, *(str(segment.path) for segment in sources.segments)]
+    return (*((path, _state(path)) for path in paths), object() if sources.foreign else None)
+
+
 class KeptSegment(SegmentReader):
     """A live segment whose flows are decoded once: each reading gives them all, those that came since included.
 

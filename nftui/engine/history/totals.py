@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
+from nftui.engine.history.holdings import state_of
 from nftui.engine.history.question import Question
 from nftui.engine.live.snapshot import Amount
 from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.planner import Plan
 from nftui.engine.query.rollup import read_sql
 
+_KNOWN = 32
 _INSIDE = ("packets_in", "bytes_in")
 
 
@@ -43,6 +46,27 @@ class Sums:
             self.packets_inside / seconds,
             self.bytes_inside * 8 / seconds,
         )
+
+
+class KnownSums:
+    """Sums that were asked for before, for as long as the files are the same: a screen asks for them with each view."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], Sums] = OrderedDict()
+
+    def find(self, question: Question) -> Sums:
+        """Sums over all flows of a question."""
+        state = state_of(question.session.sources)
+        key = (question.within, question.filter, question.scaled, state)
+        found = self._known.get(key)
+        if found is None:
+            found = find_sums(question)
+            if state_of(question.session.sources) != state:
+                return found  # a file was left out, or a segment has grown
+            self._known[key] = found
+            while len(self._known) > _KNOWN:
+                self._known.popitem(last=False)
+        return found
 
 
 def find_sums(question: Question) -> Sums:
