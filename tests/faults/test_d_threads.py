@@ -1,6 +1,8 @@
 """Case D3: a thread that fails is told and started again; the others go on, and every flow and datagram is counted."""
 
+import errno
 import importlib
+import os
 import socket
 import threading
 import time
@@ -11,6 +13,8 @@ from collector_process import RECORDS, free_port, send, v5
 
 from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine import supervisor
+from nftui.engine.control import ControlServer
+from nftui.engine.control import ask as ask_control
 from nftui.engine.counters import datagram_balance, flow_balance, record_balance
 from nftui.engine.engine import Engine
 from nftui.engine.health import warnings
@@ -141,6 +145,35 @@ def test_a_fault_of_the_live_window_costs_the_screen_its_flows_and_nothing_else(
         assert balances(engine) == (0, 0, 0)
     finally:
         assert engine.stop()
+
+
+def test_want_of_descriptors_does_not_end_the_control_thread(tmp_path) -> None:
+    class Exhausted:
+        """A socket for which there are no descriptors at first."""
+
+        def __init__(self, real: socket.socket) -> None:
+            self.left = 2
+            self._real = real
+
+        def accept(self) -> tuple[socket.socket, object]:
+            if self.left:
+                self.left -= 1
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return self._real.accept()
+
+        def close(self) -> None:
+            self._real.close()
+
+    server = ControlServer(tmp_path / "ctl", {"health": lambda: "fine"})
+    server.open()
+    exhausted = server._socket = Exhausted(server._socket)  # type: ignore[assignment,arg-type]
+    worker = Worker("control", server.run)
+    worker.start()
+    assert ask_control(tmp_path / "ctl", "health", 30) == "fine"
+    assert exhausted.left == 0
+    assert worker.stop(30)
+    assert worker.state().restarts == 0
+    server.close()
 
 
 def test_a_thread_that_hangs_is_told(tmp_path, monkeypatch) -> None:
