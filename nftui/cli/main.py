@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("nftui.cli.probe:probe", "Meter an interface or a capture file and export flows, as softflowd does."),
     "replay": ("nftui.cli.replay:replay", "Send stored flows to a collector as NetFlow v5, v9 or IPFIX."),
     "schema": ("nftui.cli.schema:schema", "List the fields of a flow, or make a ClickHouse table for them."),
+    "serve": ("nftui.cli.serve:serve", "Show the screen in a browser."),
     "top": ("nftui.cli.top:top", "Print who talks now as text or ndjson, for pipes and scripts."),
     "verify": ("nftui.cli.verify:verify", "Check every byte of a store, name and repair what is damaged."),
 }

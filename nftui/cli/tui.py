@@ -112,6 +112,7 @@ def tui(
         session=Session() if recordings else Session(session_file(), fresh),
         typed=frozenset(name for name, value in (("theme", theme), ("filter", filter_text)) if value is not None),
         bell=merged.watch.bell,
+        geo=(merged.geo.country, merged.geo.asn),
     )
     if recordings:
         from nftui.screens.recording import RecordedSource
@@ -137,6 +138,8 @@ def require_terminal() -> None:
     Raises:
         NoTerminal: input or output is not a terminal, or one that cannot place text.
     """
+    if in_browser():
+        return
     instead = "`nftui collect` collects without a screen, `nftui dump` prints what is stored"
     # Textual draws on standard error, so that standard output could be a pipe; nobody expects that of a screen.
     for name, stream in (("input", sys.__stdin__), ("output", sys.__stdout__), ("error", sys.__stderr__)):
@@ -225,4 +228,9 @@ def filter_reader(config: Config) -> FilterReader:
 def speaks_unicode() -> bool:
     """Whether the terminal is told to take characters beyond ASCII: by the locale, in Python's words."""
     encoding = getattr(sys.__stderr__, "encoding", "") or ""
-    return "utf" in encoding.lower()
+    return in_browser() or "utf" in encoding.lower()
+
+
+def in_browser() -> bool:
+    """Whether `nftui serve` has started this process: its screen is drawn by a browser, not by a terminal."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
