@@ -151,7 +151,9 @@ class Limits:
 
     # Watch
     watched_flows: int = 500_000
-    """Flows looked at every ten seconds, tries of scans and calls kept for series; more are skipped and counted."""
+    """Flows looked at every ten seconds; more are skipped and counted."""
+    watched_calls: int = 200_000
+    """Tries of scans in a minute and calls kept for two hours, 80 bytes each; beyond it whole sources go."""
     watched_addresses: int = 100_000
     """Lines of the address lists of the watch."""
     watched_services: int = 200_000

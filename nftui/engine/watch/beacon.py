@@ -14,7 +14,7 @@ import numpy as np
 
 from nftui import text
 from nftui.engine.watch.finding import Finding
-from nftui.engine.watch.moment import Hashes, Ints, Moment, address_text, group
+from nftui.engine.watch.moment import Bools, Hashes, Ints, Keys, Moment, address_text, group
 
 _WINDOW_MS = 2 * 3600 * 1000
 _LOOK_MS = 60_000
@@ -30,10 +30,21 @@ _COLUMNS = ("src_hi", "src_lo", "dst_hi", "dst_lo", "dst_port", "proto", "start"
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """Calls of one moment, one of each series and second."""
+    """Calls of one moment, one of each series and second.
+
+    Attributes:
+        now_ms: UTC of the moment.
+        keys: uint64[calls], which series.
+        columns: int64[calls] each.
+    """
 
     now_ms: int
+    keys: Keys
     columns: dict[str, Ints]
+
+    def take(self, rows: Bools | Ints) -> _Calls:
+        """Some of the calls."""
+        return _Calls(self.now_ms, self.keys[rows], {name: values[rows] for name, values in self.columns.items()})
 
 
 class BeaconFinder:
@@ -60,8 +71,7 @@ class BeaconFinder:
         if abs(moment.now_ms - self._looked_ms) < _LOOK_MS or not self._calls:
             return []
         self._looked_ms = moment.now_ms
-        columns = {name: np.concatenate([part.columns[name] for part in self._calls]) for name in _COLUMNS}
-        return self._regular(columns, moment.now_ms)
+        return self._regular(moment.now_ms)
 
     def _take(self, moment: Moment) -> None:
         column = moment.columns
@@ -75,32 +85,30 @@ class BeaconFinder:
         rows, keys = rows[first], keys[first]
         rows = rows[keys % self._parts == 0]
         if len(rows):
-            self._calls.append(_Calls(moment.now_ms, {name: column[name][rows] for name in _COLUMNS}))
+            keys = keys[keys % self._parts == 0]
+            self._calls.append(_Calls(moment.now_ms, keys, {name: column[name][rows] for name in _COLUMNS}))
             self._kept += len(rows)
         while self._calls and self._calls[0].now_ms <= moment.now_ms - _WINDOW_MS:
-            self._kept -= len(self._calls.popleft().columns["proto"])
+            self._kept -= len(self._calls.popleft().keys)
         if self._kept > self._most:
             self._thin()
 
     def _thin(self) -> None:
         """Forget half of the series, whole: what is kept of the others stays complete."""
         self._parts *= np.uint64(2)
-        thinned: deque[_Calls] = deque()
-        for part in self._calls:
-            rows = np.flatnonzero(self._keys(part.columns) % self._parts == 0)
-            thinned.append(_Calls(part.now_ms, {name: values[rows] for name, values in part.columns.items()}))
-        self._calls = thinned
-        self._kept = sum(len(part.columns["proto"]) for part in thinned)
+        self._calls = deque(part.take(part.keys % self._parts == 0) for part in self._calls)
+        self._kept = sum(len(part.keys) for part in self._calls)
 
-    def _keys(self, columns: dict[str, Ints]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    def _keys(self, columns: dict[str, Ints]) -> Keys:
         return self._hashes.keys(
             *(columns[name] for name in ("src_hi", "src_lo", "dst_hi", "dst_lo", "dst_port", "proto"))
         )
 
-    def _regular(self, columns: dict[str, Ints], now_ms: int) -> list[Finding]:
-        keys = self._keys(columns)
-        order = np.lexsort((columns["start"], keys))
-        keys, start = keys[order], columns["start"][order]
+    def _regular(self, now_ms: int) -> list[Finding]:
+        keys = np.concatenate([part.keys for part in self._calls])
+        start = np.concatenate([part.columns["start"] for part in self._calls])
+        order = np.lexsort((start, keys))
+        keys, start = keys[order], start[order]
         # A call is the first flow of those that start together.
         same = np.r_[False, (keys[1:] == keys[:-1]) & (start[1:] - start[:-1] < _SAME_MS)]
         order, keys, start = order[~same], keys[~same], start[~same]
@@ -119,25 +127,33 @@ class BeaconFinder:
         chosen = np.flatnonzero(told)
         chosen = chosen[np.argsort((deviation / np.maximum(mean, 1))[chosen], kind="stable")][:_MOST_FOUND]
         return [
-            self._finding(columns, order[series.of == number], float(mean[number]), float(deviation[number]))
+            self._finding(self._columns(order[series.of == number]), float(mean[number]), float(deviation[number]))
             for number in chosen
         ]
 
-    def _finding(self, columns: dict[str, Ints], rows: Ints, mean: float, deviation: float) -> Finding:
-        row = int(rows[0])
-        source = address_text(int(columns["src_hi"][row]), int(columns["src_lo"][row]))
-        target = address_text(int(columns["dst_hi"][row]), int(columns["dst_lo"][row]))
-        port, proto = int(columns["dst_port"][row]), int(columns["proto"][row])
+    def _columns(self, rows: Ints) -> dict[str, Ints]:
+        """Some calls, numbered over all moments."""
+        rows = np.sort(rows)
+        ends = np.cumsum([len(part.keys) for part in self._calls])
+        parts = np.searchsorted(ends, rows, side="right")
+        calls = [
+            self._calls[part].take(rows[parts == part] - (ends[part - 1] if part else 0)) for part in np.unique(parts)
+        ]
+        return {name: np.concatenate([part.columns[name] for part in calls]) for name in _COLUMNS}
+
+    def _finding(self, columns: dict[str, Ints], mean: float, deviation: float) -> Finding:
+        source = address_text(int(columns["src_hi"][0]), int(columns["src_lo"][0]))
+        target = address_text(int(columns["dst_hi"][0]), int(columns["dst_lo"][0]))
+        port, proto = int(columns["dst_port"][0]), int(columns["proto"][0])
         name = text.protocol(proto)
-        packets, octets = int(columns["packets"][rows].sum()), columns["bytes"][rows]
-        start = columns["start"][rows]
+        packets, octets, start = int(columns["packets"].sum()), columns["bytes"], columns["start"]
         return Finding(
             "beacon", "regular calls", f"{source} {target} {name} {port}",
             f"{source} calls {target} {name} port {port} every {mean / 1000:.0f} s",
             f"src ip {source} and dst ip {target} and proto {proto} and dst port {port}",
-            int(start.min()), int(start.max()), len(rows), packets, int(octets.sum()),
+            int(start.min()), int(start.max()), len(start), packets, int(octets.sum()),
             (
-                ("calls", str(len(rows))),
+                ("calls", str(len(start))),
                 ("interval", f"{mean / 1000:.1f} s, standard deviation {deviation / 1000:.1f} s"),
                 ("octets a call", f"{octets.min()} to {octets.max()}"),
             ),

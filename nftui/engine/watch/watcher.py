@@ -76,11 +76,11 @@ class Watcher:
         self._services = ServiceFinder(hashes, config.learn, limits.watched_services)
         self._finders: list[Callable[[Moment], list[Finding]]] = []
         if "scan" in kinds:
-            self._finders.append(ScanFinder(hashes, config.scan_targets, limits.watched_flows).find)
+            self._finders.append(ScanFinder(hashes, config.scan_targets, limits.watched_calls).find)
         if "flood" in kinds:
             self._finders.append(FloodFinder(hashes, config.flood_flows).find)
         if "beacon" in kinds:
-            self._finders.append(BeaconFinder(hashes, limits.watched_flows).find)
+            self._finders.append(BeaconFinder(hashes, limits.watched_calls).find)
         if "service" in kinds:
             self._finders.append(self._services.find)
         self._quiet = [_quiet(text, read_filter) for text in config.quiet]
