@@ -45,6 +45,7 @@ class AppOptions:
         session: how the screen was left the last time, and where it is kept for the next.
         typed: of `theme` and `filter` those that were typed for this start; they win over the session.
         bell: ring the terminal's bell for new findings of the watch.
+        geo: databases of countries and of autonomous systems, empty for the usual places.
     """
 
     theme: str = ""
@@ -58,6 +59,7 @@ class AppOptions:
     session: Session = field(default_factory=Session)
     typed: frozenset[str] = frozenset()
     bell: bool = False
+    geo: tuple[str, str] = ("", "")
 
 
 class NftuiApp(Commanding, inherit_bindings=False):
