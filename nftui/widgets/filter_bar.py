@@ -106,6 +106,7 @@ class FilterBar(Vertical):
         self._note = ""
         self._offers = Offers()
         self._said_of = ""
+        self._wrong: FilterError | None = None
         self._quiet = ""
         """Text that was put into the box by a key: nothing is offered for it unasked."""
 
@@ -264,6 +265,7 @@ class FilterBar(Vertical):
             self.post_message(self.Wanted(found.wanted))
         if (found.eager and box.value != self._quiet) or asked:
             self.list.open(found.offers, len(_PROMPTS["edit"]) + found.start - round(box.scroll_offset.x))
+            self.call_after_refresh(self._align)
         else:
             self.list.close()
 
@@ -338,17 +340,25 @@ class FilterBar(Vertical):
             return error is not None
         self.set_class(error is not None, "-wrong")
         self.set_class(False, "-loud")
-        indent = len(_PROMPTS["edit"])
         box = self.input
+        self._wrong = error
         if error is not None:
-            room = max(10, self.size.width - 1)
             box.wrong = (error.position, error.position + error.length)
-            self._write(problem_line(error, indent - round(box.scroll_offset.x), room))
+            self._align()
+            self.call_after_refresh(self._align)
         else:
             box.wrong = (0, 0)
             meaning = self._language.explain(box.value) if self._mode == "edit" and box.value.strip() else ""
-            self._write(" " * indent + clean(meaning, 2 * MAX_LENGTH) if meaning else "")
+            self._write(" " * len(_PROMPTS["edit"]) + clean(meaning, 2 * MAX_LENGTH) if meaning else "")
         return error is not None
+
+    def _align(self) -> None:
+        """Put the carets and the list under their places; the box scrolls only when it is drawn."""
+        left = len(_PROMPTS["edit"]) - round(self.input.scroll_offset.x)
+        if self._wrong is not None and self.has_class("-wrong"):
+            self._write(problem_line(self._wrong, left, max(10, self.size.width - 1)))
+        if self._mode == "edit":
+            self.list.place(left + self._offers.start)
 
     def _write(self, text: str) -> None:
         self.query_one(".below", Static).update(Text(text, no_wrap=True, overflow="ellipsis"))

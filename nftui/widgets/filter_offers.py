@@ -95,8 +95,13 @@ class OfferList(Widget):
         if offers:
             self.styles.width = self._width()
             self.styles.height = min(_LINES, len(self.offers))
-            self.styles.offset = (max(0, min(column - 1, self.app.size.width - self._width())), 0)
+            self.place(column)
             self.refresh(layout=True)
+
+    def place(self, column: int) -> None:
+        """Move the left edge to a column of the parent, as far as there is room."""
+        if self.is_open:
+            self.styles.offset = (max(0, min(column - 1, self.app.size.width - self._width())), 0)
 
     def close(self) -> None:
         """Hide."""

@@ -16,9 +16,11 @@ def changes_between(now: LiveSnapshot, then: LiveSnapshot, request: LiveRequest,
     """Compare all rows of two snapshots of a view, ordered by the change of their rates."""
     keys = [spec for spec in now.columns if isinstance((now.values | then.values)[spec.name], list)]
     rows: dict[int, dict[str, Any]] = {}
+    numbers: dict[tuple[Any, ...], int] = {}  # windows number their groups each in their own way
     for snapshot, column in ((then, "before"), (now, "now")):
-        for row, key in enumerate(snapshot.keys.tolist()):
-            found = rows.setdefault(key, {spec.name: snapshot.values[spec.name][row] for spec in keys})
+        for row in range(len(snapshot)):
+            key = {spec.name: snapshot.values[spec.name][row] for spec in keys}
+            found = rows.setdefault(numbers.setdefault(tuple(key.values()), len(numbers)), key)
             found[column] = float(snapshot.values["rate"][row])
     for values in rows.values():
         n, b = values.setdefault("now", 0.0), values.setdefault("before", 0.0)

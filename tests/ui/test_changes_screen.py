@@ -64,7 +64,7 @@ async def test_enter_shows_the_flows_of_the_row_where_there_are_some():
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         screen = await opened(pilot)
         kinds = [kind for (kind,) in values(screen, "change")]
-        row = kinds.index("new")
+        row = kinds.index("grown")
         address = values(screen, "addr")[row][0]
         screen.query_one(FlowTable).hold(screen.query_one(FlowTable).data.keys[row])
         await pilot.press("enter")
