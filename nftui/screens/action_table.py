@@ -18,6 +18,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "exporters": ("exporters", "table", "everywhere"),
     "exporter": ("exporter", "sections", "pager", "everywhere"),
     "store": ("store", "sections", "pager", "everywhere"),
+    "detail": ("detail", "table", "everywhere"),
     "watch": ("watch", "table", "everywhere"),
     "changes": ("changes", "table", "everywhere"),
     "probe": ("probe", "table", "everywhere"),
@@ -41,7 +42,7 @@ Boxes and dialogs stand alone: their keys go before those of `everywhere`.
 
 DOORS: dict[str, str] = {
     "exporters": "exporters", "exporter": "exporters", "probe": "probe", "statistics": "probe", "watch": "watch",
-    "changes": "changes", "timeline": "timeline", "facets": "facets", "store": "store",
+    "changes": "changes", "timeline": "timeline", "facets": "facets", "store": "store", "detail": "view-latest",
     "sections": "exporters", "pager": "exporters",
 }  # fmt: skip
 """Action of the live screen that opens the screen, or the part of one, where a scope's actions are."""
@@ -52,6 +53,7 @@ DIALOGS = frozenset({"filter", "time", "help", "question", "command", "find", "c
 TITLES: dict[str, str] = {
     "live": "Keys of the tables", "filter": "Keys of the filter line", "exporters": "Keys of the exporters screen",
     "exporter": "Keys of the page of an exporter", "store": "Keys of the store screen",
+    "detail": "Keys of the pane about a flow",
     "watch": "Keys of the watch", "changes": "Keys of the screen of changes",
     "probe": "Keys of the probe's flow cache", "statistics": "Keys of the probe's statistics",
     "timeline": "Keys of the timeline", "help": "Keys of the list of keys", "question": "Keys of a question",

@@ -178,6 +178,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("exporter-close", "dismiss", ("escape", "q", "e", "backspace"), "back", "Back to the exporters.",
            "Exporters", hint=1, scope="exporter"),
 
+    Action("resolve", "resolve", ("i",), "names", "Ask the system's resolver for the names of a flow's addresses.",
+           "Flow", hint=14, states=frozenset({"detail"})),
+    Action("detail-next", "section_step(1)", ("tab",), "next section", "The next section about the flow.", "Flow",
+           scope="detail"),
+    Action("detail-before", "section_step(-1)", ("shift+tab",), "section before", "The section before.", "Flow",
+           scope="detail"),
+
     Action("check-store", "check", ("v",), "check all files", "Read every byte and hold it against its checksum.",
            "Store", hint=3, scope="store"),
     Action("stop-check", "stop_check", ("x",), "stop the check", "Stop checking after the file that is read now.",

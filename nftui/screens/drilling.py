@@ -5,13 +5,13 @@ from __future__ import annotations
 from textual import on
 
 from nftui.errors import FilterError
-from nftui.screens.asking import AskingBoard
+from nftui.screens.detailing import Detailing
 from nftui.screens.drill import cell_term, combine, is_part, row_filter, row_name
 from nftui.screens.navigation import Place
 from nftui.widgets.flow_table import FlowTable
 
 
-class Drilling(AskingBoard):
+class Drilling(Detailing):
     """Drill, flow detail, way back."""
 
     def action_filter_cell(self, exclude: bool) -> None:
@@ -49,7 +49,7 @@ class Drilling(AskingBoard):
         """A cell that the cursor was put on goes into the filter; a row opens: its flows, or all of a flow's fields."""
         view, table = self.trail.place.view, self.table
         if view == "flows":
-            self.run_worker(self._open_flow(event.key), exclusive=True, group="detail")
+            self.run_worker(self.open_flow(event.key), exclusive=True, group="detail")
             return
         if table.cell_chosen and is_part(view, table.cursor_column):
             term = cell_term(table.cursor_column, table.value(table.cursor_column))
@@ -61,19 +61,6 @@ class Drilling(AskingBoard):
         if term:
             crumb = row_name(view, lambda column: table.value(column, row))
             self.narrow("flows", term, exclude=False, crumb=crumb)
-
-    async def _open_flow(self, key: int) -> None:
-        from nftui.screens.field_text import detail_lines, flow_title
-
-        found = await self.flow_of(key)
-        if found is None:
-            self.notify("This flow has left the live window.", markup=False)
-            return
-        batch, row = found
-        self.set_class(True, "-detail")
-        title = self.curtain.text(flow_title(batch, row))
-        self.detail.show(title, self.curtain.details(detail_lines(batch, row)))
-        self.show_lines()
 
     def action_open(self) -> None:
         """Open the row under the cursor."""

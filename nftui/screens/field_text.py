@@ -9,6 +9,7 @@ from nftui.engine import elements
 from nftui.engine.batch import FlowBatch
 from nftui.engine.schema import FIELDS, Field, Kind, Quality, Show
 from nftui.screens.columns import service
+from nftui.screens.header_words import icmp, tos
 from nftui.widgets.flow_detail import DetailLine
 
 _QUALITY_WORDS = {
@@ -32,13 +33,30 @@ def detail_lines(batch: FlowBatch, row: int = 0) -> list[DetailLine]:
         if field.kind is Kind.EXTRA and isinstance(value, list):
             lines += [_element(pen, element, data) for pen, element, data in value]
         elif not isinstance(value, list):
-            shown = field_text(field, value)
+            shown = _header_text(field.name, value, batch, row) or field_text(field, value)
             if field.name in _SAMPLED and isinstance(rate, int) and rate > 1 and isinstance(value, int):
                 shown += f", sampled 1:{rate}: about {value * rate:,} {field.unit}".rstrip()
             lines.append(
                 DetailLine(field.name, field.title, shown, field.doc, filter_term(field, value), _origin(field))
             )
     return lines
+
+
+def _header_text(name: str, value: int | str, batch: FlowBatch, row: int) -> str:
+    """Fields whose numbers have names by other fields, or in parts; empty for others."""
+    if not isinstance(value, int):
+        return ""
+    protocol = batch.value("proto", row)
+    if name in {"ip_tos", "dst_tos"}:
+        return tos(value)
+    if protocol not in {1, 58} or not isinstance(protocol, int):
+        return ""
+    if name == "icmp_type":
+        return f"{value} ({icmp(protocol, value)})"
+    if name == "icmp_code":
+        kind = batch.value("icmp_type", row)
+        return f"{value} ({icmp(protocol, kind, value)})" if isinstance(kind, int) else ""
+    return f"{value} ({icmp(protocol, value >> 8, value & 0xFF)})" if name == "dst_port" else ""
 
 
 def flow_title(batch: FlowBatch, row: int = 0) -> str:
@@ -108,8 +126,9 @@ def filter_term(field: Field, value: int | str) -> str:
 
 def _origin(field: Field) -> str:
     """Elements that fill a field."""
-    numbers = [str(e) if isinstance(e, int) else f"{e[0]}.{e[1]}" for e in field.elements]
-    return f"IPFIX element {', '.join(numbers)}" if numbers else ""
+    pairs = [(0, element) if isinstance(element, int) else element for element in field.elements]
+    names = [f"{elements.label(pen, number)} ({number if not pen else f'{pen}.{number}'})" for pen, number in pairs]
+    return f"IPFIX element {', '.join(names)}" if names else ""
 
 
 def _element(pen: int, element: int, data: bytes) -> DetailLine:
