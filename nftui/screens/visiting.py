@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from nftui.screens.asking import AskingBoard
-from nftui.screens.exporters import ExportersScreen
 from nftui.screens.health_view import indicators, worst_door
-from nftui.screens.store import StoreScreen
 
 
 class Visiting(AskingBoard):
@@ -13,6 +11,8 @@ class Visiting(AskingBoard):
 
     def action_exporters(self) -> None:
         """Who sends, and what was lost on the way."""
+        from nftui.screens.exporters import ExportersScreen  # loads NumPy with the engine's parts
+
         self.app.push_screen(ExportersScreen(self.source, self.feed, self.curtain, self.display_options.ascii_only))
 
     async def action_trouble(self) -> None:
@@ -21,6 +21,8 @@ class Visiting(AskingBoard):
 
     def action_store(self) -> None:
         """What is kept, and what becomes of it."""
+        from nftui.screens.store import StoreScreen
+
         self.app.push_screen(StoreScreen(self.source, self.feed, self.display_options.ascii_only))
 
     def action_probe(self) -> None:
