@@ -13,6 +13,7 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.decode.datagrams import Ints
 from nftui.engine.decode.rows import Messages
 from nftui.engine.decode.sessions import NEVER, Domains
+from nftui.engine.schema import Quality
 
 _WINDOW_MS = 60_000
 _LONGEST_DELAY_MS = 86_400_000
@@ -47,6 +48,8 @@ class Clocks:
         """
         self._turn += 1
         row = self._turn % len(message)
+        if int(batch.columns["quality"][row]) & Quality.TIME_REPAIRED:
+            return  # its end is the time of reception, which says nothing about timers
         place = int(message[row])
         delay = int(messages.export_ms[place]) - int(batch.columns["time_flow_end_ms"][row])
         if not 0 <= delay < _LONGEST_DELAY_MS:

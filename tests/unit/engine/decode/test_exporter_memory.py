@@ -179,3 +179,14 @@ def test_numbers_that_are_held_back_until_their_unit_is_clear() -> None:
         collector.feed(message(10, a_set(256, bytes(16)), sequence=number))
     (exporter,) = collector.decoder.exporters()
     assert exporter.numbering == (NumberingStatus(10, 1, "datagrams", standard=False),)
+
+
+def test_repaired_times_tell_nothing_about_the_export_delay() -> None:
+    collector = Collector()
+    collector.feed(v5([v5_record()]), now_ms=NOW_MS)
+    (exporter,) = collector.decoder.exporters()
+    assert exporter.export_delay_ms == 1000
+    ahead = Collector()
+    ahead.feed(v5([v5_record()]), now_ms=NOW_MS - 3_600_000)
+    (exporter,) = ahead.decoder.exporters()
+    assert (exporter.clock_skew_ms, exporter.export_delay_ms) == (3_600_000, -1)
