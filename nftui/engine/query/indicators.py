@@ -121,7 +121,7 @@ class IndicatorList:
     def _usable(self, file: str, lines: Iterable[str]) -> Iterator[tuple[int, str]]:
         """Lines that are neither empty nor a comment, with their numbers."""
         for number, line in enumerate(lines, 1):
-            text = line.lstrip("\ufeff").strip("\x00 \t\r\n")
+            text = line.lstrip("\ufeff").strip("\x00 \t\r\n").strip()
             if not text or text.startswith(_COMMENTS):
                 continue
             self._room -= 1
