@@ -40,6 +40,16 @@ def keys(*names: str) -> Scene:
     return play
 
 
+async def changed(pilot: Pilot[int]) -> None:
+    """The screen of changes with its answer."""
+    await pilot.press("C")
+    for _ in range(600):
+        if getattr(pilot.app.screen, "changes", None) is not None:
+            break
+        await pilot.pause(0.1)
+    await pilot.press("down")
+
+
 SCENES: dict[str, tuple[Scene, bool]] = {
     "live": (keys(), False),
     "flows": (keys("3", "n"), False),
@@ -51,6 +61,8 @@ SCENES: dict[str, tuple[Scene, bool]] = {
     "export": (keys("down", "ctrl+s"), False),
     "detail": (keys("9", "down", "enter"), False),
     "filter-error": (keys("slash", *"src net 10/8 and prot"), False),
+    "filter": (keys("slash", *"tcp and not dst port ", "down"), False),
+    "changes": (changed, False),
     "help": (keys("question_mark"), False),
     "exporters": (keys("e"), False),
     "probe": (keys("P"), False),

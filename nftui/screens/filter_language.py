@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from nftui.errors import FilterError
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.seen_values import SeenFields
 from nftui.text import clean
 from nftui.widgets.filter_offers import Offer, Offers
+
+if TYPE_CHECKING:
+    from nftui.engine.query.filters import Filter
 
 _JOINING = {"and", "or"}
 _INCLUDE = "@include"
@@ -27,16 +31,26 @@ class FilterLanguage:
         self.reader = reader
         self.seen = SeenFields()
         self.parts = lru_cache(4)(_parts)  # a box is drawn several times for each key
+        self._latest: tuple[FilterReader, str, Filter | FilterError | None] = (reader, "", None)
 
-    def check(self, text: str) -> object:
-        """Raises FilterError if the text is no filter."""
-        return self.reader(text)
+    def check(self, text: str) -> Filter | None:
+        """The filter, parsed once for all who ask about the same text. Raises FilterError if it is none."""
+        reader, known, found = self._latest
+        if reader is not self.reader or known != text:
+            try:
+                found = self.reader(text)
+            except FilterError as error:
+                found = error
+            self._latest = (self.reader, text, found)
+        if isinstance(found, FilterError):
+            raise found
+        return found
 
     def explain(self, text: str) -> str:
         """What a valid filter lets through, in one line."""
         from nftui.engine.query.explain import sentence
 
-        understood = self.reader(text)
+        understood = self.check(text)
         return sentence(understood) if understood is not None else ""
 
     def offers(self, text: str, cursor: int) -> Offers:
@@ -60,7 +74,7 @@ class FilterLanguage:
 
     def _meant(self, text: str, missing: tuple[tuple[str, ...], ...]) -> Offers:
         try:
-            self.reader(text)
+            self.check(text)
         except FilterError as error:
             if error.suggestion and error.text == text:
                 end = error.position + error.length
