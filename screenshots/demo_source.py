@@ -60,6 +60,8 @@ class DemoSource(FakeSource):
                     add(self.counts, decoded.counts)
                     for flows in decoded.batches:
                         self.window.add(flows)
+                        if self.stored is not None:
+                            self.stored.batches.append(flows)
 
     def exporters(self) -> Sequence[ExporterStatus]:
         """What the decoder knows."""

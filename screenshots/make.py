@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "ui"))
@@ -24,6 +25,9 @@ from fake_source import FakeSource  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
 
 from nftui.app import NftuiApp  # noqa: E402
+from nftui.engine.store.writer import StoreWriter  # noqa: E402
+from nftui.screens.recording import RecordedSource  # noqa: E402
+from nftui.screens.source import Source  # noqa: E402
 
 SIZES = ((80, 24), (120, 40), (200, 50))
 Scene = Callable[[Pilot[int]], Awaitable[None]]
@@ -38,6 +42,16 @@ def keys(*names: str) -> Scene:
             await pilot.pause(0.4)
 
     return play
+
+
+async def halted(pilot: Pilot[int]) -> None:
+    """A recording that stands still in its middle."""
+    source = pilot.app.source  # type: ignore[attr-defined]
+    while not source.health().now_ms:
+        await pilot.pause(0.1)
+    await pilot.press("space")
+    source.seek(source.health().now_ms + 150_000)
+    await pilot.pause(1.5)
 
 
 async def changed(pilot: Pilot[int]) -> None:
@@ -60,6 +74,10 @@ SCENES: dict[str, tuple[Scene, bool]] = {
     "columns": (keys("9", "V", *["down"] * 3), False),
     "export": (keys("down", "ctrl+s"), False),
     "detail": (keys("9", "down", "enter"), False),
+    "timeline": (keys("Z", "left_square_bracket", "left_square_bracket", "H", "H"), False),
+    "timeline-tall": (keys("Z", "left_square_bracket", "b", "b", "backslash", *["left"] * 8), False),
+    "goto": (keys("at", *"12:00..1:00", "enter"), False),
+    "replay": (halted, False),
     "filter-error": (keys("slash", *"src net 10/8 and prot"), False),
     "filter": (keys("slash", *"tcp and not dst port ", "down"), False),
     "changes": (changed, False),
@@ -79,10 +97,30 @@ def traffic() -> DemoSource:
     return source
 
 
+@cache
+def recording() -> Path:
+    """The same traffic as a store."""
+    root = Path(mkdtemp()) / "flows"
+    writer = StoreWriter(root)
+    writer.open()
+    stored = traffic().stored
+    for batch in stored.batches if stored is not None else ():
+        writer.append(batch)
+    writer.close()
+    return root
+
+
+def source_of(name: str) -> Source:
+    """What a scene looks at."""
+    if name == "replay":
+        return RecordedSource([str(recording())], 10)
+    return FakeSource(empty=True) if SCENES[name][1] else traffic()
+
+
 async def shoot(name: str, size: tuple[int, int]) -> Path:
     """Play a scene and save it."""
-    play, empty = SCENES[name]
-    app = NftuiApp(FakeSource(empty=True) if empty else traffic())
+    play, _ = SCENES[name]
+    app = NftuiApp(source_of(name))
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.0)
         await play(pilot)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _NARROW_TITLES = {"proto": "proto", "interface": "if", "exporter": "export"}
 _NARROW = 100
+_FIRST_DAY_MS = 86_400_000
 
 
 def tabs(view: str, width: int) -> list[Item]:
@@ -73,7 +74,8 @@ def state(snapshot: LiveSnapshot | None, label: str, paused: str, dated: bool = 
         short = covered < window * 0.8
         items.append(Item(f"last {covered if short else window:.0f} s", "warn" if short and covered > 1 else "dim", 6))
         now = datetime.fromtimestamp(snapshot.now_ms // 1000)
-        items.append(Item(f"{now:%Y-%m-%d %H:%M:%S}" if dated else f"{now:%H:%M:%S}", "dim", 5))
+        if snapshot.now_ms > _FIRST_DAY_MS:  # before, a recording has not begun
+            items.append(Item(f"{now:%Y-%m-%d %H:%M:%S}" if dated else f"{now:%H:%M:%S}", "dim", 5))
     items.append(Item(f" {paused} ", "alert") if paused else Item(f" {label} ", "chip"))
     return items
 

@@ -233,6 +233,8 @@ class Playback:
     def seek(self, to_ms: int) -> None:
         """Go on from another time of the recording, halted if it was, and playing if it had ended. From any thread."""
         if self._ended:
+            if self._first_ms is None:  # there is nothing in it
+                return
             self.clock.run(True)
         self._sought = max(to_ms, self._first_ms or to_ms)
         session = self._session
