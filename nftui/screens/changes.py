@@ -176,11 +176,11 @@ class ChangesScreen(Screen["Narrowing | None"]):
         self.query_one("#title", Ribbon).show(title, state)
         found = self.changes if self._is_answer() else None
         now, then = sums(found, self._display) if found else ([], [])
-        for line, name, within, words, amount in (
+        for part, name, within, words, amount in (
             ("#now", "now   ", what.within, length(what.within.length_ms), now),
             ("#then", "before", self.before, AGAINST[self.against], then),
         ):
-            self.query_one(line, Ribbon).show(
+            self.query_one(part, Ribbon).show(
                 [Item(name, "dim"), Item(written(within, what.now_ms), "strong"), Item(words, "dim", 2)], amount
             )
         doubt = self.problem or (gaps(found) if found else "")
