@@ -24,6 +24,7 @@ from nftui.engine.history.parts import Amounts
 from nftui.engine.history.question import Question
 from nftui.engine.history.values import TimelineRequest, TimeRange
 from nftui.engine.query.filters import Filter
+from nftui.engine.query.rollup import ANSWERS, rows_sql
 from nftui.engine.query.series import passed_sql
 from nftui.engine.query.session import Part, Session
 
@@ -40,6 +41,8 @@ STEPS_MS: tuple[int, ...] = (
 _KEPT_CELLS = 400_000
 """Cells of buckets that are remembered: about 40 MB."""
 
+_NO_PROTOCOL = 256
+_START, _END = "time_flow_start_ms", "time_flow_end_ms"
 _MEASURES = ("flows", "packets", "bytes")
 
 Cell = tuple[int, int, int, int, int]
@@ -190,22 +193,30 @@ def _read_cells(
 ) -> dict[tuple[str, ...], list[Cell]]:
     """Cells of the files of each hour, and under an empty name those of all flows that are in no sealed file."""
     session = question.session
-    code = "COALESCE(proto, 256)" if kind.by == "proto" else code_sql(layering, kind.layers)
+    code = f"COALESCE(proto, {_NO_PROTOCOL})" if kind.by == "proto" else code_sql(layering, kind.layers)
     fields = {*layering.fields, *question.amounts.fields}
     parts = [*hours, ()]
 
+    # Roll-ups know what began in each minute.
+    summed = kind.by == "proto" and not kind.step_ms % _MINUTE and not question.plan(("minute",)).reason
+
     def statement(_: str) -> str:
-        selects = []
+        selects = ["(SELECT 0, 0, 0, 0, 0, 0 LIMIT 0)"]
         for place, files in enumerate(parts):
             left = [path for path in files if path in session.sources.files]
+            rolled = {
+                path: session.sources.rollups[path] for path in left if summed and path in session.sources.rollups
+            }
+            alone = [path for path in left if path not in rolled]
             live = not files and bool(session.sources.segments or session.sources.foreign)
-            if not left and not live:
-                continue
-            names, over = question.over(fields, partial(_select, question.amounts, place, code))
-            selects.append(over(session.relation(names, Part(tuple(left), live))))
-        if not selects:
-            return "SELECT 1 LIMIT 0"
-        return _cells_sql(" UNION ALL ".join(selects), kind.step_ms, question.within, question.amounts.opposite)
+            if rolled:
+                sums = [slot.rollup_file for slot in rolled.values() if slot.rollup_file]
+                selects.append(_rolled_sql(sums, place, kind, question.within.start_ms))
+            for make, some in ((_begun_sql, alone), (_moved_sql, left)):
+                if some or live:
+                    names, over = question.over(fields, partial(make, question.amounts, place, code, kind.step_ms))
+                    selects.append(over(session.relation(names, Part(tuple(some), live))))
+        return " UNION ALL ".join(selects)
 
     found: dict[tuple[str, ...], list[Cell]] = {}
     for place, *cell in session.all_rows((), statement):
@@ -214,29 +225,46 @@ def _read_cells(
     return found
 
 
-def _select(amounts: Amounts, place: int, code: str, source: str) -> str:
-    return amounts.relation(source, f"{place} AS part", f"{code} AS code")
-
-
-def _cells_sql(flows: str, step: int, wide: TimeRange, opposite: bool) -> str:
-    """Sums by part, layer and bucket; flows that touch one bucket only are not cut."""
-    low, high = wide.start_ms, wide.end_ms
-    counters = ("pk", "fwd", "bwd") if opposite else ("pk", "fwd")
-    first, last = f"GREATEST(s, {low})", f"LEAST(e, {high})"
-    placed = (
-        f"SELECT *, {first} // {step} AS b0, GREATEST({last} - 1, {first}) // {step} AS b1, "  # noqa: S608
-        f"s >= {low} AND e <= {high} AND s < {high} AS whole FROM ({flows}) AS counted"
-    )
-    cut = (
-        f"SELECT *, i * {step} AS t0, (i + 1) * {step} AS t1 FROM "  # noqa: S608
-        "(SELECT *, UNNEST(RANGE(b0, b1 + 1)) AS i FROM placed WHERE NOT (whole AND b0 = b1)) AS unfolded"
-    )
-    shares = ", ".join(f"({passed_sql(n, 't1')}) - ({passed_sql(n, 't0')}) AS {n}" for n in counters)
-    names = ", ".join(counters)
-    octets = " + ".join(f"SUM({name})" for name in counters[1:])
+def _rolled_sql(rollups: Sequence[str], place: int, kind: _Kind, low: int) -> str:
+    """As `_begun_sql`, from roll-ups."""
+    packets, octets = (f"COALESCE(scaled_{n}, {n})" if kind.scaled else n for n in ("packets", "bytes"))
     return (
-        f"WITH placed AS NOT MATERIALIZED ({placed}), "  # noqa: S608
-        f"parts AS (SELECT part, code, b0 AS i, flows, {names} FROM placed WHERE whole AND b0 = b1 UNION ALL "
-        f"SELECT part, code, i, CASE WHEN s >= t0 AND s < t1 THEN flows ELSE 0 END, {shares} FROM ({cut}) AS cut) "
-        f"SELECT part, code, i, SUM(flows), SUM(pk), {octets} FROM parts GROUP BY part, code, i"
+        f"SELECT {place}, COALESCE(key_lo, {_NO_PROTOCOL}) AS code, key_hi // {kind.step_ms} AS i, SUM(flows), "  # noqa: S608
+        f"SUM({packets}), SUM({octets}) FROM ({rows_sql(rollups, ANSWERS[('minute',)])}) AS minutes "
+        f"WHERE key_hi >= {low} GROUP BY code, i"
     )
+
+
+def _begun_sql(amounts: Amounts, place: int, code: str, step: int, source: str) -> str:
+    """Sums by layer and bucket that flows begin in, whole."""
+    flows = amounts.relation(source, f"{code} AS code")
+    return (
+        f"SELECT {place}, code, s // {step} AS i, SUM(flows), SUM(pk), {_octets(amounts)} "  # noqa: S608
+        f"FROM ({flows}) AS counted WHERE s >= {amounts.within.start_ms} GROUP BY code, i"
+    )
+
+
+def _moved_sql(amounts: Amounts, place: int, code: str, step: int, source: str) -> str:
+    """What flows have in other buckets than the one that they begin in, and that one lacks; nearly all have none."""
+    low, high = amounts.within.start_ms, amounts.within.end_ms
+    flows = amounts.relation(source, f"{code} AS code")
+    crossing = f"{flows} WHERE {_START} // {step} <> {_END} // {step} OR {_START} < {low}"
+    first, last = f"GREATEST(s, {low})", f"LEAST(e, {high})"
+    unfolded = (
+        f"SELECT *, UNNEST(RANGE({first} // {step}, GREATEST({last} - 1, {first}) // {step} + 1)) AS i "  # noqa: S608
+        f"FROM ({crossing}) AS crossing"
+    )
+    cut = f"SELECT *, i * {step} AS t0, (i + 1) * {step} AS t1 FROM ({unfolded}) AS unfolded"  # noqa: S608
+    moved = ", ".join(
+        f"({passed_sql(name, 't1')}) - ({passed_sql(name, 't0')}) - "
+        f"CASE WHEN s >= {low} AND s // {step} = i THEN {name} ELSE 0 END AS {name}"
+        for name in ("pk", "fwd", "bwd")[: 3 if amounts.opposite else 2]
+    )
+    return (
+        f"SELECT {place}, code, i, 0, SUM(pk), {_octets(amounts)} "  # noqa: S608
+        f"FROM (SELECT code, i, {moved} FROM ({cut}) AS cut) AS moved GROUP BY code, i"
+    )
+
+
+def _octets(amounts: Amounts) -> str:
+    return "SUM(fwd) + SUM(bwd)" if amounts.opposite else "SUM(fwd)"

@@ -57,7 +57,7 @@ from nftui.engine.store.layout import SEALED_SUFFIX, parse_file
 if TYPE_CHECKING:
     from nftui.engine.archive.formats import ArchiveFormats
 
-_MEMORY = "256MB"
+_MEMORY = "128MB"
 _KNOWN_KEYS = 20_000
 
 

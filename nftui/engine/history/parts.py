@@ -22,7 +22,7 @@ class Amounts:
     """The counters of flows in a relation made by `relation`.
 
     Columns: `s` and `e`, when the flow began and ended; `flows`; `fwd` and `bwd`, octets of its own and of the
-    opposite direction; `pk`, packets of both.
+    opposite direction; `pk`, packets of both. Without counters of the opposite direction, null where a flow has none.
 
     Attributes:
         within: the range.
@@ -54,7 +54,8 @@ class Amounts:
         return f"SELECT {', '.join([*columns, *counters])} FROM {source}"  # noqa: S608
 
     def _counter(self, name: str) -> str:
-        return f"COALESCE({value_sql(name, self.scaled)}, 0)"
+        value = value_sql(name, self.scaled)
+        return f"COALESCE({value}, 0)" if self.opposite else value
 
     def inside(self, counter: str) -> str:
         """What of a counter lies within the range."""
