@@ -32,13 +32,17 @@ class Exporting(AskingBoard):
             return
         from nftui.screens.export_file import FORMATS
 
-        name = "-".join(view_title(self.trail.place.view).replace(":", "-").split())
-        stamp = f"nftui-{name}-{datetime.now():%Y%m%d-%H%M%S}"
+        stamp = self.proposal()
         rows = f"{self.snapshot.rows_total} rows of {view_title(self.trail.place.view)}"
         dialog = ExportDialog(
             f"Write all {rows}; svg: a picture of the screen", FORMATS, lambda form: f"{stamp}.{form}"
         )
         self.app.push_screen(dialog, self._chosen)
+
+    def proposal(self) -> str:
+        """A name for a file of the view, without the suffix."""
+        name = "-".join(view_title(self.trail.place.view).replace(":", "-").split())
+        return f"nftui-{name}-{datetime.now():%Y%m%d-%H%M%S}"
 
     def _chosen(self, answer: ExportAnswer | None) -> None:
         if answer is None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.timer import Timer
 
 from nftui.errors import NftuiError
@@ -29,6 +29,9 @@ DIMENSIONS: dict[str, str] = {
     "by:vlan": "VLAN", "by:app": "Application",
 }  # fmt: skip
 """Views that are asked, with the titles of their groups; those that no flow has a value of are left out."""
+
+_BESIDE = 110
+"""From this width on, the pane stands beside the table; on narrower screens it takes its place."""
 
 _VALUES = 6
 _SECONDS = 2.0
@@ -56,8 +59,13 @@ class Faceting(Ordering, Drilling):
         self._facet_place = None
         self.call_after_refresh(self._open_facets)
 
+    @on(events.Resize)
+    def _make_room(self) -> None:
+        self.set_class(self.size.width >= _BESIDE, "-beside")
+
     def _open_facets(self) -> None:
         pane = self.query_one(FacetPane)
+        self._make_room()
         pane.ascii_only = self.display_options.ascii_only
         self.close_detail()
         self.set_class(True, "-facets")

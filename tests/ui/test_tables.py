@@ -16,7 +16,9 @@ from textual.widgets import Input
 
 from nftui.app import NftuiApp
 from nftui.engine.batch import TextColumn
+from nftui.engine.history.values import TimeRange
 from nftui.engine.live.snapshot import LiveRequest
+from nftui.screens.dump_command import written_range
 from nftui.screens.live import LiveScreen
 from nftui.screens.steadiness import RENEWED_MS
 from nftui.widgets.column_dialog import ColumnDialog
@@ -284,7 +286,7 @@ async def test_facets_have_the_shares_of_other_dimensions_and_narrow(size: tuple
         assert list(shown) == expected.values["proto"]
         assert sum(shown.values()) == pytest.approx(1)
         assert "VLAN" not in facets(screen)  # no flow has one
-        assert screen.table.display is not screen.has_class("-narrow")
+        assert screen.table.display is (size[0] >= 110)
         while (pane.facets[pane.cursor[0]].title, pane.cursor[1]) != ("Protocol", 1):
             await pilot.press("j")
         await pilot.press("enter")
@@ -295,6 +297,36 @@ async def test_facets_have_the_shares_of_other_dimensions_and_narrow(size: tuple
         assert pilot.app.focused is screen.table
         await press(pilot, "backspace")
         assert screen.trail.place.filter == ""
+
+
+async def test_facets_copies_and_files_are_about_the_range_of_the_past(tmp_path: Path):
+    source = FakeSource()
+    async with NftuiApp(source).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        now = source.clock.now_ms()
+        within = TimeRange(now - 20_000, now - 10_000)
+        screen.look(screen.outlook.go_to(within, screen.around()))
+        await until(pilot, lambda: screen.snapshot is not None and screen.snapshot.request.within == within)
+        past = source.past()
+        assert past is not None
+        expected = past.snapshot(LiveRequest("by:proto", sort="bytes", limit=6, within=within))
+        await pilot.press("vertical_line")
+        await until(pilot, lambda: bool(screen.query(FacetPane)) and "Protocol" in facets(screen))
+        await until(pilot, lambda: not any(facet.note for facet in screen.query_one(FacetPane).facets))
+        assert [row.text for row in facets(screen)["Protocol"].rows] == expected.values["proto"]
+        whole = expected.total.matched.bytes
+        assert [row.share for row in facets(screen)["Protocol"].rows] == [b / whole for b in expected.values["bytes"]]
+        await pilot.press("escape")
+        await pilot.press("y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
+        assert f"--utc -t {written_range(within)} -s ip/bytes -n" in pilot.app.clipboard
+        await pilot.press("escape")
+        await export(pilot, 1, tmp_path / "past.ndjson")
+        lines = [json.loads(line) for line in (tmp_path / "past.ndjson").read_text().splitlines()]
+        hosts = past.snapshot(LiveRequest("host", sort="rate", limit=10_000, within=within))
+        assert sorted(line["bytes"] for line in lines) == sorted(int(value) for value in hosts.values["bytes"])
+        await pilot.press("o")
+        assert not screen.order_held  # nothing moves there
 
 
 def facets(screen: LiveScreen):
