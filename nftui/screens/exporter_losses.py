@@ -69,8 +69,8 @@ def _row(minutes: Minutes, most: int, cells: int, ascii_only: bool, name: str, l
     amounts = (0,) * (most - len(minutes)) + (_amounts(minutes, name) or (0,) * len(minutes))
     total = sum(amounts)
     shown: Role = role if total else "dim"
-    drawn = f"{bars(amounts, cells, ascii_only):<{len(squeeze(amounts, cells))}}"
-    return Line(((f"{label:<{_LABEL}}", "dim"), (drawn, shown), (f"{total:>{_AMOUNT},}", shown)), rigid=True)
+    drawn = bars(amounts, cells, ascii_only)
+    return Line(((f"{label:<{_LABEL}}", "dim"), (f"{total:>{_AMOUNT},}  ", shown), (drawn, shown)), rigid=True)
 
 
 def _axis(found: Losses, minutes: int, cells: int) -> Line:
@@ -78,7 +78,7 @@ def _axis(found: Losses, minutes: int, cells: int) -> Line:
     groups = len(squeeze((0,) * minutes, cells))
     first = clock(longest.start_ms, seconds=False)
     text = f"{first}{'now':>{groups - len(first)}}" if groups > len(first) + 4 else first
-    return Line(((" " * _LABEL, "dim"), (text, "dim")), rigid=True)
+    return Line(((" " * (_LABEL + _AMOUNT + 2), "dim"), (text, "dim")), rigid=True)
 
 
 def rejected(found: Sequence[RejectedDatagram], width: int, hidden: bool = False) -> list[Line]:

@@ -74,8 +74,10 @@ def wrap(line: Line, width: int) -> list[tuple[Span, ...]]:
     pieces, at = [], 0
     for part in broken:
         body = part.lstrip("\0")
-        pieces.append((*((" " * (len(part) - len(body)), roles[0]),), *_coloured(body, roles[at : at + len(body)])))
-        at += len(body)
+        shown = body.lstrip(" ") if pieces else body
+        at += len(body) - len(shown)
+        pieces.append(((" " * (len(part) - len(body)), roles[0]), *_coloured(shown, roles[at : at + len(shown)])))
+        at += len(shown)
     return pieces
 
 
