@@ -78,3 +78,41 @@ def test_what_does_not_go_together(store: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr("nftui.cli.tui.require_terminal", lambda: None)
     assert run(["--replay", str(store), "--listen", ":9995"]) == 2
     assert "neither receives nor stores" in capsys.readouterr().err
+
+
+async def test_seeking_stepping_and_repeating_on_the_timeline(store: Path):
+    app = NftuiApp(RecordedSource([str(store)], 1))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await ready(pilot)
+        await until(pilot, lambda: screen.outlook.frame is not None and not screen.past.busy)
+        frame = screen.outlook.frame
+        assert frame is not None
+        # The timeline is the whole recording, by the times of its flows.
+        assert (frame.start_ms, frame.end_ms // 1000) == (NOON_MS - 3000, (NOON_MS + 899_000) // 1000)
+        await pilot.press("space", "backslash")
+        await until(pilot, lambda: chip(app) == "REPLAY 1x halted")
+        await pilot.press("home", *["right"] * 3, "enter")
+        step = screen.outlook.grain_ms(screen.around())
+        sought = frame.start_ms // step * step + 3 * step
+        await until(pilot, lambda: screen.now_ms == sought)
+        await until(pilot, lambda: screen.live is not None and screen.live.total.unfiltered.flows > 0)
+        await pilot.press("tab", "full_stop", "full_stop")
+        await until(pilot, lambda: screen.now_ms == sought + 2000)
+        await pilot.press("comma")
+        await until(pilot, lambda: screen.now_ms == sought + 1000)
+        # A range of the recording, and back to where it plays.
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen.trail.place.within is not None and not screen.past.busy)
+        assert screen.trail.place.within is not None
+        assert screen.trail.place.within.length_ms == 30_000
+        await pilot.press("full_stop")
+        await until(pilot, lambda: screen.trail.place.within is None)
+        assert screen.outlook.frame == frame
+        await pilot.press("R")
+        await until(pilot, lambda: chip(app) == "REPLAY 1x loop halted")
+        app.source.seek(NOON_MS + 899_000)  # type: ignore[attr-defined]
+        await pilot.press("space", *["right_curly_bracket"] * 10)
+        await until(pilot, lambda: screen.now_ms > NOON_MS + 890_000)
+        await until(pilot, lambda: screen.now_ms < NOON_MS + 800_000)
+        assert "loop" in chip(app)
+    assert app.source.stop()
