@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from store_samples import NOON_MS, sample_flows
 
 from nftui.cli.main import run
 from nftui.config import load
 from nftui.engine.anonymise import read_key
+from nftui.engine.clock import ManualClock
+from nftui.engine.store.writer import StoreWriter
 from nftui.errors import PermissionDenied
 
 KEY = "0x" + "ab" * 32
@@ -62,3 +66,22 @@ def test_a_key_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
     path.chmod(0o666)
     with pytest.raises(PermissionDenied, match="everybody may write"):
         read_key(str(path))
+
+
+def test_files_of_a_store_are_never_for_everybody(tmp_path: Path) -> None:
+    clock = ManualClock(NOON_MS)
+    before = os.umask(0)
+    try:
+        writer = StoreWriter(tmp_path, 60, clock)
+        writer.open()
+        writer.append(sample_flows(0, 10))
+        clock.advance(1)
+        writer.tick()
+        live = [path for path in (tmp_path / "_live").iterdir() if path.stat().st_mode & 0o777 != 0o640]
+        writer.close()
+    finally:
+        os.umask(before)
+    assert live == []
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".parquet" for path in files)
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in files if path.stat().st_mode & 0o777 != 0o640} == {}

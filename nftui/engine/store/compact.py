@@ -337,6 +337,7 @@ def _write_rollup(flows: Path, target: Path, limits: Limits, cancelled: Callable
 
 def _open_rollup(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
     delta = [name for name in schema.names if name not in {"kind", "key_hi"}]
+    disk.make_file(target)
     return pq.ParquetWriter(
         target,
         schema,

@@ -115,6 +115,11 @@ def make_directory(path: Path, root: Path) -> None:
     sync_directory(path.parent)
 
 
+def make_file(path: Path) -> None:
+    """Make an empty file that only its user and group may read, for writers that would leave that to the umask."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640))
+
+
 def publish(temporary: Path, final: Path) -> None:
     """Give a finished file its name, durably, without ever replacing another.
 

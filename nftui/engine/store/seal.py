@@ -237,6 +237,7 @@ def open_writer(temporary: Path, schema: pa.Schema, rows: int) -> pq.ParquetWrit
     """A Parquet file for flows in the store's encodings; `rows` is the size of a row group, for the Bloom filters."""
     names = schema.names
     dictionary: Any = [name for name in names if name not in _TIMES]
+    disk.make_file(temporary)
     return pq.ParquetWriter(
         temporary,
         schema,
