@@ -80,6 +80,8 @@ def _missing(value: Any) -> bool:
 
 
 def _count(value: Any, width: int, factor: float = 1.0) -> str:  # noqa: ARG001
+    if isinstance(value, str):  # a number that is a name, such as an interface: `-` where the record has none
+        return value
     return "-" if _missing(value) else compact(float(value) * factor)
 
 

@@ -182,6 +182,18 @@ async def test_sections_are_read_one_after_the_other_and_flows_opened_from_them(
         assert not detail.has_class("-open")
 
 
+async def test_flows_without_interfaces_are_shown_and_opened() -> None:
+    source = FakeSource(seconds=0)
+    batch = flows(1, 20, source.clock.now_ms())
+    for name in ("in_if", "out_if", "sampling_rate", "src_as", "dst_as"):
+        del batch.columns[name]
+    source.add(batch)
+    async with NftuiApp(source).run_test(size=(200, 40)) as pilot:
+        screen = await opened(pilot, "tab", "tab")
+        assert "Interface" not in [line.title for line in screen.detail.lines]
+        assert screen.table.data.values["in_if"][0] == "-"
+
+
 async def test_a_line_of_a_section_is_a_filter() -> None:
     async with NftuiApp(FakeSource()).run_test(size=SIZE) as pilot:
         screen = await opened(pilot, "tab", "tab", "f")
