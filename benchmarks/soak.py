@@ -93,6 +93,8 @@ class Soak:
         if name == "disk" and not self.small:
             return
         self.faults[name] = self.faults.get(name, 0) + 1
+        seconds, mb = self.watch.lives[-1].memory[-1] if self.watch.lives[-1].memory else (0.0, 0.0)
+        print(f"process {len(self.watch.lives)}, {seconds:.0f} s, {mb:.0f} MB: {name}", file=sys.stderr, flush=True)
         if name == "ask":
             self._ask()
         elif name == "reader":
@@ -143,15 +145,15 @@ class Soak:
             self.exporters.go()
 
     def _compare_datagrams(self) -> None:
-        """All datagrams that were sent since the collector's start, if the exporters paused then."""
-        if self._sent_before is None:
-            return
-        sent = self.exporters.sent() - self._sent_before
-        seen, end = 0, time.monotonic() + 20
-        while seen < sent and time.monotonic() < end:
+        """Wait until all is received; it is what was sent since the collector's start, if the exporters paused then."""
+        sent = None if self._sent_before is None else self.exporters.sent() - self._sent_before
+        seen, before, end = 0, -1, time.monotonic() + 60
+        while (seen != before if sent is None else seen < sent) and time.monotonic() < end:
+            time.sleep(1.0)
             counts = self.watch.counts
-            seen = counts.get("datagrams.received", 0) + counts.get("kernel.dropped", 0)
-            time.sleep(0.2)
+            before, seen = seen, counts.get("datagrams.received", 0) + counts.get("kernel.dropped", 0)
+        if sent is None:
+            return
         self.equal_datagrams += 1
         if seen != sent:
             self.watch.note(f"{sent} datagrams sent, {seen} received or dropped by the kernel")
