@@ -21,6 +21,17 @@ _KEEP_BYTES = 64 << 20
 """Free memory at the end of the heap that stays with the process: half a second of columns at 1 M flows/s."""
 
 
+def give_back() -> None:
+    """Return free memory to the system, after something that takes much and comes seldom, such as sealing a slot.
+
+    Takes milliseconds. Measured with a screen and 400 flows/s: 293 MB after the second slot without, 205 MB with. What is
+    needed again soon would have to be cleared by the kernel again, so not after each batch.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+    if trim is not None:
+        trim(0)
+
+
 def use_system_allocator() -> None:
     """Let Arrow allocate from the system's heap inside its own library too; to be called before Arrow is loaded.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nftui.engine.limits import Limits
+from nftui.engine.memory import give_back
 from nftui.engine.store.disk import fault_kind
 from nftui.engine.store.layout import PartName
 from nftui.engine.store.quarantine import quarantine
@@ -17,6 +18,7 @@ from nftui.errors import CorruptFile, first_line
 
 _SLOW_SECONDS = 30.0
 """A segment that takes longer is told: sealing a full one takes one to three seconds."""
+_GIVE_BACK_SECONDS = 60.0
 _CANCEL_SECONDS = 0.5
 """A seal that is cancelled between two row groups ends within this, unless the disk hangs."""
 
@@ -49,6 +51,7 @@ class Sealer:
         self._error: str | None = None
         self._callback_error: str | None = None
         self._busy_since: float | None = None
+        self._gave_back = -_GIVE_BACK_SECONDS
         self._sealed = self._sealed_rows = self._sealed_bytes = self._quarantined = 0
         self._thread = threading.Thread(target=self._run, name="seal", daemon=True)
 
@@ -125,10 +128,18 @@ class Sealer:
             with self._changed:
                 if done:
                     self._queue.popleft()
+                    self._rest()
                 elif self._draining:
                     return
                 else:
                     self._changed.wait_for(lambda: self._draining, self._limits.retry_seconds)
+
+    def _rest(self) -> None:
+        """Give back what sealing took, when there is nothing more to seal and it was not done just before."""
+        now = time.monotonic()
+        if not self._queue and now - self._gave_back >= _GIVE_BACK_SECONDS:
+            self._gave_back = now
+            give_back()
 
     def _seal(self, name: PartName) -> bool:
         """Whether the segment is dealt with."""
