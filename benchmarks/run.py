@@ -53,6 +53,7 @@ BENCHMARKS = (
     Benchmark("store_write"),
     Benchmark("storage_forms", (), ("--flows", "200000", "--runs", "3")),
     Benchmark("analysis", seconds=4 * 3600),
+    Benchmark("history", (), ("--flows", "1000000", "--runs", "1")),
     Benchmark("archive", (), ("--flows", "1000000", "--runs", "2")),
     Benchmark("convert", (), ("--flows", "300000", "--runs", "1")),
     Benchmark("live_window", (), ("--seconds", "10")),
