@@ -38,7 +38,7 @@ _DISK = "512m"
 _SHORT = 300.0
 """Shorter runs have short slots, and restarts from the beginning."""
 _WHILE_RUNNING = ("ask", "reader", "upkeep", "disk")
-_WITH_RESTARTS = ("kill-busy", "terminate", "disk", "ask", "kill", "upkeep", "terminate-busy", "reader")
+_WITH_RESTARTS = ("terminate", "kill-busy", "disk", "ask", "kill", "upkeep", "terminate-busy", "reader")
 
 
 class Soak:
