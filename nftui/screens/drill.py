@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from nftui.screens.views import CONVERSATIONS, STATISTIC
+
+if TYPE_CHECKING:
+    from nftui.engine.query.statistics import Statistic
 
 CellValue = object
 NULL = "-"
@@ -24,11 +28,15 @@ _TERMS: dict[str, Callable[[str], str]] = {
     "in_if": lambda v: f"in if {v}",
     "out_if": lambda v: f"out if {v}",
     "sampler_address": lambda v: f"exporter ip {v}",
-    "mac": lambda v: f"mac {v}",
-    "mask": lambda v: f"mask {v}",
-    "vlan": lambda v: f"vlan {v}",
 }
 """Column name to the filter term for one value as text, where that is not the field's own."""
+
+_EITHER: dict[tuple[str, ...], str] = {
+    ("src_addr", "dst_addr"): "ip", ("src_port", "dst_port"): "port", ("src_as", "dst_as"): "as",
+    ("in_if", "out_if"): "if", ("src_vlan", "dst_vlan"): "vlan", ("src_mask", "dst_mask"): "mask",
+    ("in_src_mac", "in_dst_mac", "out_src_mac", "out_dst_mac"): "mac",
+}  # fmt: skip
+"""Fields of a statistic that have one word together."""
 
 _FLAGS = "CEUAPRSF"
 _ENDS = ("src_addr", "src_port", "dst_addr", "dst_port")
@@ -46,12 +54,42 @@ _ROW_COLUMNS: dict[str, tuple[str, ...]] = {
 """Columns that make a row of a view what it is."""
 
 
-def cell_term(column: str, value: object) -> str | None:
-    """Filter for the flows with this value in this column; None for columns that nobody filters by."""
+def cell_term(column: str, value: object, view: str = "") -> str | None:
+    """Filter for the flows with this value in this column; None for columns that nobody filters by.
+
+    Args:
+        column: name of the column.
+        value: what stands there.
+        view: of the table; columns of statistics are about the fields that the statistic counts by.
+    """
+    statistic = _statistic_of(view)
+    if statistic is not None and column == statistic.key:
+        return _statistic_term(statistic.fields, value)
     if value is None or str(value) == NULL:
         return None
     make = _TERMS.get(column)
     return make(str(value)) if make else _field_term(column, str(value))
+
+
+def _statistic_of(view: str) -> Statistic | None:
+    if not view.startswith(STATISTIC):
+        return None
+    from nftui.engine.query.statistics import STATISTICS
+
+    return STATISTICS.get(view.removeprefix(STATISTIC).partition(":")[0])
+
+
+def _statistic_term(fields: tuple[str, ...], value: object) -> str | None:
+    """Filter for a value of any of the fields, or for the flows in which one is absent."""
+    if value is None:
+        return None
+    if str(value) == NULL:
+        there = " and ".join(f"{field} defined" for field in fields)
+        return f"not {there}" if len(fields) == 1 else f"not ({there})"
+    if fields in _EITHER:
+        return f"{_EITHER[fields]} {value}"
+    terms = [term for field in fields if (term := cell_term(field, value))]
+    return " or ".join(terms).join("()" if len(terms) > 1 else ("", "")) or None
 
 
 def _field_term(column: str, text: str) -> str | None:
@@ -60,7 +98,11 @@ def _field_term(column: str, text: str) -> str | None:
     from nftui.screens.field_text import filter_term
 
     field = FIELDS.get(column)
-    if field is None or field.kind is Kind.EXTRA or field.summable or field.show is Show.TIME or field.unit:
+    if field is None or field.kind is Kind.EXTRA or field.summable or field.show is Show.TIME:
+        return None
+    if field.unit == "us":
+        return f"{column} {round(float(text) * 1000)}"
+    if field.unit:
         return None
     if field.kind is Kind.TEXT:
         return filter_term(field, text) or None
@@ -77,31 +119,20 @@ def _keys_of(view: str) -> tuple[str, ...]:
     """Columns that make a row of a view what it is."""
     if view == CONVERSATIONS:
         return ("proto", *_ENDS)
-    if not view.startswith(STATISTIC):
+    statistic = _statistic_of(view)
+    if statistic is None:
         return _ROW_COLUMNS.get(view, ())
-    from nftui.engine.query.statistics import STATISTICS
-
-    name, _, split = view.removeprefix(STATISTIC).partition(":")
-    found = STATISTICS.get(name)
-    return () if found is None else (found.key, "proto") if split else (found.key,)
+    return (statistic.key, "proto") if view.endswith(":p") else (statistic.key,)
 
 
 def row_filter(view: str, value_of: Callable[[str], object]) -> str | None:
     """Filter for the flows behind a row of a talker view; None when the row has no key to filter by."""
     if view == CONVERSATIONS:
         return _both_ways(value_of)
-    terms = [_key_term(view, column, value_of(column)) for column in _keys_of(view)]
-    known = [term for term in terms if term]
-    return " and ".join(known) or None
-
-
-def _key_term(view: str, column: str, value: object) -> str | None:
-    """As `cell_term`; in views of statistics also for the row of flows that lack the field."""
-    from nftui.engine.schema import FIELDS
-
-    if view.startswith(STATISTIC) and str(value) == NULL and column in FIELDS:
-        return f"not {column} defined"
-    return cell_term(column, value)
+    terms = [cell_term(column, value_of(column), view) for column in _keys_of(view)]
+    if view.startswith(STATISTIC) and None in terms:
+        return None  # half of a key would select other flows
+    return " and ".join(term for term in terms if term) or None
 
 
 def _both_ways(value_of: Callable[[str], object]) -> str | None:

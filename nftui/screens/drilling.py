@@ -22,7 +22,7 @@ class Drilling(Detailing):
         else:
             column = self.table.cursor_column
             value = self.table.value(column)
-            term = cell_term(column, value) or row_filter(self.trail.place.view, self.table.value) or ""
+            term = cell_term(column, value, self.trail.place.view) or row_filter(self.trail.place.view, self.table.value) or ""
         if not term:
             self.notify("Nothing to filter by in this column.", markup=False)
             return
@@ -52,7 +52,7 @@ class Drilling(Detailing):
             self.run_worker(self.open_flow(event.key), exclusive=True, group="detail")
             return
         if table.cell_chosen and is_part(view, table.cursor_column):
-            term = cell_term(table.cursor_column, table.value(table.cursor_column))
+            term = cell_term(table.cursor_column, table.value(table.cursor_column), view)
             if term and combine(self.trail.place.filter, term) != self.trail.place.filter:
                 self.narrow(view, term, exclude=False, crumb=term)
                 return
