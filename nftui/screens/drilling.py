@@ -20,9 +20,8 @@ class Drilling(Detailing):
             line = self.detail.current
             term = line.term if line else ""
         else:
-            column = self.table.cursor_column
-            value = self.table.value(column)
-            term = cell_term(column, value, self.trail.place.view) or row_filter(self.trail.place.view, self.table.value) or ""
+            column, view = self.table.cursor_column, self.trail.place.view
+            term = cell_term(column, self.table.value(column), view) or row_filter(view, self.table.value) or ""
         if not term:
             self.notify("Nothing to filter by in this column.", markup=False)
             return
