@@ -41,7 +41,7 @@ def resident_mb(pid: int) -> float:
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """One run."""
     size = tuple(map(int, options.size.split("x")))
-    rng = random.Random(1)  # noqa: S311  which keys are pressed
+    rng = random.Random(1)
     samples: list[tuple[float, float]] = []
     with tempfile.TemporaryDirectory(prefix="nftui-bench-") as folder:
         command = [sys.executable, "-m", "nftui", "demo", "--rate", str(options.rate), "--store", f"{folder}/store"]

@@ -26,6 +26,7 @@ from nftui.screens.resuming import remember, resume
 from nftui.screens.session import Session
 from nftui.screens.source import Source
 from nftui.themes import DEFAULT_THEME, PALETTE, THEMES
+from nftui.widgets.closed_widgets import INTERVAL_SECONDS, forget_closed_widgets
 from nftui.widgets.line_filters import Ascii, Colourless, Harmless
 
 
@@ -112,6 +113,7 @@ class NftuiApp(Commanding, inherit_bindings=False):
             self.console._color_system = min(self.console._color_system or ColorSystem.STANDARD, ColorSystem.EIGHT_BIT)  # noqa: SLF001
             live.save_bandwidth()
         self._live = live
+        self.set_interval(INTERVAL_SECONDS, forget_closed_widgets)
         self.push_screen(live)
 
     def _first_theme(self) -> str:

@@ -50,7 +50,8 @@ def test_widgets_have_the_keys_that_the_table_says(widget: type, scope: str):
     ("typed", "key", "shown"),
     [
         ("x", "x", "x"), ("X", "X", "X"), ("/", "slash", "/"), ("Ctrl+P", "ctrl+p", "Ctrl+P"), ("esc", "escape", "Esc"),
-        ("PgDn", "pagedown", "PgDn"), ("F5", "f5", "F5"), ("Ctrl++", "ctrl+plus", "Ctrl++"), ("space", "space", "Space"),
+        ("PgDn", "pagedown", "PgDn"), ("F5", "f5", "F5"), ("Ctrl++", "ctrl+plus", "Ctrl++"),
+        ("space", "space", "Space"),
         ("shift+left", "shift+left", "Shift+←"), ("Alt+Ctrl+X", "ctrl+alt+x", "Ctrl+Alt+X"), ("→", "right", "→"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from driving import live, press, ready, settle, text_of, until
 from fake_probe import FakeProbe
 from fake_source import FakeSource
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widget import Widget
 
 from nftui.app import AppOptions, NftuiApp
@@ -20,6 +22,7 @@ from nftui.screens.command_line import CommandLine
 from nftui.screens.exporters import ExportersScreen
 from nftui.screens.live import LiveScreen
 from nftui.screens.probe import ProbeScreen
+from nftui.widgets.closed_widgets import forget_closed_widgets
 from nftui.widgets.help_overlay import HelpOverlay
 
 SIZE = (120, 40)
@@ -257,3 +260,24 @@ def test_table_of_keys_in_the_documentation_is_the_one_in_force():
     spec.loader.exec_module(tool)  # type: ignore[union-attr]
     page = (root / "docs" / "keys.md").read_text(encoding="utf-8")
     assert page.partition(tool.MARK)[2] == tool.key_list(), "python tools/key_list.py writes it anew"
+
+
+async def test_nothing_is_kept_of_screens_that_were_closed():
+    def painted() -> int:
+        gc.collect()
+        return sum(type(thing) is Strip for thing in gc.get_objects())
+
+    async with NftuiApp(FakeSource(seconds=5)).run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        forget_closed_widgets()
+        before = painted()
+        for _ in range(4):
+            await pilot.press("question_mark")
+            await until(pilot, lambda: isinstance(pilot.app.screen, HelpOverlay))
+            await pilot.pause(0.1)
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        kept = painted() - before
+        forget_closed_widgets()
+        assert painted() - before < kept / 3 < kept    names = {" ": "space", "_": "underscore", "-": "minus", ">": "greater_than_sign"}
+    await pilot.press(*(names.get(character, character) for character in text))
