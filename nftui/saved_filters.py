@@ -7,14 +7,13 @@ line per filter, `web = "tcp and port 443"`; lines that the program does not kno
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from nftui.errors import ConfigError
+from nftui.private_file import write_private
 from nftui.text import clean
 from nftui.trust import cautions
 
@@ -79,7 +78,7 @@ def save(path: Path, name: str, text: str) -> Mapping[str, str]:
         after = before | {name: _harmless(text)}
         if not _means(content, after):
             raise ConfigError(f"{path}: {name} stands there over several lines; change it by hand")
-        _replace(path, content)
+        write_private(path, content)
     except OSError as error:
         raise ConfigError(f"cannot save the filter: {path}: {error.strerror}") from error
     return after
@@ -94,18 +93,3 @@ def _means(content: str, filters: Mapping[str, str]) -> bool:
         return parse(content, "") == filters
     except ConfigError:
         return False
-
-
-def _replace(path: Path, content: str) -> None:
-    """Write a file of the user's alone, all of it or nothing."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise

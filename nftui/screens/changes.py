@@ -20,6 +20,7 @@ from nftui.screens.change_rows import change_columns, change_data, gaps, sums, t
 from nftui.screens.columns import Display
 from nftui.screens.drill import row_filter, row_name
 from nftui.screens.inquiry import Inquiry
+from nftui.screens.status import footer
 from nftui.screens.time_words import EXAMPLES, asked, length, written
 from nftui.screens.views import CONVERSATIONS, view_title
 from nftui.widgets.flow_table import FlowTable
@@ -114,11 +115,7 @@ class ChangesScreen(Screen["Narrowing | None"]):
 
     def on_mount(self) -> None:
         """Ask at once."""
-        items = []
-        for action in action_table(self.app).hints("changes"):
-            items.append(Item(action.key_text.split()[0], "accent", action.hint))
-            items.append(Item(f" {action.label}", "dim", action.hint, tight=True))
-        self.query_one("#keys", Ribbon).show(items)
+        self.query_one("#keys", Ribbon).show(*footer(action_table(self.app).hints("changes")))
         self.query_one(FlowTable).ascii_only = self._display.ascii_only
         self.set_interval(_TICK_SECONDS, self._show_title)
         self._ask()
@@ -126,6 +123,10 @@ class ChangesScreen(Screen["Narrowing | None"]):
     def on_unmount(self) -> None:
         """The answer is not wanted any more."""
         self._past.drop(_SUBJECT)
+
+    @on(Ribbon.Pressed)
+    async def _pressed(self, event: Ribbon.Pressed) -> None:
+        await self.run_action(event.action)
 
     # Question and answer
 

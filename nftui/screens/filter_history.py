@@ -6,11 +6,9 @@ and bounded, and nothing in it is applied before the user chooses it.
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from pathlib import Path
 
+from nftui.private_file import read_private, write_private
 from nftui.text import clean
 from nftui.widgets.filter_input import MAX_LENGTH
 from nftui.widgets.filter_past import joined
@@ -39,17 +37,8 @@ class FilterHistory:
         """Filters, the latest last; none if there is no file or it cannot be read."""
         if self._path is None:
             return []
-        try:
-            # Whatever lies there, such as a pipe, must not hold up the program.
-            handle = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(handle, "rb") as file:
-                status = os.fstat(handle)
-                if not stat.S_ISREG(status.st_mode):
-                    return []
-                file.seek(max(0, status.st_size - _MOST_BYTES))
-                text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-        except OSError:
-            return []
+        content = read_private(self._path, _MOST_BYTES)
+        text = (content or b"").decode("utf-8", "replace")
         return joined(clean(line, MAX_LENGTH).strip() for line in text.split("\n"))
 
     def add(self, text: str) -> None:
@@ -57,12 +46,4 @@ class FilterHistory:
         if self._path is None:
             return
         texts = joined([*self.read(), clean(" ".join(text.split()), MAX_LENGTH)])
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".filter_history.", dir=self._path.parent)  # 0600
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in texts)
-            os.replace(name, self._path)
-        except BaseException:
-            os.unlink(name)
-            raise
+        write_private(self._path, "".join(f"{line}\n" for line in texts))

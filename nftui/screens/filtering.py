@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from textual import on
 
-from nftui.errors import ConfigError, NftuiError
+from nftui.errors import NftuiError
 from nftui.screens.asking import AskingBoard
 from nftui.screens.filter_history import FilterHistory
 from nftui.screens.seen_values import live_values, stored_values
@@ -114,7 +114,7 @@ class Filtering(AskingBoard):
         try:
             if path is not None:
                 await self._in_thread(lambda: saved_filters.save(path, name, text))
-        except ConfigError as error:
+        except NftuiError as error:
             self.filter_bar.say(str(error))
             return
         self.language.reader = replace(reader, saved={**reader.saved, name: text})

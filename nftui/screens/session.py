@@ -7,13 +7,10 @@ it. A damaged, foreign or missing file is the same as an empty one.
 from __future__ import annotations
 
 import json
-import os
-import stat
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from nftui.private_file import read_private, write_private
 from nftui.text import clean
 
 _MOST_BYTES = 64 << 10
@@ -66,32 +63,19 @@ class Session:
         if len(content) > _MOST_BYTES:
             return False
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".session.", dir=self._path.parent)  # 0600
+            write_private(self._path, content)
         except OSError:
-            return False
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(content)
-            os.replace(name, self._path)
-        except OSError:
-            with suppress(OSError):
-                os.unlink(name)
             return False
         return True
 
 
 def _read(path: Path) -> dict[str, Any]:
+    content = read_private(path, _MOST_BYTES + 1)
+    if content is None or len(content) > _MOST_BYTES:
+        return {}
     try:
-        # Whatever lies there, such as a pipe, must not hold up the program.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            mine = status.st_uid in {os.geteuid(), 0} and not status.st_mode & stat.S_IWOTH
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES or not mine:
-                return {}
-            found = json.loads(file.read(_MOST_BYTES + 1))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(found, dict) or found.get("version") != _VERSION:
         return {}
