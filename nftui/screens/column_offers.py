@@ -20,7 +20,8 @@ _DOCS: dict[str, str] = {
     "seen": "When the last flow arrived.", "trend": "The last half minute in ten steps.",
     "share_bar": "The sorted column as a bar.", "duration": "From the first to the last packet.",
     "bytes": "Octets of both directions, times the sampling rate.", "flows": "Flows of the row.",
-    "packets": "Packets of both directions, times the sampling rate.", "host": "Address of either end.", "addr": "Address of either end.", "port": "Port of either end.",
+    "packets": "Packets of both directions, times the sampling rate.",
+    "host": "Address of either end.", "addr": "Address of either end.", "port": "Port of either end.",
 }  # fmt: skip
 
 
