@@ -47,13 +47,15 @@ _NAMESPACE = "nftui-bench"
 
 
 def marked_line(terminal: Terminal) -> int:
-    """Line whose background no other line of the table has: the cursor; -1 when there is none."""
+    """Line of the table whose background no other has: the cursor; -1 when there is none.
+
+    A heading, the only other line with a background of its own, stands above it.
+    """
     buffer = terminal.display.buffer
     inner = range(4, terminal.display.lines - 4)
     looks = {y: (buffer[y][2].bg, buffer[y][2].reverse) for y in inner}
     counts = Counter(looks.values())
-    single = [y for y in inner if counts[looks[y]] == 1]
-    return single[0] if len(single) == 1 else -1
+    return max((y for y in inner if counts[looks[y]] == 1), default=-1)
 
 
 class Cursor:

@@ -31,7 +31,7 @@ THEMES: tuple[Theme, ...] = (
     ),
     Theme(
         "nftui-light",
-        primary="#2f6db5", secondary="#23796d", accent="#0b57a4", warning="#9a6700", error="#b3261e",
+        primary="#2f6db5", secondary="#23796d", accent="#0b57a4", warning="#855900", error="#b3261e",
         success="#2e7d32", foreground="#1b2530", background="#fbfcfd", surface="#f1f4f7", panel="#e6ebf0",
         dark=False,
         variables={"text-muted": "#5a6875"},
