@@ -24,8 +24,8 @@ _KEEP_BYTES = 64 << 20
 def give_back() -> None:
     """Return free memory to the system, after something that takes much and comes seldom, such as sealing a slot.
 
-    Takes milliseconds. Measured with a screen and 400 flows/s: 293 MB after the second slot without, 205 MB with. What is
-    needed again soon would have to be cleared by the kernel again, so not after each batch.
+    Takes milliseconds. Measured with a screen and 400 flows/s: 293 MB after the second slot without, 205 MB with.
+    What is needed again soon would have to be cleared by the kernel again, so not after each batch.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
     if trim is not None:
