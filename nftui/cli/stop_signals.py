@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+_LOOK_SECONDS = 0.1
 _ACCIDENT_SECONDS = 0.5
 """Signals so close together are one: a closed terminal sends SIGHUP twice, a shell and systemd send two kinds."""
 
@@ -52,10 +53,14 @@ class StopSignals:
         results: list[bool] = []
         thread = threading.Thread(target=lambda: results.append(work()), name="nftui-end", daemon=True)
         thread.start()
-        thread.join(patience)
-        if thread.is_alive():
-            impatient()
-            thread.join()
+        end = time.monotonic() + patience
+        told = False
+        while thread.is_alive():
+            # Looking up now and then: the kernel may hand a signal to another thread, which does not wake this one.
+            thread.join(_LOOK_SECONDS)
+            if not told and time.monotonic() > end:
+                told = True
+                impatient()
         return bool(results) and results[0]
 
     def _take(self, number: int) -> None:

@@ -53,7 +53,8 @@ _SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
 _PROGRESS_SECONDS = 0.3
 """A store that writes nothing for so long after the end of that time hangs, and is left alone."""
 _LAST_SECONDS = 0.5
-"""What cancelling a seal may take beyond that time."""
+"""What cancelling a seal may take beyond the time for it."""
+_HELPER_SECONDS = 0.1
 
 
 class Engine:
@@ -178,9 +179,11 @@ class Engine:
         if ended:
             ended = self._close_store(deadline)
         # These last: the store has just sealed files, and handed on flows, for them.
-        others += [workers[name] for name in ("command", "kafka") if name in workers]
-        for worker in (workers["watch"], *others):  # none of them has anything that would be lost
-            worker.stop(max(0.05, deadline + _LAST_SECONDS - time.monotonic()))
+        for name in ("watch", "command", "kafka"):
+            if name in workers:
+                workers[name].stop(max(0.05, deadline + _LAST_SECONDS - time.monotonic()))
+        for worker in others:  # they have been told long ago, and have nothing that would be lost
+            worker.stop(_HELPER_SECONDS)
         for server in (self._control, self._metrics_server):
             if server is not None:
                 server.close()
@@ -197,10 +200,12 @@ class Engine:
         """Write and seal the rest in a thread of its own, because a disk may hang; whether it was done."""
         assert self._pipeline is not None
         finish = self._pipeline.finish
-        closing = Worker("close", lambda _: finish(max(0.3, deadline - time.monotonic())), self._clock)
+        seconds = max(0.3, deadline - time.monotonic())
+        closing = Worker("close", lambda _: finish(seconds), self._clock)
         self._workers.append(closing)
         closing.start()
-        return self._progresses(closing.stop, deadline + 2 * _LAST_SECONDS) and not closing.state().error
+        ended = self._progresses(closing.stop, time.monotonic() + seconds + 1.5 * _LAST_SECONDS)
+        return ended and not closing.state().error
 
     def _progresses(self, ended: Callable[[float], bool], deadline: float) -> bool:
         """Wait for an end while there is time, or while flows are written; False if it did not come."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from nftui.engine.control import ask, socket_path
 from nftui.errors import BackendError
 
-RUN = "import sys; from nftui.cli.main import run; sys.exit(run(sys.argv[1:]))"
+RUN = "from nftui.__main__ import main; main()"
 RECORDS = 30
 FULL = os.environ.get("NFTUI_FULL") == "1"
 """Whether the long variants run: all 200 kills, every combination, and times held against their promises."""
@@ -118,11 +118,15 @@ def send(port: int, *payloads: bytes, host: str = "127.0.0.1", source: str = "",
 
 
 def stored(store: Path, column: str = "bytes") -> list[int]:
-    """Values of a column over all sealed files."""
+    """Values of a column over all flows of a store: sealed, or in segments that a quick end left for the next start."""
     import duckdb
 
-    files = [str(path) for path in sorted(store.glob("date=*/hour=*/*.parquet"))]
-    if not files:
-        return []
-    rows = duckdb.execute(f"SELECT {column} FROM read_parquet({json.dumps(files)}, union_by_name=true)").fetchall()
-    return [row[0] for row in rows]
+    from nftui.engine.store.catalog import Catalog
+
+    with Catalog(store).snapshot() as snapshot:
+        files = [file.file for file in snapshot.sealed]
+        found = [value for reader in snapshot.live for value in reader.table([column]).column(0).to_pylist()]
+    if files:
+        sql = f"SELECT {column} FROM read_parquet({json.dumps(files)}, union_by_name=true)"
+        found += [row[0] for row in duckdb.execute(sql).fetchall()]
+    return found

@@ -61,6 +61,7 @@ def test_a_file_that_is_cut_anywhere_costs_its_own_flows_only(tmp_path: Path, ca
             shutil.rmtree(root / "_quarantine")
     torn.write_bytes(whole)
     assert run(["dump", "-R", str(root), "-q", "-o", "fmt:%byt"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 150
 
 
 def foreign_files(root: Path) -> dict[Path, bytes]:

@@ -103,10 +103,10 @@ def test_it_ends_from_every_state(collect, tmp_path: Path, state: str, number: s
     if state == "write hangs":  # the one thing that keeps flows from being stored
         assert code == 70
         assert re.search(rf"the store did not take {flows // 2} flows in time; they are lost", err)
-        assert sorted(_all_rows(tmp_path / "s")) == list(range(flows // 2))
+        assert sorted(stored(tmp_path / "s")) == list(range(flows // 2))
     else:
         assert (code, "Traceback" in err) == (0, False)
-        assert sorted(_all_rows(tmp_path / "s")) == list(range(flows))
+        assert sorted(stored(tmp_path / "s")) == list(range(flows))
     assert seconds < (PROMISED_SECONDS if FULL else 20)
 
 
@@ -114,17 +114,6 @@ def _children(pid: int) -> list[str]:
     found: list[str] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += (task / "children").read_text().split()
-    return found
-
-
-def _all_rows(store: Path) -> list[int]:
-    """Flows of sealed files and of segments that were left for the next start."""
-    from nftui.engine.store.catalog import Catalog
-
-    found = stored(store)
-    with Catalog(store).snapshot() as snapshot:
-        for reader in snapshot.live:
-            found += reader.table(["bytes"]).column(0).to_pylist()
     return found
 
 
@@ -159,7 +148,7 @@ Engine.stop = lambda self: time.sleep(60)
     assert collector.process.poll() is None
     collector.process.send_signal(signal.SIGINT)
     assert collector.process.wait(30) == 128 + signal.SIGINT
-    assert sorted(_all_rows(tmp_path / "s")) == list(range(RECORDS))  # flushed flows survive any end
+    assert sorted(stored(tmp_path / "s")) == list(range(RECORDS))  # flushed flows survive any end
 
 
 def test_standard_error_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> None:
@@ -177,7 +166,7 @@ def test_standard_error_that_nobody_reads_holds_up_nothing(tmp_path: Path) -> No
     try:
         end = time.monotonic() + 30
         sent = 0
-        while len(_all_rows(tmp_path / "s")) < 100 * RECORDS:
+        while len(stored(tmp_path / "s")) < 100 * RECORDS:
             assert time.monotonic() < end
             send(port, v5(sent * RECORDS))
             sent += 1
