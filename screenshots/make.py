@@ -18,16 +18,19 @@ from tempfile import mkdtemp
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "ui"))
 
+import stored_month  # noqa: E402
 from demo_source import DemoSource  # noqa: E402
 from exact_svg import exact  # noqa: E402
 from fake_probe import FakeProbe  # noqa: E402
 from fake_source import FakeSource  # noqa: E402
 from textual.pilot import Pilot  # noqa: E402
+from troubled import TroubledSource  # noqa: E402
 
 from nftui.app import NftuiApp  # noqa: E402
 from nftui.engine.store.writer import StoreWriter  # noqa: E402
+from nftui.screens import store  # noqa: E402
 from nftui.screens.recording import RecordedSource  # noqa: E402
-from nftui.screens.source import Source  # noqa: E402
+from nftui.screens.source import Source, open_past  # noqa: E402
 
 SIZES = ((80, 24), (120, 40), (200, 50))
 Scene = Callable[[Pilot[int]], Awaitable[None]]
@@ -85,6 +88,14 @@ SCENES: dict[str, tuple[Scene, bool]] = {
     "exporters": (keys("e"), False),
     "probe": (keys("P"), False),
     "probe-cache": (keys("P", "2"), False),
+    "flow-amounts": (keys("9", "down", "enter", "tab"), False),
+    "flow-near": (keys("9", "down", "enter", "tab", "tab", "tab", "tab"), False),
+    "exporter-advice": (keys("e", "enter"), False),
+    "exporter-templates": (keys("e", "enter", "2"), False),
+    "exporter-losses": (keys("e", "enter", "4"), False),
+    "exporter-rejected": (keys("e", "enter", "8"), False),
+    "store": (keys("D"), False),
+    "store-days": (keys("D", "2"), False),
     "waiting": (keys(), True),
 }
 
@@ -114,12 +125,22 @@ def source_of(name: str) -> Source:
     """What a scene looks at."""
     if name == "replay":
         return RecordedSource([str(recording())], 10)
+    if name.startswith("timeline"):
+        traffic().past = lambda: open_past([str(recording())])  # type: ignore[assignment,method-assign,return-value]
+    if name.startswith("exporter-"):
+        return TroubledSource(seconds=40)
     return FakeSource(empty=True) if SCENES[name][1] else traffic()
+
+
+def look_at_a_month(source: Source) -> object:
+    """What the store screen is told: a month, which nobody wants to wait for."""
+    return source.health(), stored_month.SETTINGS, stored_month.an_overview(), ""
 
 
 async def shoot(name: str, size: tuple[int, int]) -> Path:
     """Play a scene and save it."""
     play, _ = SCENES[name]
+    store.look = look_at_a_month  # type: ignore[assignment]
     app = NftuiApp(source_of(name))
     async with app.run_test(size=size) as pilot:
         await pilot.pause(1.0)

@@ -12,6 +12,8 @@ import pytest
 from driving import ready, text_of, until
 from fake_source import FakeSource
 from store_samples import NOON_MS, sample_flows
+from stored_month import SETTINGS as MONTH
+from stored_month import an_overview
 from textual.pilot import Pilot
 
 from nftui.app import NftuiApp
@@ -21,7 +23,6 @@ from nftui.engine.store.check import Checked
 from nftui.engine.store.compact import compact_hour
 from nftui.engine.store.expire import holdings
 from nftui.engine.store.layout import DAY_MS, HOUR_MS
-from nftui.engine.store.overview import DayOfStore, FilesOfState, OldFile, StoreOverview
 from nftui.engine.store.retention import Policy
 from nftui.engine.store.writer import StoreWriter
 from nftui.screens import store_sections as sections
@@ -155,21 +156,6 @@ async def test_a_store_that_is_gone_says_so(tmp_path: Path) -> None:
         await until(pilot, lambda: "cannot be read: No such file or directory" in shown(pilot))
 
 
-def an_overview(**values: object) -> StoreOverview:
-    return replace(
-        StoreOverview(
-            NOON_MS,
-            (FilesOfState("live", 1, 5 << 20), FilesOfState("sealed", 288, 9 << 30),
-             FilesOfState("compacted", 48, 20 << 30)),
-            tuple(DayOfStore(NOON_MS - n * DAY_MS, 24, (40 - n) << 27, 24, 24 - n % 2) for n in range(30, -1, -1)),
-            NOON_MS - 30 * DAY_MS, NOON_MS, 29 << 30, 100 << 30, 500 << 30, 1.2e9, 21.5, 30.0, 27.3,
-            Policy(most_bytes=60 << 30),
-            (OldFile(NOON_MS - 30 * DAY_MS, 3 << 20, "date=2026-10-22/hour=0/a.parquet"),),
-            (OldFile(NOON_MS - 29 * DAY_MS, 3 << 20, "date=2026-10-23/hour=0/b.parquet"),), (), (),
-        ), **values
-    )  # type: ignore[arg-type]  # fmt: skip
-
-
 def test_when_it_is_full() -> None:
     assert "at its limit of size in 21.5 days" in sections.full_line(an_overview()).text
     unlimited = sections.full_line(an_overview(policy=Policy(), days_left=3.0))
@@ -194,8 +180,7 @@ def test_more_damage_than_is_listed() -> None:
 @pytest.mark.parametrize("key", ["1", "2", "3"], ids=["store", "days", "expiry"])
 def test_store_page(snap_compare, monkeypatch, key: str, size: tuple[int, int]) -> None:  # type: ignore[no-untyped-def]
     source = FakeSource(seconds=3)
-    settings = {"store.expire_size": "60G", "store.compact": "True"}
-    monkeypatch.setattr("nftui.screens.store.look", lambda source: (source.health(), settings, an_overview(), ""))
+    monkeypatch.setattr("nftui.screens.store.look", lambda source: (source.health(), MONTH, an_overview(), ""))
 
     async def play(pilot: Pilot[int]) -> None:
         await opened(pilot, key)
