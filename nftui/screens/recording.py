@@ -84,6 +84,11 @@ class RecordedSource(Answering):
         """The files of the recording."""
         return open_past(self._paths)
 
+    @property
+    def begun_ms(self) -> int | None:
+        """When the first flow was received."""
+        return self._playing.begun_ms if self._playing is not None else None
+
     def pause(self) -> None:
         """Stand still, or go on."""
         part = self._recording()

@@ -63,6 +63,11 @@ class ProbeControl(Protocol):
 class PlaybackControl(Protocol):
     """A recording that is played."""
 
+    @property
+    def begun_ms(self) -> int | None:
+        """When its first flow was received, UTC ms; None before it has come."""
+        ...
+
     def pause(self) -> None:
         """Stand still, or go on."""
         ...

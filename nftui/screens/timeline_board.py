@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _WINDOW_MS = 30 * SECOND_MS
 _LONGEST_LIVE = 300 * SECOND_MS
 """The live window knows so much of the throughput; a longer frame is asked of the past."""
+_EARLIER_MS = 3600 * SECOND_MS
+"""A recording's timeline begins at most so long before its first flow was received."""
 _REFRESH_SECONDS = 2.0
 _PATIENCE = 10
 """A chart that took so long is asked for again after that many times as long."""
@@ -147,7 +149,7 @@ class TimelineBoard(AskingBoard):
 
         def receive(answer: tuple[Timeline, TimeRange | None]) -> None:
             self.timeline = answer[0]
-            self._note_extent(answer[1])
+            self.extent = answer[1]
             took = time.monotonic() - began
             self._chart_after = time.monotonic() + max(_REFRESH_SECONDS, self.timeline.step_ms / 1000, _PATIENCE * took)
             self.draw()
@@ -176,25 +178,23 @@ class TimelineBoard(AskingBoard):
 
         def receive(answer: tuple[Timeline, TimeRange | None]) -> None:
             self.earlier = answer[0]
-            self._note_extent(answer[1])
+            self.extent = answer[1]
             self.draw()
 
         self.past.ask("earlier", look, receive, lambda _: None)
 
     def _note_extent(self, extent: TimeRange | None) -> None:
-        """The time that is stored; a recording fills the frame with it."""
-        first = self.extent is None and self.source.playback is not None
         self.extent = extent
-        if first and self.outlook.frame is None:
-            self.outlook = self.following()
 
     def following(self) -> Outlook:
         """Nothing brushed: the frame follows now, or shows the whole recording."""
         outlook = self.outlook.follow()
-        if self.source.playback is None or self.extent is None:
+        begun = self.source.playback.begun_ms if self.source.playback is not None else None
+        if begun is None or self.extent is None:
             return outlook
-        frame = TimeRange(self.extent.start_ms, max(self.extent.end_ms, self.extent.start_ms + 10 * SECOND_MS))
-        return replace(outlook, frame=frame)
+        # A single flow of 1970 shall not make a frame of half a century.
+        start = max(self.extent.start_ms, begun - _EARLIER_MS)
+        return replace(outlook, frame=TimeRange(start, max(self.extent.end_ms, start + 10 * SECOND_MS)))
 
     def _chart_failed(self, reason: str) -> None:
         self._chart_after = time.monotonic() + _REFRESH_SECONDS
@@ -205,6 +205,8 @@ class TimelineBoard(AskingBoard):
     def show_chart(self, snapshot: LiveSnapshot) -> None:
         """News of the live window."""
         self.live = snapshot
+        if self.outlook == self.outlook.follow():
+            self.outlook = self.following()  # the whole recording, as soon as it is known how long that is
         self.draw()
 
     def draw(self) -> None:

@@ -170,6 +170,11 @@ class Playback:
         self._filled_ms = 0
 
     @property
+    def begun_ms(self) -> int | None:
+        """When the first flow was received, UTC ms; None before it has come."""
+        return self._first_ms
+
+    @property
     def ended(self) -> bool:
         """Whether the last flow has come."""
         return self._ended
