@@ -170,9 +170,10 @@ class MessageDecoder:
 
     def _learn(self, slot: int, options: bool, raw: bytes, received_ms: int, rank: int) -> int:
         """Take over a template set, and find what waited for it; returns its number of template records."""
-        refused = self._tally.total("templates.rejected.")
+        repeated = self._templates.repeated(slot, options, raw)
+        refused = 0 if repeated else self._tally.total("templates.rejected.")
         fresh, count = self._templates.learn(slot, options, raw, received_ms, rank, self._tally)
-        if self._tally.total("templates.rejected.") > refused:
+        if not repeated and self._tally.total("templates.rejected.") > refused:
             self._rejected.take_part("templates.rejected", raw, received_ms, self._ports.session_of(slot))
         self._ports.announced(slot, fresh)
         for key in fresh:
