@@ -9,19 +9,20 @@ import numpy as np
 
 from nftui.engine.history.changes import KINDS, Changes, Tally, change_columns
 from nftui.engine.history.values import TimeRange
-from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
+from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot, Totals
 
 
 def changes_between(now: LiveSnapshot, then: LiveSnapshot, request: LiveRequest, before: TimeRange) -> Changes:
-    """Compare all rows of two snapshots of a view, ordered by the change of their rates."""
+    """Compare all rows of two snapshots of a view, ordered by the change of their bit rates."""
     keys = [spec for spec in now.columns if isinstance((now.values | then.values)[spec.name], list)]
     rows: dict[int, dict[str, Any]] = {}
     numbers: dict[tuple[Any, ...], int] = {}  # windows number their groups each in their own way
     for snapshot, column in ((then, "before"), (now, "now")):
+        seconds = _seconds(snapshot)
         for row in range(len(snapshot)):
             key = {spec.name: snapshot.values[spec.name][row] for spec in keys}
             found = rows.setdefault(numbers.setdefault(tuple(key.values()), len(numbers)), key)
-            found[column] = float(snapshot.values["rate"][row])
+            found[column] = 8 * float(snapshot.values["bytes"][row]) / seconds
     for values in rows.values():
         n, b = values.setdefault("now", 0.0), values.setdefault("before", 0.0)
         values["difference"] = n - b
@@ -38,5 +39,16 @@ def changes_between(now: LiveSnapshot, then: LiveSnapshot, request: LiveRequest,
         for kind in KINDS
     }
     asked = replace(request, sort="rate")
-    return Changes(asked, before, "rate", columns, listed, np.array(order, np.uint64), len(rows), kinds, now.total,
-                   then.total)  # fmt: skip
+    return Changes(asked, before, "rate", columns, listed, np.array(order, np.uint64), len(rows), kinds, _totals(now),
+                   _totals(then))  # fmt: skip
+
+
+def _seconds(snapshot: LiveSnapshot) -> float:
+    assert snapshot.request.within is not None
+    return snapshot.request.within.length_ms / 1000
+
+
+def _totals(snapshot: LiveSnapshot) -> Totals:
+    """Rates over the range: to the live window all of its flows came at once."""
+    matched, seconds = snapshot.total.matched, _seconds(snapshot)
+    return replace(snapshot.total, matched=replace(matched, bits_per_second=8 * matched.bytes / seconds))

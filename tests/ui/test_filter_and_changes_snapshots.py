@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from driving import ready, until
+from driving import ready, settle, until
 from fake_source import FakeSource
 from textual.pilot import Pilot
 
@@ -29,7 +29,7 @@ def test_filter_line(snap_compare, text: str, keys: tuple[str, ...], size: tuple
         await pilot.press({" ": "space", "@": "at"}[text[-1]])
         await until(pilot, lambda: not screen.language.seen._asked and screen.filter_bar.list.is_open)
         await pilot.press(*keys)
-        await pilot.pause()
+        await settle(pilot)
 
     assert snap_compare(NftuiApp(FakeSource(), read_filter=NAMES), terminal_size=size, run_before=play)
 
