@@ -16,6 +16,7 @@ _SLICES = 200
 _AROUND_MS = 300_000
 """Neighbours in what is stored are looked for so far away."""
 _ICMP = frozenset({1, 58})
+_TEXTS = ("proto", "src_addr", "src_port", "dst_addr", "dst_port", "tcp_flags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,11 @@ def _listed(snapshot: LiveSnapshot | None) -> list[Relative]:
     values = snapshot.values
     ends = values.get("time_flow_end_ms")
     found = []
-    for row, key in enumerate(snapshot.keys.tolist() if hasattr(snapshot.keys, "tolist") else snapshot.keys):
+    for row, key in enumerate(snapshot.keys):
         moment = values["time_received_ms"][row] if ends is None or isinstance(ends[row], str) else ends[row]
-        texts = [
-            str(values[name][row]) for name in ("proto", "src_addr", "src_port", "dst_addr", "dst_port", "tcp_flags")
-        ]
+        protocol, source, source_port, target, target_port, flags = (str(values[name][row]) for name in _TEXTS)
+        packets, octets = int(values["packets"][row]), int(values["bytes"][row])
         found.append(
-            Relative(int(key), int(moment), *texts, int(values["packets"][row]), int(values["bytes"][row]))
-        )  # fmt: skip
+            Relative(int(key), int(moment), protocol, source, source_port, target, target_port, flags, packets, octets)
+        )
     return sorted(found, key=lambda item: (item.at_ms, item.key))

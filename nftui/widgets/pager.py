@@ -71,7 +71,8 @@ def wrap(line: Line, width: int) -> list[tuple[Span, ...]]:
     broken = textwrap.wrap(
         whole, width, subsequent_indent="\0" * indent, drop_whitespace=False, break_on_hyphens=False
     ) or [whole]  # fmt: skip
-    pieces, at = [], 0
+    pieces: list[tuple[Span, ...]] = []
+    at = 0
     for part in broken:
         body = part.lstrip("\0")
         shown = body.lstrip(" ") if pieces else body
