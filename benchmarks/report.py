@@ -60,7 +60,7 @@ def write_report(folder: Path, target: Path, order: list[str]) -> None:
 
 def _section(name: str, result: dict[str, Any]) -> str:
     quick = " (quick run: rough figures)" if result["quick"] else ""
-    quick += " **ended early with an error**" if result.get("failed") else ""
+    quick += " **ended with an error**" if result.get("failed") else ""
     head = f"## {name}\n\n`{result['command']}`, {result['date']}{quick}  \n{result['machine']}\n"
     records, text = [], []
     for line in result["output"]:
