@@ -18,7 +18,7 @@ from nftui.engine.control import ask as ask_control
 from nftui.engine.counters import datagram_balance, flow_balance, record_balance
 from nftui.engine.engine import Engine
 from nftui.engine.health import warnings
-from nftui.engine.supervisor import Worker
+from nftui.engine.supervisor import Worker, WorkerState
 
 
 class Once:
@@ -90,8 +90,7 @@ def test_each_thread(tmp_path, monkeypatch, thread: str, place: str) -> None:
             time.sleep(0.05)
         ask(engine)
         wait_for(lambda: fault.failed == 1)
-        states = {worker.name: worker for worker in engine.health().workers}
-        wait_for(lambda: next(w for w in engine.health().workers if w.name == thread).status == "running")
+        wait_for(lambda: any(restarted(worker, thread) for worker in engine.health().workers))
         states = {worker.name: worker for worker in engine.health().workers}
         assert states[thread].restarts == 1
         assert states[thread].error == "RuntimeError: a fault of the program"
@@ -115,6 +114,10 @@ def test_each_thread(tmp_path, monkeypatch, thread: str, place: str) -> None:
         assert counts["flows.failed.internal"] >= RECORDS
     elif not place.endswith("Receiver.receive"):
         assert counts["flows.stored"] == 6 * RECORDS
+
+
+def restarted(worker: WorkerState, thread: str) -> bool:
+    return (worker.name, worker.status, worker.restarts) == (thread, "running", 1)
 
 
 def ask(engine: Engine) -> None:
