@@ -41,11 +41,13 @@ imports: $(VENV)/.installed-dev
 audit: $(STAMP) $(TOOLS)/.installed
 	$(BIN)/python tools/audit.py $(TOOLS)/bin/pip-audit "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
-# What nftui needs at run time, as CycloneDX: for a release, beside the wheel.
+# What nftui needs at run time, as CycloneDX: for a release, beside the wheel. nftui itself stands at the top, from
+# pyproject.toml, and not as a package with the path that it was installed from.
 sbom: $(STAMP) $(TOOLS)/.installed
 	mkdir -p dist
 	$(PYTHON) -m venv --clear $(VENV)/release
 	$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check .
+	$(VENV)/release/bin/python -m pip uninstall --quiet --yes nftui pip setuptools
 	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/nftui.cdx.json $(VENV)/release/bin/python
 
 # Tools that look at the environment from outside of it. Without a network there are none, and what needs them says so.
