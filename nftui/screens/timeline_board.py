@@ -12,7 +12,7 @@ from nftui.screens.asking import AskingBoard
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.layers import KINDS, MEASURES, Colours, from_live, from_timeline
 from nftui.screens.navigation import Place
-from nftui.screens.outlook import SECOND_MS, Outlook, Surroundings
+from nftui.screens.outlook import FRAMES, SECOND_MS, Outlook, Surroundings
 from nftui.screens.source import Past, Source
 from nftui.screens.time_words import length, moment
 from nftui.text import compact
@@ -69,7 +69,7 @@ class TimelineBoard(AskingBoard):
         self._chart_asked: tuple[TimelineRequest, int] | None = None
         self._chart_after = 0.0
         self._earlier_for: object = None
-        self._extent_asked = False
+        self._extent_asked = self._extent_known = False
 
     # What is looked at
 
@@ -90,6 +90,8 @@ class TimelineBoard(AskingBoard):
         window = round(self.live.window_seconds * 1000) if self.live is not None else _WINDOW_MS
         now = self.now_ms
         bounds = TimeRange(now - window, now)
+        if not self._extent_known:  # an answer is awaited: no move is cut short by what is not known
+            bounds = TimeRange(now - FRAMES[-1], now)
         if self.extent is not None:
             first, last = self.extent.start_ms, self.extent.end_ms
             if self.source.playback is None:  # a clock that is ahead makes no future; nothing lies around a recording
@@ -149,7 +151,7 @@ class TimelineBoard(AskingBoard):
 
         def receive(answer: tuple[Timeline, TimeRange | None]) -> None:
             self.timeline = answer[0]
-            self.extent = answer[1]
+            self._note_extent(answer[1])
             took = time.monotonic() - began
             self._chart_after = time.monotonic() + max(_REFRESH_SECONDS, self.timeline.step_ms / 1000, _PATIENCE * took)
             self.draw()
@@ -161,7 +163,7 @@ class TimelineBoard(AskingBoard):
         """Seconds that the live window cannot know: those before the start, or before the filter was another."""
         if not self._extent_asked:
             self._extent_asked = True
-            self.past.ask("extent", lambda past: past.extent(), self._note_extent, lambda _: None)
+            self.past.ask("extent", lambda past: past.extent(), self._note_extent, lambda _: self._note_extent(None))
         columns, seconds = self.chart.columns, live.series.values.shape[1]
         subject = (live.request.filter, live.request.scaled, columns)
         if seconds >= columns or subject == self._earlier_for:
@@ -178,13 +180,13 @@ class TimelineBoard(AskingBoard):
 
         def receive(answer: tuple[Timeline, TimeRange | None]) -> None:
             self.earlier = answer[0]
-            self.extent = answer[1]
+            self._note_extent(answer[1])
             self.draw()
 
         self.past.ask("earlier", look, receive, lambda _: None)
 
     def _note_extent(self, extent: TimeRange | None) -> None:
-        self.extent = extent
+        self.extent, self._extent_known = extent, True
 
     def following(self) -> Outlook:
         """Nothing brushed: the frame follows now, or shows the whole recording."""
