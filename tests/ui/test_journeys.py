@@ -217,21 +217,16 @@ async def test_every_view_has_rows():
             assert screen.snapshot.request.view == screen.trail.place.view
 
 
-async def test_help_lists_every_key_and_palette_every_command():
-    async with NftuiApp(FakeSource()).run_test(size=(200, 60)) as pilot:
-        screen = await ready(pilot)
+async def test_help_lists_every_key():
+    async with NftuiApp(FakeSource()).run_test(size=(200, 160)) as pilot:
+        await ready(pilot)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpOverlay))
         await pilot.pause(0.1)
         shown = text_of(pilot.app)
-        for action in pilot.app.actions.on("live"):
+        for action in (action for action in pilot.app.actions.on("live") if action.keys):
             assert action.doc.split()[0] in shown
             assert action.key_text in shown
-        await pilot.press("escape")
-        names = [command.title for command in pilot.app.get_system_commands(screen)]
-        for action in pilot.app.actions.actions:
-            if action.scope == "live":
-                assert any(name.startswith(action.label) for name in names)
 
 
 async def test_quiet_health_turns_loud_when_something_is_lost():
