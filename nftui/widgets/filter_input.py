@@ -30,7 +30,6 @@ class FilterInput(Input):
 
     Attributes:
         colour: names the parts of the text; None for plain text.
-        wrong: start and end of what is underlined as wrong.
 
     Args:
         answer: called at once with `take`, `up`, `down`, `search`, `name` or `leave`, so that the next key finds
@@ -70,7 +69,18 @@ class FilterInput(Input):
         super().__init__(max_length=MAX_LENGTH, compact=True, select_on_focus=False, highlighter=_Colours(self))
         self._answer = answer
         self.colour: Colour | None = None
-        self.wrong = (0, 0)
+        self._wrong = (0, 0)
+
+    @property
+    def wrong(self) -> tuple[int, int]:
+        """Start and end of what is underlined as wrong."""
+        return self._wrong
+
+    @wrong.setter
+    def wrong(self, place: tuple[int, int]) -> None:
+        if place != self._wrong:
+            self._wrong = place
+            self.refresh()
 
     def action_bar(self, what: str) -> None:
         """Let the bar answer a key."""

@@ -24,6 +24,7 @@ NAMES = FilterReader({"web": "tcp and dst port in [80 443]", "mail": "tcp and po
 def test_filter_line(snap_compare, text: str, keys: tuple[str, ...], size: tuple[int, int]):
     async def play(pilot: Pilot[int]) -> None:
         screen = await ready(pilot)
+        await until(pilot, lambda: screen.extent is not None and not screen.past.busy)  # the chart's past has come
         await pilot.press("slash")
         screen.filter_bar.input.show(text[:-1])
         await pilot.press({" ": "space", "@": "at"}[text[-1]])
