@@ -215,7 +215,8 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
         command = [sys.executable, *program, *place, *options.more]
         paints = first_paint(command, size, options.paints) if options.paints else []
         with Terminal(command, *size) as terminal:
-            terminal.pump(3)
+            terminal.pump(30, lambda: terminal.shows("LIVE") or not ours)
+            terminal.pump(5)
             idle = bytes_per_second(terminal, min(10, options.seconds))
             sender = None
             if options.rate:

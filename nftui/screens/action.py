@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from textual.actions import parse
 from textual.keys import Keys, _character_to_key
 
 from nftui.errors import ConfigError
@@ -52,6 +53,11 @@ class Action:
     def method(self) -> str:
         """Name of the Textual action without namespace and arguments."""
         return self.command.partition("(")[0].rpartition(".")[2]
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """Arguments that the command carries."""
+        return parse(self.command)[2]
 
 
 _WRITTEN = {

@@ -141,12 +141,16 @@ class ActionTable:
         own = {action.name for action in chosen if action.scope == screen}
         return sorted(chosen, key=lambda action: (action.hint, action.name not in own))
 
-    def changing(self, scope: str, method: str) -> Action | None:
+    def changing(self, scope: str, method: str, values: tuple[object, ...] = ()) -> Action | None:
         """The action of this Textual method that changes something beyond the screen; None when it does not.
 
         A widget without a scope is asked for by the method alone: better one refused too many.
         """
-        found = (action for action in self.actions if action.changes and action.method == method)
+        found = (
+            action
+            for action in self.actions
+            if action.changes and action.method == method and ("(" not in action.command or values == action.values)
+        )
         return next((action for action in found if not scope or action.scope == scope), None)
 
     def groups(self, screen: str) -> dict[str, list[Action]]:

@@ -90,7 +90,7 @@ ACTIONS: tuple[Action, ...] = (
            hint=18, states=_TABLES),
     Action("copy-row", "copy_row", ("Y",), "copy row", "The row under the cursor as JSON.", "Files"),
     Action("export", "export", ("ctrl+s",), "write file", "All rows as csv, ndjson, Parquet; the screen as svg.",
-           "Files", hint=19, states=_TABLES),
+           "Files", hint=19, states=_TABLES, changes=True),
     Action("leave", "leave", ("q",), "quit", "Leave a pane; at the top, quit and store what is in memory.", "Program",
            hint=8, states=_ALL | {"waiting"}),
 
@@ -165,7 +165,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("filter-search", "bar('search')", ("ctrl+r",), "search earlier", "Search the earlier filters.",
            "Typing a filter", hint=6, states=frozenset({"typing"}), scope="filter"),
     Action("filter-save", "bar('name')", ("ctrl+s",), "save", "Save the filter under a name, for @NAME.",
-           "Typing a filter", hint=7, states=frozenset({"typing"}), scope="filter"),
+           "Typing a filter", hint=7, states=frozenset({"typing"}), scope="filter", changes=True),
 
     Action("allow", "allow", ("a",), "allow a refused sender", "Accept the refused sender under the cursor.",
            "Exporters", hint=2, scope="exporters", changes=True),

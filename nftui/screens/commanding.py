@@ -47,8 +47,8 @@ class Commanding(FrameDiffApp, inherit_bindings=False):
     ) -> bool:
         """Do something, unless `read_only` forbids it: every key, click and command comes through here."""
         if self.read_only:
-            target, method, _ = self._parse_action(action, default_namespace or self, namespaces)
-            refused = self.actions.changing(getattr(target, "SCOPE", ""), method)
+            target, method, values = self._parse_action(action, default_namespace or self, namespaces)
+            refused = self.actions.changing(getattr(target, "SCOPE", ""), method, values)
             if refused is not None:
                 self.notify(f"{refused.label}: refused, nftui runs with --read-only.", severity="warning", markup=False)
                 return True

@@ -79,13 +79,16 @@ class HelpOverlay(Screen[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _room(self, columns: int) -> int:
-        return min(140, self.app.size.width - 8) // columns - 3
+        """Cells for the text of a column: what border, padding and scroll bar leave."""
+        width = self.app.size.width
+        inside = width - 3 if self.has_class("-small") else min(150, width * 92 // 100) - 5
+        return inside // columns - 2
 
     def _column(self, groups: Sequence[HelpGroup], columns: int) -> Text:
         accent = self.app.theme_variables["accent"]
-        keys_width = max((cell_len(keys) for group in self._groups for keys, _ in group.lines), default=0)
         text = Text()
         for group in groups:
+            keys_width = max((cell_len(keys) for keys, _ in group.lines), default=0)
             text.append(f"\n{group.title}\n", "bold")
             for keys, doc in group.lines:
                 text.append(keys + " " * (keys_width - cell_len(keys) + 2), accent)

@@ -191,7 +191,8 @@ def changing() -> list[Action]:
 
 def test_actions_that_change_something_are_marked():
     marked = {action.name for action in changing()}
-    assert {"allow", "refuse", "probe-expire", "probe-delete", "probe-gather", "probe-timeouts"} <= marked
+    assert {"allow", "refuse", "probe-expire", "probe-delete", "probe-gather", "probe-timeouts",
+            "export", "filter-save"} <= marked  # fmt: skip
 
 
 @pytest.mark.parametrize("read_only", [True, False])
@@ -280,3 +281,10 @@ async def test_nothing_is_kept_of_screens_that_were_closed():
         kept = painted() - before
         forget_closed_widgets()
         assert painted() - before < kept / 3 < kept
+
+
+def test_other_commands_of_the_same_method_are_not_refused():
+    table = ActionTable()
+    save = table.named("filter-save")
+    assert table.changing("", save.method, save.values) is save
+    assert table.changing("", save.method, ("search",)) is None
