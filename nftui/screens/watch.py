@@ -37,7 +37,7 @@ def _count(value: int, width: int) -> str:  # noqa: ARG001
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("seen", "Last seen", 8, _plain, role="dim", sortable=False),
+    Column("seen", "Seen", 8, _plain, role="dim", sortable=False),
     Column("kind", "Kind", 9, _plain, role="key", sortable=False),
     Column("summary", "What", 30, _plain, grow=100, sortable=False),
     Column("since", "Since", 8, _plain, role="dim", rank=3, sortable=False),
