@@ -111,8 +111,8 @@ class Viewer:
         except ValueError:
             warning = "the collector is of another version: its health cannot be read"
         return Health(
-            self._clock.now_ms(), counts={"flows.in": self._flows, **self._ledger.snapshot()}, store_root=str(self.store_root),
-            warnings=(warning,),
+            self._clock.now_ms(), counts={"flows.in": self._flows, **self._ledger.snapshot()},
+            store_root=str(self.store_root), warnings=(warning,),
         )  # fmt: skip
 
     def exporters(self) -> list[ExporterStatus]:

@@ -68,9 +68,12 @@ def main() -> int:
     parser.add_argument("--low-bandwidth", action="store_true")
     options = parser.parse_args()
     source = TickingSource(options)
-    app = NftuiApp(source, AppOptions(
-        options.theme, frame_diff=not options.no_diff, ascii_only=options.ascii, low_bandwidth=options.low_bandwidth
-    ))
+    app = NftuiApp(
+        source,
+        AppOptions(
+            options.theme, frame_diff=not options.no_diff, ascii_only=options.ascii, low_bandwidth=options.low_bandwidth
+        ),
+    )
     app.lifeline = Lifeline(app.leave, source.stop)
     app.lifeline.watch()
     if options.break_after:

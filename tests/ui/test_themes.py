@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from textual.color import Color
 from textual.theme import Theme
@@ -36,5 +38,5 @@ def test_series_of_charts_differ_from_the_ground_and_their_neighbours(theme: The
     series = [palette[f"series-{number}"] for number in range(1, 9)]
     for colour in series:
         assert contrast(colour, str(theme.background)) >= 1.8, (theme.name, colour)
-    for one, other in zip(series, series[1:], strict=False):
+    for one, other in pairwise(series):
         assert one != other

@@ -112,7 +112,7 @@ def test_a_group_may_ask_but_not_order(shared):
     groups += [5, 70_000]
     assert ask(path, "health") == 1
     assert ask(path, "losses", of="x") == ["x"]
-    with pytest.raises(BackendError, match="with health, losses$"):
+    with pytest.raises(BackendError, match=r"with health, losses$"):
         ask(path, "allow", of="10.0.0.0/8")
 
 

@@ -110,8 +110,8 @@ def test_conversations_are_those_of_dump(flows: Path, capsys: pytest.CaptureFixt
         sums = (row["bytes"], row["out_bytes"], row["packets"], row["out_packets"])
         expected.append((
             cell_text(FIELDS["proto"], row["proto"]), row["src_addr"], str(row.get("src_port", "-")), row["dst_addr"],
-            str(row.get("dst_port", "-")), reasons.get(row.get("initiator"), "-"), *map(str, sums), str(sums[0] + sums[1]),
-            str(sums[2] + sums[3]), str(row["flows"]),
+            str(row.get("dst_port", "-")), reasons.get(row.get("initiator"), "-"), *map(str, sums),
+            str(sums[0] + sums[1]), str(sums[2] + sums[3]), str(row["flows"]),
         ))  # fmt: skip
     assert found == sorted(expected)
     assert {row[5] for row in found} == {"element", "syn", "handshake", "service", "port", "time", "received", "-"}
