@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.history.values import TimeRange
-from nftui.engine.live.snapshot import ColumnSpec, LiveRequest, Totals
+from nftui.engine.live.snapshot import CONVERSATION_VIEW, FLOW_VIEW, ColumnSpec, LiveRequest, Totals
 from nftui.engine.schema import Show
 
 KINDS: tuple[str, ...] = ("new", "gone", "grown", "shrunk", "same")
@@ -22,6 +22,12 @@ KINDS: tuple[str, ...] = ("new", "gone", "grown", "shrunk", "same")
 
 MEASURES: dict[str, str] = {"rate": "bit/s", "packet_rate": "packets/s", "flow_rate": "flows/s"}
 """What is compared, by the name of the column of the live window, and its unit."""
+
+INCOMPARABLE: dict[str, str] = {
+    FLOW_VIEW: "single flow records are not in two ranges",
+    CONVERSATION_VIEW: "which side opened a conversation may be known in one range only",
+}
+"""Views that cannot be compared, and why."""
 
 
 @dataclass(frozen=True, slots=True)

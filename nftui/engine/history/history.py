@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
-from nftui.engine.history.changes import Changes, change_columns
+from nftui.engine.history.changes import INCOMPARABLE, Changes, change_columns
 from nftui.engine.history.chart import Charts, by_hour, scale_of
 from nftui.engine.history.comparison import compare
 from nftui.engine.history.conversations import conversation_values, conversation_words, find_conversations
@@ -44,6 +44,7 @@ from nftui.engine.live.ranked import Rows
 from nftui.engine.live.snapshot import (
     CONVERSATION_VIEW,
     FLOW_VIEW,
+    TALKER_VIEWS,
     ColumnSpec,
     LiveRequest,
     LiveSnapshot,
@@ -53,6 +54,7 @@ from nftui.engine.live.snapshot import (
 from nftui.engine.live.talkers import talker_columns
 from nftui.engine.query.session import Part, Session
 from nftui.engine.store.layout import SEALED_SUFFIX, parse_file
+from nftui.errors import UsageError
 
 if TYPE_CHECKING:
     from nftui.engine.archive.formats import ArchiveFormats
@@ -165,9 +167,14 @@ class History:
         return Timeline(request, scale.start_ms, scale.step_ms, labels, values, covered, lost, end_ms)
 
     def changes(self, request: LiveRequest, before: TimeRange) -> Changes:
-        """Compare the groups of a view in `request.within` with those in another range. Raises as `snapshot`."""
+        """Compare the groups of a view in `request.within` with those in another range.
+
+        Raises as `snapshot`, and UsageError for views whose rows are no groups of flows by a key of their own.
+        """
         within = request.within
         assert within is not None
+        if request.view in INCOMPARABLE:
+            raise UsageError(f"{INCOMPARABLE[request.view]}; compare {', '.join(TALKER_VIEWS)} or a statistic")
         view = stored_view(request.view)
         with self._session(within, before) as session:
             one = Question(session, within, request.filter, request.scaled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from past import HOUR, expected, overlapping, past_flows, rows_of
 from store_samples import NOON_MS, V4, sample_flows
 
 from nftui.engine.batch import FlowBatch, concat
-from nftui.engine.history.changes import KINDS, Changes
+from nftui.engine.history.changes import INCOMPARABLE, KINDS, Changes
 from nftui.engine.history.history import History
 from nftui.engine.history.values import TimeRange
 from nftui.engine.live.snapshot import LiveRequest
 from nftui.engine.query.mask import mask
 from nftui.engine.query.parser import parse_filter
+from nftui.errors import UsageError
+from nftui.screens.views import all_views
 
 NOW = TimeRange(NOON_MS + 2 * HOUR, NOON_MS + 3 * HOUR)
 THEN = TimeRange(NOON_MS, NOON_MS + HOUR // 2)
@@ -133,3 +136,16 @@ def test_empty_ranges_and_equal_ranges(tmp_path: Path, history: History) -> None
     assert same.values["change"] == ["same"] * 3
     assert np.asarray(same.values["difference"]).tolist() == [0, 0, 0]
     assert np.asarray(same.values["share"]).tolist() == [0, 0, 0]
+
+
+def test_every_view_is_compared_or_refused_in_words(tmp_path: Path, history: History) -> None:
+    write(tmp_path, past_flows(23, 60))
+    for entry in all_views():
+        asked = LiveRequest(entry.view, limit=1000, within=NOW)
+        if entry.view in INCOMPARABLE:
+            with pytest.raises(UsageError, match=re.escape(INCOMPARABLE[entry.view])):
+                history.changes(asked, THEN)
+            continue
+        found = history.changes(asked, THEN)
+        assert found.rows_total == len(found) == len(set(found.keys.tolist())) > 0
+        assert set(found.values["change"]) <= set(KINDS)  # type: ignore[arg-type]
