@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests" / "ui"))
 
 import stored_month  # noqa: E402
+import walks  # noqa: E402
 from demo_source import DemoSource  # noqa: E402
 from exact_svg import exact  # noqa: E402
 from fake_probe import FakeProbe  # noqa: E402
@@ -96,6 +97,10 @@ SCENES: dict[str, tuple[Scene, bool]] = {
     "exporter-rejected": (keys("e", "enter", "8"), False),
     "store": (keys("D"), False),
     "store-days": (keys("D", "2"), False),
+    "watch": (walks.attack, False),
+    "walk-bandwidth": (walks.bandwidth, False),
+    "walk-indicator": (walks.indicator, False),
+    "walk-timeline": (walks.timeline, False),
     "waiting": (keys(), True),
 }
 
@@ -123,6 +128,8 @@ def recording() -> Path:
 
 def source_of(name: str) -> Source:
     """What a scene looks at."""
+    if name == "watch" or name.startswith("walk-"):
+        return walks.recording()
     if name == "replay":
         return RecordedSource([str(recording())], 10)
     if name.startswith("timeline"):

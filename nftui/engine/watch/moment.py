@@ -18,6 +18,8 @@ Keys = NDArray[np.uint64]
 Bools = NDArray[np.bool_]
 
 _HALF = 0xFFFFFFFFFFFFFFFF
+_STANDS_OUT = 0.05
+"""A value with a smaller share is not named: it says nothing of the others."""
 _MOST = 2**53
 """Counters are cut here before they are added: sums of a million of them stay within 64 bits and exact enough."""
 
@@ -145,9 +147,11 @@ def share(part: float, whole: float) -> str:
 
 
 def frequent(values: Ints, name: str, most: int = 3) -> tuple[str, str]:
-    """The most frequent values of a column with their shares, as evidence."""
+    """The most frequent values of a column with their shares, as evidence; how many there are where none stands out."""
     found, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:most]
+    if len(found) > most and counts[order[0]] < _STANDS_OUT * len(values):
+        return (name, f"{len(found)} different")
     words = [f"{found[i]} ({share(counts[i], len(values))})" for i in order]
     more = f" of {len(found)}" if len(found) > most else ""
     return (name, ", ".join(words) + more)
