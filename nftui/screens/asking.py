@@ -158,7 +158,8 @@ class AskingBoard(LiveBoard):
         if news.health is not None:
             self.health = news.health
         warnings = self.health.warnings if self.health else ()
-        self.problem = news.problem or self.past_problem or "; ".join(warnings[:1])
+        noted = "; ".join(words for words in (self.past.unread, *warnings[:1]) if words)
+        self.problem = news.problem or self.past_problem or noted
         snapshot = news.snapshot
         place = self.trail.place
         if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):

@@ -184,7 +184,8 @@ class ChangesScreen(Screen["Narrowing | None"]):
             self.query_one(part, Ribbon).show(
                 [Item(name, "dim"), Item(written(within, what.now_ms), "strong"), Item(words, "dim", 2)], amount
             )
-        doubt = self.problem or (gaps(found) if found else "")
+        doubts = (self._past.unread, gaps(found)) if found else ()
+        doubt = self.problem or "; ".join(words for words in doubts if words)
         self.query_one("#kinds", Ribbon).show(tallies(found, self._display) if found else [])
         line = self.query_one("#doubt", Ribbon)
         line.display = bool(doubt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from nftui.errors import NftuiError
+from nftui.text import clean
 
 if TYPE_CHECKING:
     from nftui.screens.source import Past
@@ -75,6 +77,16 @@ class Inquiry:
         """Percent of the running question; None while nothing is known."""
         percent = self._past.progress() if self._running is not None and self._past is not None else -1.0
         return percent if percent >= 0 else None
+
+    @property
+    def unread(self) -> str:
+        """Which files the last question left out and why, in words; empty if none."""
+        files = self._past.unread if self._past is not None else ()
+        if not files:
+            return ""
+        path, reason = files[0]
+        count = "1 file" if len(files) == 1 else f"{len(files)} files"
+        return f"{count} not read: {clean(os.path.basename(path))} {clean(reason)}{', ...' if files[1:] else ''}"
 
     def ask(
         self,

@@ -123,6 +123,11 @@ class Past(Protocol):
     is one. A question that was cancelled raises `nftui.engine.query.session.Interrupted`.
     """
 
+    @property
+    def unread(self) -> Sequence[tuple[str, str]]:
+        """Path and reason of what the last question left out because it could not be read. From any thread."""
+        ...
+
     def extent(self) -> TimeRange | None:
         """From the first flow to the last; None without flows."""
         ...

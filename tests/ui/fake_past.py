@@ -35,6 +35,7 @@ class FakePast:
         closed: whether it was let go of.
         compared: ranges that were compared.
         covered_then: part of the earlier range in which something was collected.
+        unread: files that no question could read.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class FakePast:
         self.closed = False
         self.compared: list[tuple[LiveRequest, TimeRange]] = []
         self.covered_then = 1.0
+        self.unread: tuple[tuple[str, str], ...] = ()
         self._stop = threading.Event()
         self._last: LiveWindow | None = None
 

@@ -113,12 +113,14 @@ async def test_a_brushed_range_with_its_filter_is_what_is_compared():
         assert found.changes.now.matched.flows < found.changes.now.unfiltered.flows
 
 
-async def test_a_gap_in_a_range_is_told():
+async def test_a_gap_in_a_range_and_a_file_that_is_damaged_are_told():
     source = FakeSource(seconds=400)
     source.stored.covered_then = 0.4
+    source.stored.unread = (("/store/one.parquet", "damaged"),)
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         await opened(pilot)
         assert "the range before is 40 % covered: new or gone may mean not seen" in text_of(pilot.app)
+        assert "1 file not read: one.parquet damaged; the range" in text_of(pilot.app)
 
 
 async def test_a_long_question_shows_how_far_it_is_and_can_be_given_up():

@@ -345,6 +345,23 @@ async def test_a_past_that_fails_says_why_and_the_present_goes_on():
         assert "Input/output error" not in text_of(pilot.app)  # type: ignore[arg-type]
 
 
+async def test_files_that_could_not_be_read_are_named():
+    fake = source()
+    damaged = ("/store/date=2026-10-01/hour=12/nf-\x1b[7m.parquet", "damaged")
+    async with NftuiApp(fake).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await tap(pilot, screen, "left_square_bracket")
+        assert "not read" not in text_of(pilot.app)
+        fake.stored.unread = (damaged,)  # type: ignore[union-attr]
+        await tap(pilot, screen, "left_square_bracket")
+        await until(pilot, lambda: "1 file not read: nf-" in text_of(pilot.app))
+        assert ".parquet damaged" in text_of(pilot.app)
+        fake.stored.unread = (damaged, ("/store/b", "gone"))  # type: ignore[union-attr]
+        await until(pilot, lambda: "2 files not read: nf-" in text_of(pilot.app))
+        fake.stored.unread = ()  # type: ignore[union-attr]
+        await until(pilot, lambda: "not read" not in text_of(pilot.app))
+
+
 async def test_an_empty_store():
     fake = FakeSource(empty=True)
     async with NftuiApp(fake).run_test(size=SIZE) as pilot:
