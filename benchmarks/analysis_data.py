@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from analysis_flows import EXPORTERS, SLOT_MS, START_MS, slot_flows, slot_sizes
+from analysis_flows import EXPORTERS, SLOT_MS, SLOTS, START_MS, slot_flows, slot_sizes
 from send import Exporter
 from workload import Stream
 
@@ -29,22 +29,31 @@ _BURST = 16
 _DONE = "complete"
 
 
-def build(folder: Path, flows: int) -> dict[str, Path]:
-    """Make what is not there yet; returns the directory of each variant."""
+def build(
+    folder: Path, flows: int, slots: int = SLOTS, names: tuple[str, ...] = (SEALED, COMPACTED, NFDUMP, NFDUMP_LZ4)
+) -> dict[str, Path]:
+    """Make what is not there yet of these variants; returns the directory of each.
+
+    Args:
+        folder: holds them.
+        flows: how many.
+        slots: of five minutes each, over which they are spread.
+        names: variants, each after those that it is made from.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    places = {name: folder / name for name in (SEALED, COMPACTED, NFDUMP, NFDUMP_LZ4)}
+    places = {name: folder / name for name in names}
     makers = {
-        SEALED: lambda: _nftui(places[SEALED], flows),
+        SEALED: lambda: _nftui(places[SEALED], flows, slots),
         COMPACTED: lambda: _compacted(places[SEALED], places[COMPACTED]),
-        NFDUMP: lambda: _nfcapd(places[NFDUMP], flows),
+        NFDUMP: lambda: _nfcapd(places[NFDUMP], flows, slots),
         NFDUMP_LZ4: lambda: _lz4(places[NFDUMP], places[NFDUMP_LZ4]),
     }
-    for name, make in makers.items():
+    for name in names:
         mark = folder / f"{name}.{_DONE}"
         if not mark.exists():
             shutil.rmtree(places[name], ignore_errors=True)
             print(f"making {places[name]} ...", file=sys.stderr, flush=True)
-            make()
+            makers[name]()
             mark.touch()
     return places
 
@@ -66,13 +75,13 @@ def size(place: Path) -> int:
     return sum(p.stat().st_size for p in place.rglob("*") if p.is_file() and p.suffix != ".replaced")
 
 
-def _nftui(root: Path, flows: int) -> None:
+def _nftui(root: Path, flows: int, slots: int = SLOTS) -> None:
     clock = ManualClock(START_MS)
     writer = StoreWriter(root, clock=clock)
     writer.open()
-    for slot, count in enumerate(slot_sizes(flows).tolist()):
+    for slot, count in enumerate(slot_sizes(flows, slots).tolist()):
         clock.advance((START_MS + slot * SLOT_MS - clock.now_ms()) / 1000)
-        writer.append(slot_flows(slot, count))
+        writer.append(slot_flows(slot, count, slots))
         for seconds in (290, 9):
             clock.advance(seconds)
             writer.tick()
@@ -90,13 +99,13 @@ def _compacted(sealed: Path, root: Path) -> None:
         path.unlink()
 
 
-def _nfcapd(folder: Path, flows: int) -> None:
+def _nfcapd(folder: Path, flows: int, slots: int) -> None:
     """One run of nfcapd per slot, so that each slot has a file of its own."""
     folder.mkdir()
     boot_ms = START_MS - 86_400_000
     encoders = [NetFlow9Encoder(domain + 1, boot_ms=boot_ms) for domain in range(EXPORTERS)]
-    for slot, count in enumerate(slot_sizes(flows).tolist()):
-        batch = slot_flows(slot, count)
+    for slot, count in enumerate(slot_sizes(flows, slots).tolist()):
+        batch = slot_flows(slot, count, slots)
         when = time.strftime("%Y%m%d%H%M", time.gmtime((START_MS + slot * SLOT_MS) / 1000))
         _receive_slot(folder, folder / f"nfcapd.{when}", batch, encoders, START_MS + (slot + 1) * SLOT_MS)
 

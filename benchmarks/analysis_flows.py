@@ -1,4 +1,4 @@
-"""Made-up flows of six hours in 72 slots for benchmarks/analysis.py: the same flows for every run and every tool.
+"""Made-up flows of six hours in 72 slots for benchmarks/analysis.py, or of more: the same for every run and every tool.
 
 About 190 000 addresses of very unequal weight, one in ten IPv6; 60 % TCP, 34 % UDP, 6 % ICMP; three exporters;
 sizes from a heavy-tailed distribution; five flows of six have a 5-tuple of their own.

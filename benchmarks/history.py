@@ -1,10 +1,11 @@
 """The past on the live screen: first full screen of a store, then the brush moves, in one process as on the screen.
 
-    python benchmarks/history.py [--data DIR] [--flows 10000000] [--runs 3]
+    python benchmarks/history.py [--data DIR] [--flows 10000000] [--hours 6] [--runs 3] [--no-peer]
 
 DIR holds what benchmarks/analysis.py made (`run.py analysis --data DIR`); what is missing is made first. "First screen"
-is the table of hosts and the chart by protocol over everything. Each brush is a range that was not asked about before.
-Beside them, nfdump answers the same question, the first hosts of the window, as a process over the same flows.
+is the table of hosts and the chart by protocol over everything, six hours or as many as `--hours` says. Each brush is a
+range that was not asked about before. Beside them, unless `--no-peer` is given, nfdump answers the same question, the
+first hosts of the window, as a process over the same flows.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ from nftui.engine.live.snapshot import LiveRequest
 from nftui.engine.query.parser import parse_filter
 
 HOUR_MS = 3_600_000
-EVERYTHING = TimeRange(START_MS - HOUR_MS, START_MS + SLOTS * SLOT_MS)
 _GOALS = {"first screen": 0.7, "chart, moved": 0.3, "brush": 0.3}
 
 
@@ -59,12 +59,12 @@ def brush(length_ms: int, run: int) -> TimeRange:
     return TimeRange(start, start + length_ms)
 
 
-def first_screen(root: Path) -> tuple[float, float]:
+def first_screen(root: Path, everything: TimeRange) -> tuple[float, float]:
     """Seconds and CPU seconds until a program that has just opened the store has answered."""
     cpu, wall = time.process_time(), time.perf_counter()
     history = History([str(root)])
-    history.snapshot(LiveRequest(within=EVERYTHING))
-    history.timeline(TimelineRequest(EVERYTHING))
+    history.snapshot(LiveRequest(within=everything))
+    history.timeline(TimelineRequest(everything))
     history.close()
     return time.perf_counter() - wall, time.process_time() - cpu
 
@@ -92,24 +92,24 @@ def report(question: str, measured: Measured, peer: float | None = None, goal: f
     }), flush=True)  # fmt: skip
 
 
-def run(places: dict[str, Path], runs: int) -> None:
-    """Measure all questions."""
-    root = places[COMPACTED]
+def run(places: dict[str, Path], everything: TimeRange, runs: int) -> None:
+    """Measure all questions; nfdump too if `places` has its files."""
+    root, theirs = places[COMPACTED], places.get(NFDUMP)
     for name in (COMPACTED, SEALED):
-        screens = [first_screen(places[name]) for _ in range(runs)]
-        peer = min(nfdump_seconds(places[NFDUMP], None) for _ in range(runs)) if name == COMPACTED else None
+        screens = [first_screen(places[name], everything) for _ in range(runs)]
+        peer = min(nfdump_seconds(theirs, None) for _ in range(runs)) if theirs and name == COMPACTED else None
         goal = _GOALS["first screen"] if name == COMPACTED else None
         report(f"first screen, {name}", Measured([s for s, _ in screens], [c for _, c in screens]), peer, goal)
     history = History([str(root)])
-    history.timeline(TimelineRequest(EVERYTHING))
+    history.timeline(TimelineRequest(everything))
     moved = measure(
-        lambda n: history.timeline(TimelineRequest(TimeRange(EVERYTHING.start_ms, EVERYTHING.end_ms - n * HOUR_MS))),
+        lambda n: history.timeline(TimelineRequest(TimeRange(everything.start_ms, everything.end_ms - n * HOUR_MS))),
         runs,
     )
     report("chart, moved", moved, None, _GOALS["chart, moved"])
     for words, length in (("four hours", 4 * HOUR_MS), ("an hour", HOUR_MS), ("ten minutes", 600_000),
                           ("a second", 1000)):  # fmt: skip
-        peer = min(nfdump_seconds(places[NFDUMP], brush(length, n)) for n in range(runs))
+        peer = min(nfdump_seconds(theirs, brush(length, n)) for n in range(runs)) if theirs else None
         hosts = measure(lambda n, length=length: history.snapshot(LiveRequest(within=brush(length, n))), runs)  # type: ignore[misc]
         report(f"brush of {words}: hosts", hosts, peer, _GOALS["brush"])
     for view in ("pair", "port", "interface", "flows"):
@@ -125,7 +125,7 @@ def run(places: dict[str, Path], runs: int) -> None:
     report("brush of an hour: hosts of a filter", filtered)
     changed = measure(lambda n: history.changes(LiveRequest(within=brush(HOUR_MS, n)), brush(HOUR_MS, n + 1)), runs)
     report("what changed between two hours: hosts", changed)
-    everything = measure(lambda _: history.snapshot(LiveRequest("pair", within=EVERYTHING)), 1)
+    everything = measure(lambda _: history.snapshot(LiveRequest("pair", within=everything)), 1)
     report("everything: pairs, without roll-ups", everything)
     history.close()
     print(json.dumps({"peak MB of all questions": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)}))
@@ -135,10 +135,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="kept for other runs; a temporary directory if not given")
     parser.add_argument("--flows", type=int, default=10_000_000)
+    parser.add_argument("--hours", type=int, default=SLOTS * SLOT_MS // HOUR_MS, help="over which they are spread")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--no-peer", action="store_true", help="without nfdump")
     options = parser.parse_args()
+    slots = options.hours * HOUR_MS // SLOT_MS
+    names = (SEALED, COMPACTED) if options.no_peer else (SEALED, COMPACTED, NFDUMP)
     with tempfile.TemporaryDirectory(prefix="nftui-bench-") as folder:
-        run(build((options.data or Path(folder)) / str(options.flows), options.flows), options.runs)
+        place = (options.data or Path(folder)) / (str(options.flows) if slots == SLOTS else f"{options.flows}-{slots}")
+        everything = TimeRange(START_MS - HOUR_MS, START_MS + slots * SLOT_MS)
+        run(build(place, options.flows, slots, names), everything, options.runs)
 
 
 if __name__ == "__main__":
