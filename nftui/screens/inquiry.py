@@ -23,6 +23,9 @@ _TICK_SECONDS = 0.2
 _SHOWN_AFTER = 0.3
 """A question that takes longer than this, in seconds, is seen to be under way."""
 
+_REST_SECONDS = 5.0
+"""Without a question for so long, the past gives its memory back."""
+
 _Answer = TypeVar("_Answer")
 
 
@@ -61,6 +64,7 @@ class Inquiry:
         self._running: _Asked | None = None
         self._pumping = False
         self._timer: Timer | None = None
+        self._resting: Timer | None = None
 
     @property
     def busy(self) -> bool:
@@ -160,7 +164,13 @@ class Inquiry:
         past = self._opened()
         return None if asked.cancelled else asked.question(past)
 
+    def _rest(self) -> None:
+        if self._past is not None and not self._pumping:
+            self._pool.submit(self._past.rest)
+
     async def _pump(self) -> None:
+        if self._resting is not None:
+            self._resting.stop()
         self._timer = self._owner.set_interval(_TICK_SECONDS, self._tick)
         try:
             while self._waiting:
@@ -172,6 +182,7 @@ class Inquiry:
             self._running = None
             self._pumping = False
         if self._owner.is_attached and self._owner.app.is_running:
+            self._resting = self._owner.set_timer(_REST_SECONDS, self._rest)
             self._changed()
 
     async def _settle(self, asked: _Asked) -> None:

@@ -156,6 +156,10 @@ class Past(Protocol):
         """Percent of the running question, negative where unknown. From any thread."""
         ...
 
+    def rest(self) -> None:
+        """Give back what is kept for further questions: for some seconds there was none."""
+        ...
+
     def close(self) -> None:
         """Let go of the files."""
         ...

@@ -35,6 +35,7 @@ class FakePast:
         closed: whether it was let go of.
         compared: ranges that were compared.
         covered_then: part of the earlier range in which something was collected.
+        rested: how often it was told that no question is expected soon.
         unread: files that no question could read.
     """
 
@@ -50,6 +51,7 @@ class FakePast:
         self.closed = False
         self.compared: list[tuple[LiveRequest, TimeRange]] = []
         self.covered_then = 1.0
+        self.rested = 0
         self.unread: tuple[tuple[str, str], ...] = ()
         self._stop = threading.Event()
         self._last: LiveWindow | None = None
@@ -114,6 +116,9 @@ class FakePast:
 
     def progress(self) -> float:
         return -1.0 if self.gate.is_set() else 42.0
+
+    def rest(self) -> None:
+        self.rested += 1
 
     def close(self) -> None:
         self.closed = True

@@ -362,6 +362,17 @@ async def test_files_that_could_not_be_read_are_named():
         await until(pilot, lambda: "not read" not in text_of(pilot.app))
 
 
+async def test_the_past_rests_when_nothing_is_asked(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("nftui.screens.inquiry._REST_SECONDS", 0.05)
+    fake = source()
+    async with NftuiApp(fake).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await tap(pilot, screen, "left_square_bracket")
+        rested = fake.stored.rested  # type: ignore[union-attr]
+        await tap(pilot, screen, "left_square_bracket")
+        await until(pilot, lambda: fake.stored.rested > rested)  # type: ignore[union-attr]
+
+
 async def test_an_empty_store():
     fake = FakeSource(empty=True)
     async with NftuiApp(fake).run_test(size=SIZE) as pilot:

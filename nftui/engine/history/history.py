@@ -52,6 +52,7 @@ from nftui.engine.live.snapshot import (
     Totals,
 )
 from nftui.engine.live.talkers import talker_columns
+from nftui.engine.memory import give_back
 from nftui.engine.query.session import Part, Session
 from nftui.engine.store.layout import SEALED_SUFFIX, parse_file
 from nftui.errors import UsageError
@@ -100,6 +101,11 @@ class History:
     def close(self) -> None:
         """Give the files back."""
         self._holdings.close()
+
+    def rest(self) -> None:
+        """Give back the memory that only a further question would need: none is expected soon."""
+        self._holdings.forget(everything=True)
+        give_back()
 
     def cancel(self) -> None:
         """Give up the question that is being answered, if there is one: it raises Interrupted. From any thread."""
@@ -313,3 +319,4 @@ class History:
             self.unread = tuple(session.sources.skipped)
             self._holdings.remember(self.unread)
             session.close()
+            self._holdings.forget()

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 
 _MOST_DAMAGED = 10_000
+_MOST_DECODED = 32 << 20
+"""Bytes of decoded flows of live segments that are kept for the next question."""
+
 _State = tuple[int, int, int]
 
 
@@ -41,6 +44,8 @@ def state_of(sources: Sources) -> tuple[object, ...]:
 class KeptSegment(SegmentReader):
     """A live segment whose flows are decoded once: each reading gives them all, those that came since included.
 
+    Flows that are forgotten are decoded again by the next reading.
+
     Attributes:
         last_ms: latest time of reception of the flows read so far, UTC ms.
     """
@@ -49,9 +54,23 @@ class KeptSegment(SegmentReader):
         super().__init__(path)
         self.last_ms = 0
         self._batches: list[pa.RecordBatch] = []
+        self._forgotten = False
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Memory that the decoded flows take."""
+        return sum(batch.nbytes for batch in self._batches)
+
+    def forget(self) -> None:
+        """Give the decoded flows back; what was counted stands until the next reading."""
+        self._batches = []
+        self._forgotten = True
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """All complete batches of the file."""
+        if self._forgotten:
+            self.rewind()
+            self._forgotten = False
         yield from self._batches
         for batch in super().batches():
             received: Any = pc.max(batch.column("time_received_ms"))
@@ -76,14 +95,22 @@ class _Store:
         self._segments: dict[Path, KeptSegment] = {}
 
     def add_to(self, found: Sources, ranges: Sequence[TimeRange]) -> None:
-        for path in [path for path, segment in self._segments.items() if segment.removed]:
-            self._segments.pop(path).release()
+        self.release_sealed()
         for within in ranges or (None,):
             start, end = (None, None) if within is None else (within.start_ms, within.end_ms)
             snapshot = self._catalog.snapshot(start, end, self._open)
             found.segments += [segment for segment in snapshot.live if segment not in found.segments]
             found.files += [slot.file for slot in snapshot.sealed if slot.file not in found.rollups]
             found.rollups |= {slot.file: slot for slot in snapshot.sealed}
+
+    def release_sealed(self) -> None:
+        """Let go of segments that have become sealed files."""
+        for path in [path for path, segment in self._segments.items() if segment.removed]:
+            self._segments.pop(path).release()
+
+    def segments(self) -> list[KeptSegment]:
+        """Live segments that were opened."""
+        return list(self._segments.values())
 
     def _open(self, path: Path) -> KeptSegment:
         segment = self._segments.get(path)
@@ -144,6 +171,19 @@ class Holdings:
             state = _state(file)
             if state is not None and len(self._damaged) < _MOST_DAMAGED:
                 self._damaged[file] = (state, reason)
+
+    def forget(self, everything: bool = False) -> None:
+        """Give back decoded flows of live segments, those of the largest, beyond what is kept for the next question."""
+        most = 0 if everything else _MOST_DECODED
+        for store in self._stores.values():
+            store.release_sealed()
+        for segment in sorted(
+            (segment for store in self._stores.values() for segment in store.segments()),
+            key=lambda segment: segment.decoded_bytes,
+        ):
+            most -= segment.decoded_bytes
+            if most < 0:
+                segment.forget()
 
     def close(self) -> None:
         """Give all files back."""

@@ -199,6 +199,12 @@ class SegmentReader:
         self._position, self.damaged_bytes = position, damaged
         return names
 
+    def rewind(self) -> None:
+        """Read from the start again, and count again what is read."""
+        self.rows = self.damaged_bytes = self._position = 0
+        self.notes = {}
+        self.origin = None
+
     @property
     def tail_bytes(self) -> int:
         """Bytes after the last complete chunk: one being written, or torn."""

@@ -65,6 +65,32 @@ def test_a_segment_that_grows_and_is_sealed_is_counted_once(tmp_path: Path, hist
     assert history.unread == ()
 
 
+def test_decoded_flows_are_forgotten_and_counted_again(
+    tmp_path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(NOON_MS)
+    writer = StoreWriter(tmp_path, 300, clock)
+    writer.open()
+    writer.append(sample_flows(0, 100))
+    clock.advance(1)
+    writer.tick()
+    chart = TimelineRequest(DAY, measure="flows")
+    assert flows_of(history) == 100
+    covered = history.timeline(chart).covered.tolist()
+    for most in (1, 1 << 30):
+        monkeypatch.setattr("nftui.engine.history.holdings._MOST_DECODED", most)
+        history.rest()
+        assert flows_of(history) == flows_of(history) == 100
+        assert history.timeline(chart).covered.tolist() == covered
+        assert history.timeline(chart).values.sum() == 100
+    [segment] = [kept for store in history._holdings._stores.values() for kept in store.segments()]
+    assert segment.decoded_bytes > 0
+    history.rest()
+    assert segment.decoded_bytes == 0
+    assert segment.rows == 100
+    writer.close()
+
+
 def test_a_store_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
     history = History([str(tmp_path / "later")])
     assert history.extent() is None
