@@ -96,6 +96,18 @@ async def test_the_brush_is_what_everything_is_about():
         assert (chip(screen), screen.trail.place.filter) == ("LIVE", "port 53")
 
 
+async def test_the_cursor_stays_on_its_row_from_now_to_then():
+    fake = source()
+    async with NftuiApp(fake).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("j", "j", "j")
+        row = screen.table.value("addr")
+        await tap(pilot, screen, "left_square_bracket")
+        past = rows(screen, "addr")
+        assert screen.table.value("addr") == row
+        assert past.index((row,)) == screen.table.cursor_row
+
+
 async def test_shift_arrows_brush_from_the_table():
     async with NftuiApp(source()).run_test(size=SIZE) as pilot:
         screen = await ready(pilot)

@@ -14,7 +14,10 @@ from nftui.engine.history.question import Question
 from nftui.engine.history.ranking import ascending, key_columns, literals
 from nftui.engine.history.stored_views import Key
 from nftui.engine.history.totals import Sums
-from nftui.engine.live.keys import FLOW_COLUMNS, NULL, flow_words
+from nftui.engine.live.conversations import turned_flows
+from nftui.engine.live.identified import identified_view
+from nftui.engine.live.keys import FLOW_COLUMNS, NULL, flow_words, turned_round
+from nftui.engine.live.snapshot import CONVERSATION_VIEW
 from nftui.engine.query.initiator import Initiated
 from nftui.engine.query.keys import key_table
 from nftui.engine.query.query import key_values
@@ -108,11 +111,14 @@ def find_conversations(
     )
 
 
-def conversation_words(keys: Sequence[Key]) -> list[NDArray[np.uint64]]:
-    """Key columns as the live window has them, one row per conversation."""
-    if not keys:
-        return flow_words(FlowBatch(0))
-    return flow_words(from_arrow(key_table(RECORD, keys).drop_columns(["code"]).rename_columns(list(_KEYS))))
+def conversation_words(keys: Sequence[Key]) -> tuple[list[NDArray[np.uint64]], NDArray[np.uint64]]:
+    """Key columns, the side that opened each conversation first, and the number that the live window knows it by."""
+    batch = FlowBatch(0)
+    if keys:
+        batch = from_arrow(key_table(RECORD, keys).drop_columns(["code"]).rename_columns(list(_KEYS)))
+    words = flow_words(batch)
+    _, identity = identified_view(CONVERSATION_VIEW)
+    return words, identity.keys(turned_round(words, turned_flows(batch)))
 
 
 def conversation_values(

@@ -34,12 +34,11 @@ from nftui.engine.history.holdings import Holdings
 from nftui.engine.history.question import Question
 from nftui.engine.history.ranking import rank
 from nftui.engine.history.shown import find_shown, group_values, seconds_of
-from nftui.engine.history.stored_views import Key, StoredView, stored_view
+from nftui.engine.history.stored_views import Key, stored_view
 from nftui.engine.history.totals import KnownSums, Sums
 from nftui.engine.history.values import Timeline, TimelineRequest, TimeRange
 from nftui.engine.live.conversations import COLUMNS as CONVERSATION_COLUMNS
 from nftui.engine.live.flowlist import flow_columns, flow_values
-from nftui.engine.live.identity import Identity
 from nftui.engine.live.ranked import Rows
 from nftui.engine.live.snapshot import (
     CONVERSATION_VIEW,
@@ -92,7 +91,6 @@ class History:
         self._holdings = Holdings(paths, formats)
         self._memory = memory
         self._version = 0
-        self._identities: dict[str, Identity] = {}
         self._known: OrderedDict[tuple[str, int], Key] = OrderedDict()
         self._flows: FoundFlows | None = None
         self._running: Session | None = None
@@ -189,7 +187,7 @@ class History:
             now, then = self._totals(one), self._totals(other)
             parts = [self._coverage.draw(session, time.start_ms, time.length_ms, 1)[0] for time in (within, before)]
         words = view.words(found.keys)
-        numbers = self._numbers(request.view, view, words, found.keys)
+        numbers = self._remember(request.view, view.identity.keys(words), found.keys)
         return Changes(
             request=request,
             before=before,
@@ -231,7 +229,7 @@ class History:
             ranks = np.append(ranks[: limit - 1], found.anchor)
         shown = find_shown(question, view, keys)
         words = view.words(keys)
-        numbers = self._numbers(request.view, view, words, keys)
+        numbers = self._remember(request.view, view.identity.keys(words), keys)
         values = group_values(view, words, shown, matched, seconds_of(question.within))
         rows = Rows(numbers, ranks, found.total, values, shown.history)
         return self._snapshot(request, columns, sort, rows, matched, unfiltered, shown.exact)
@@ -241,8 +239,8 @@ class History:
         sort = request.sort if request.sort in names else "rate"
         anchor = None if request.anchor is None else self._known.get((request.view, request.anchor))
         found = find_conversations(question, sort, request.descending, max(1, request.limit), request.offset, anchor)
-        words = conversation_words(found.keys)
-        numbers = self._numbers(request.view, stored_view("flow"), words, found.keys)
+        words, numbers = conversation_words(found.keys)
+        self._remember(request.view, numbers, found.keys)
         values = conversation_values(found, words, matched, seconds_of(question.within))
         rows = Rows(numbers, found.ranks, found.total, values, np.zeros((0, 0)))
         return self._snapshot(request, CONVERSATION_COLUMNS, sort, rows, matched, unfiltered, True)
@@ -290,18 +288,11 @@ class History:
             exact=exact,
         )
 
-    def _numbers(
-        self, name: str, view: StoredView, words: Sequence[NDArray[np.uint64]], keys: Sequence[Key]
-    ) -> NDArray[np.uint64]:
-        """Numbers that stand for keys, remembered so that they can be anchors."""
-        if not keys:
-            return np.zeros(0, np.uint64)
-        if name not in self._identities:
-            self._identities[name] = Identity(view.talker.words)
-        numbers = self._identities[name].keys(words)
+    def _remember(self, view: str, numbers: NDArray[np.uint64], keys: Sequence[Key]) -> NDArray[np.uint64]:
+        """Remember what numbers stand for, so that they can be anchors; returns them."""
         for number, key in zip(numbers.tolist(), keys, strict=True):
-            self._known[(name, number)] = key
-            self._known.move_to_end((name, number))
+            self._known[(view, number)] = key
+            self._known.move_to_end((view, number))
         while len(self._known) > _KNOWN_KEYS:
             self._known.popitem(last=False)
         return numbers

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.batch import FlowBatch
-from nftui.engine.live.keys import TALKERS, TalkerView
-from nftui.engine.live.statistic_views import statistic_of, talker_view
+from nftui.engine.live.identified import identified_view
+from nftui.engine.live.identity import Identity
+from nftui.engine.live.keys import TalkerView
+from nftui.engine.live.statistic_views import statistic_of
 from nftui.engine.query.keys import key_table
 from nftui.engine.query.rollup import ANSWERS
 from nftui.engine.schema import FIELDS
@@ -25,6 +27,7 @@ class StoredView:
 
     Attributes:
         talker: the same view of the live window: columns, words of a key, how they are written.
+        identity: gives rows the keys that they have in the live window.
         ends: registry fields of the key in the order of its columns, for each end that a flow counts for. The first
             end sends the flow's forward octets in views with two ends.
         required: so many of the first fields must be there for a flow to have a row.
@@ -32,6 +35,7 @@ class StoredView:
     """
 
     talker: TalkerView
+    identity: Identity
     ends: tuple[tuple[str, ...], ...]
     required: int = 0
     sections: tuple[str, ...] = ()
@@ -71,8 +75,8 @@ def stored_view(name: str) -> StoredView:
     found = statistic_of(name)
     if found is None:
         ends, required, sections = _STORED[name]
-        return StoredView(TALKERS[name], ends, required, sections)
+        return StoredView(*identified_view(name), ends, required, sections)
     statistic, split = found
     more = ("proto",) if split else ()
     sections = () if split or statistic.fields not in ANSWERS else statistic.fields
-    return StoredView(talker_view(name), tuple((field, *more) for field in statistic.fields), 0, sections)
+    return StoredView(*identified_view(name), tuple((field, *more) for field in statistic.fields), 0, sections)

@@ -70,7 +70,7 @@ class Conversations(Talkers):
         return COLUMNS
 
     def _count(self, batch: FlowBatch, rows: Amounts) -> Counted:
-        turned = _turned(batch)
+        turned = turned_flows(batch)
         words = turned_round(flow_words(batch), turned)
         packets = counters_of(batch, "packets", self._scaled), counters_of(batch, "out_packets", self._scaled)
         sums = {
@@ -173,7 +173,7 @@ class Conversations(Talkers):
         return values
 
 
-def _turned(batch: FlowBatch) -> NDArray[np.bool_]:
+def turned_flows(batch: FlowBatch) -> NDArray[np.bool_]:
     """Where the source is the greater end of a TCP or UDP flow, and so stands second in the key."""
     proto = batch.or_zero("proto")
     source, target = (

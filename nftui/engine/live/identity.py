@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 Words = Sequence[NDArray[np.uint64]]
 """Key columns of n rows, each uint64[n]."""
 
+HASH_BITS = 64
+"""Of a key."""
+
 _SHIFT = np.uint64(32)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 """Multipliers of the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
@@ -35,14 +38,14 @@ class KeyCollision(Exception):
 
 
 class Identity:
-    """Gives the rows of one view their keys.
+    """Gives the rows of one view their keys. May be shared by threads.
 
     Args:
         words: number of key columns.
         bits: how many bits of the hash to use; fewer than 64 only to test collisions.
     """
 
-    def __init__(self, words: int, bits: int = 64) -> None:
+    def __init__(self, words: int, bits: int = HASH_BITS) -> None:
         self._seeds = [np.uint64(secrets.randbits(64)) for _ in range(words)]
         self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(words)]
         self._bits = np.uint64((1 << bits) - 1)
@@ -71,8 +74,8 @@ class Identity:
 
     def alias(self, words: Sequence[tuple[int, ...]]) -> None:
         """Give each of these groups a random key of its own instead of its hash."""
-        for group in words:
-            self._aliases[group] = secrets.randbits(64)
+        # Another thread may be going through those that there are.
+        self._aliases = {**self._aliases, **{group: secrets.randbits(64) for group in words}}
 
 
 def _finalise(value: NDArray[np.uint64]) -> None:

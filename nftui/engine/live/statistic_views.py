@@ -6,6 +6,8 @@ where they are equal.
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,7 +107,7 @@ class _NumberKey:
 
 
 class _TextKey:
-    """Text: its word is a number that is given when the text is first seen."""
+    """Text: its word is a number that is given when the text is first seen, by whichever thread."""
 
     _REST = DEFAULT.live_texts
 
@@ -114,6 +116,7 @@ class _TextKey:
         self._spec = key_spec(statistic)
         self._numbers: dict[str, int] = {}
         self._texts: list[str] = []
+        self._lock = threading.Lock()
 
     def words(self, batch: FlowBatch, name: str, rest: Word) -> list[Word]:
         """Key columns of each row."""
@@ -128,13 +131,14 @@ class _TextKey:
         return [numbers[column.codes], rest | null]
 
     def _number(self, text: str) -> int:
-        number = self._numbers.get(text)
-        if number is None:
-            if len(self._texts) >= self._REST:
-                return self._REST
-            number = self._numbers[text] = len(self._texts)
-            self._texts.append(text)
-        return number
+        with self._lock:
+            number = self._numbers.get(text)
+            if number is None:
+                if len(self._texts) >= self._REST:
+                    return self._REST
+                number = self._numbers[text] = len(self._texts)
+                self._texts.append(text)
+            return number
 
     def column(self) -> KeyColumn:
         """The first column of the view."""
@@ -142,7 +146,8 @@ class _TextKey:
 
     def _order(self, words: Words) -> list[Word]:
         places: NDArray[np.uint64] = np.zeros(self._REST + 1, np.uint64)
-        places[sorted(range(len(self._texts)), key=self._texts.__getitem__)] = np.arange(len(self._texts))
+        texts = list(self._texts)
+        places[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
         places[self._REST] = self._REST
         return [places[np.minimum(words[0], np.uint64(self._REST))]]
 

@@ -24,11 +24,10 @@ from nftui.engine.limits import DEFAULT, Limits
 from nftui.engine.live.backlog import Backlog
 from nftui.engine.live.conversations import Conversations
 from nftui.engine.live.flowlist import FlowList
-from nftui.engine.live.identity import Identity
-from nftui.engine.live.keys import TalkerView
+from nftui.engine.live.identified import identified_view
+from nftui.engine.live.identity import HASH_BITS, Identity
 from nftui.engine.live.matching import Matcher
 from nftui.engine.live.snapshot import CONVERSATION_VIEW, FLOW_VIEW, LiveRequest, LiveSnapshot, Totals
-from nftui.engine.live.statistic_views import talker_view
 from nftui.engine.live.talkers import Talkers
 from nftui.engine.live.traffic import Traffic
 
@@ -63,12 +62,12 @@ class LiveWindow:
         hash_bits: fewer than 64 only in tests of colliding keys.
     """
 
-    def __init__(self, clock: Clock, limits: Limits = DEFAULT, seconds: int = 30, hash_bits: int = 64) -> None:
+    def __init__(self, clock: Clock, limits: Limits = DEFAULT, seconds: int = 30, hash_bits: int = HASH_BITS) -> None:
         self._seconds = seconds
         self._limits = limits
         self._backlog = Backlog(clock, limits, seconds)
         self._hash_bits = hash_bits
-        self._views: dict[str, tuple[TalkerView, Identity]] = {}
+        self._colliding: dict[str, Identity] = {}
         self._lock = threading.Lock()
         self._version = 0
         self._traffic: dict[tuple[Filter | None, bool], Traffic] = {}
@@ -140,10 +139,9 @@ class LiveWindow:
     def _state(self, request: LiveRequest) -> Talkers | FlowList:
         if request.view == FLOW_VIEW:
             return FlowList(request.scaled)
-        if request.view not in self._views:
-            view = talker_view(request.view)
-            self._views[request.view] = (view, Identity(view.words, self._hash_bits))
-        view, identity = self._views[request.view]
+        view, identity = identified_view(request.view)
+        if self._hash_bits < HASH_BITS:
+            identity = self._colliding.setdefault(request.view, Identity(view.words, self._hash_bits))
         kind = Conversations if request.view == CONVERSATION_VIEW else Talkers
         return kind(view, identity, request.scaled, self._seconds, self._limits.live_rows)
 

@@ -211,7 +211,7 @@ def test_numbers_are_those_of_dump(tmp_path: Path, history: History, view: str, 
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("view", TALKER_VIEWS)
+@pytest.mark.parametrize("view", [*TALKER_VIEWS, "by:ip", "by:app"])
 def test_now_and_then_have_the_same_numbers(tmp_path: Path, history: History, view: str) -> None:
     """Flows that arrived in the live window's 30 seconds, and the same flows from the store."""
     flows = past_flows(7, 300, opposite=True)
@@ -235,6 +235,10 @@ def test_now_and_then_have_the_same_numbers(tmp_path: Path, history: History, vi
         return dict(zip(keys, zip(*(snapshot.values[name].tolist() for name in sums), strict=True), strict=True))  # type: ignore[union-attr]
 
     assert by_key(then) == by_key(now)
+    # A cursor goes from now to then by these keys.
+    assert dict(zip(now.keys.tolist(), by_key(now), strict=True)) == dict(
+        zip(then.keys.tolist(), by_key(then), strict=True)
+    )
     assert then.values["rate"] == pytest.approx(np.asarray(then.values["bytes"]) * 8 / 30)
 
 

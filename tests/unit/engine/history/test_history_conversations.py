@@ -60,6 +60,8 @@ def test_past_and_present_show_the_same(path: Path, history: History) -> None:
         for shown in (live, past)
     ]
     assert tables[0] == tables[1]
+    keys = [dict(zip(shown.keys.tolist(), shown.values["bytes"], strict=True)) for shown in (live, past)]
+    assert keys[0] == keys[1]
     assert sorted(past.values["share"]) == pytest.approx(sorted(live.values["share"]))
 
 

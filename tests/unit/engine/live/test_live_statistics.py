@@ -140,8 +140,9 @@ def test_unknown_statistics_are_no_views() -> None:
 
 
 def test_texts_beyond_the_limit_share_a_row(flows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nftui.engine.live import statistic_views
+    from nftui.engine.live import identified, statistic_views
 
+    monkeypatch.setattr(identified, "_known", {})
     monkeypatch.setattr(statistic_views._TextKey, "_REST", 2)
     snapshot = live(flows, LiveRequest("by:app", sort="application_name", descending=False))
     names = list(snapshot.values["application_name"])
