@@ -193,6 +193,9 @@ def show(
     def stop() -> bool:
         app.remember()
         ended = source.stop()
+        asked = sys.modules.get("nftui.engine.query.duck")
+        if asked is not None:
+            asked.forget_spilled()  # a terminal that hangs up ends the process at once
         if on_stop is not None:
             on_stop()
         return ended

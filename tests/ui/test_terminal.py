@@ -121,7 +121,8 @@ def test_closed_terminal_leaves_nothing_of_a_demo(tmp_path: Path):
     command = [sys.executable, "-m", "nftui", "demo"]
     with Terminal(command, env={"TMPDIR": str(tmp_path)}) as terminal:
         assert terminal.pump(20, lambda: terminal.shows("10.10.")), "\n".join(terminal.lines)
-        assert [path.name[:11] for path in tmp_path.iterdir()] == ["nftui-demo-"]
+        # The other one is for what questions spill.
+        assert {path.name[:11] for path in tmp_path.iterdir()} <= {"nftui-demo-", f"nftui-{os.getuid()}"}
         terminal.hang_up()
         assert terminal.wait(10) == 129
     assert list(tmp_path.iterdir()) == []

@@ -295,17 +295,29 @@ def between(
         stop: place after the last row, at most the length of the pool.
         pool: rows to choose from.
     """
-    for column, descending in levels:
-        if start >= stop or len(pool) <= 2 * (stop - start):
-            break
-        values = _ascending(column[pool], descending)
-        ends = np.partition(values, (start, stop - 1))
-        low, high = ends[start], ends[stop - 1]
-        before = int(np.count_nonzero(values < low))
-        pool = pool[(values >= low) & (values <= high)]
-        start, stop = start - before, stop - before
-    order = np.lexsort([_ascending(column[pool], descending) for column, descending in reversed(levels)])
-    return pool[order][start:stop]
+    if start >= stop or not levels:
+        return pool[start:stop]
+    if len(pool) <= 2 * (stop - start):
+        return _sorted(levels, pool)[start:stop]
+    (column, descending), deeper = levels[0], levels[1:]
+    values = _ascending(column[pool], descending)
+    ends = np.partition(values, (start, stop - 1))
+    low, high = ends[start], ends[stop - 1]
+    before = int(np.count_nonzero(values < low))
+    # Only among rows with one value does the next level decide.
+    lowest = pool[values == low]
+    if low == high:
+        return between(deeper, start - before, stop - before, lowest)
+    middle = _sorted(levels, pool[(values > low) & (values < high)])
+    highest = pool[values == high]
+    rest = stop - before - len(lowest) - len(middle)
+    return np.concatenate(
+        [between(deeper, start - before, len(lowest), lowest), middle, between(deeper, 0, rest, highest)]
+    )
+
+
+def _sorted(levels: Sequence[tuple[NDArray[Any], bool]], pool: NDArray[np.int64]) -> NDArray[np.int64]:
+    return pool[np.lexsort([_ascending(column[pool], descending) for column, descending in reversed(levels)])]
 
 
 def rank(levels: Sequence[tuple[NDArray[Any], bool]], row: int, pool: NDArray[np.int64]) -> int:

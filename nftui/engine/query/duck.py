@@ -34,6 +34,7 @@ _SETTINGS = {
 }
 
 _instances: dict[tuple[int, str, int], duckdb.DuckDBPyConnection] = {}
+_spilled: list[str] = []
 _lock = threading.Lock()
 
 
@@ -66,6 +67,7 @@ def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
     # Made now: an empty directory above it is removed by the next process of this user that ends.
     with contextlib.suppress(OSError):
         os.mkdir(spilled, 0o700)
+    _spilled.append(spilled)
     atexit.register(_remove, spilled)
     settings = {
         **_SETTINGS,
@@ -81,6 +83,12 @@ def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
             instance.close()
             raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
     return instance
+
+
+def forget_spilled() -> None:
+    """Remove what was spilled, for a process that ends without its usual end."""
+    for directory in _spilled:
+        _remove(directory)
 
 
 def _remove(directory: str) -> None:
