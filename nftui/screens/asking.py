@@ -69,6 +69,9 @@ class AskingBoard(LiveBoard):
         self.call_after_refresh(lambda: self.set_timer(0.01, self._begin))
 
     def _begin(self) -> None:
+        from nftui.engine.memory import limit_heaps  # behind the first frame
+
+        limit_heaps()
         self.run_worker(self._start())
 
     async def _start(self) -> None:
