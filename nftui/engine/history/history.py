@@ -251,10 +251,10 @@ class History:
         sort = request.sort if request.sort in names else names[0]
         limit = max(1, request.limit)
         offset = max(0, min(request.offset, matched.records - limit))
-        found = self._flows = find_flows(question, sort, request.descending, limit, offset)
+        anchor = self._flows.only(request.anchor) if self._flows and request.anchor is not None else None
+        found = self._flows = find_flows(question, sort, request.descending, limit, offset, anchor)
         values = flow_values(found.batch, request.fields, request.scaled)
-        ranks = np.arange(offset, offset + len(found.keys))
-        rows = Rows(found.keys, ranks, matched.records, values, np.zeros((0, 0)))
+        rows = Rows(found.keys, found.ranks, matched.records, values, np.zeros((0, 0)))
         return self._snapshot(request, columns, sort, rows, matched, unfiltered, True)
 
     def _snapshot(

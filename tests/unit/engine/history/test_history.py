@@ -16,6 +16,7 @@ from plain_flows import BASE_MS, flow_file
 from store_samples import NOON_MS, sample_flows
 
 from nftui.engine.archive.formats import ArchiveFormats
+from nftui.engine.batch import concat
 from nftui.engine.clock import ManualClock
 from nftui.engine.history.history import History
 from nftui.engine.history.values import TimelineRequest, TimeRange
@@ -259,6 +260,28 @@ def test_rows_keep_their_keys_and_the_anchor_is_found(tmp_path: Path, history: H
     page = history.snapshot(LiveRequest("host", sort="bytes", limit=5, offset=7, within=DAY))
     assert page.keys.tolist() == every.keys[7:12].tolist()
     assert page.ranks.tolist() == list(range(7, 12))
+
+
+@pytest.mark.parametrize("sort", ["bytes", "duration", "src_addr", "time_flow_start_ms"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_a_flow_of_the_list_is_found_in_another_order_and_range(
+    tmp_path: Path, history: History, sort: str, descending: bool
+) -> None:
+    flows = past_flows(3, 150)
+    write(tmp_path, concat([flows, flows.slice(0, 50)]))  # some records twice
+    known = history.snapshot(LiveRequest("flows", limit=1000, within=DAY))
+    order = LiveRequest("flows", sort=sort, descending=descending, limit=1000, within=DAY)
+    whole = history.snapshot(order).keys.tolist()
+    for key in known.keys.tolist()[::90]:
+        history.snapshot(order)
+        moved = history.snapshot(replace(order, limit=3, anchor=key))
+        place = whole.index(key)
+        assert moved.ranks.tolist() == ([0, 1, 2] if place < 3 else [0, 1, place])
+        assert moved.keys.tolist() == [whole[rank] for rank in moved.ranks.tolist()]
+        assert history.flow(key) is not None
+    gone = replace(order, limit=3, anchor=whole[-1], within=TimeRange(DAY.end_ms + HOUR, DAY.end_ms + 2 * HOUR))
+    history.snapshot(order)
+    assert len(history.snapshot(gone)) == 0
 
 
 @pytest.mark.parametrize("sort", [column.name for column in COLUMNS])
