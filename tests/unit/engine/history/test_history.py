@@ -356,6 +356,17 @@ def test_the_sum_of_the_small_history_is_the_rate(tmp_path: Path, history: Histo
         assert octets == pytest.approx([groups[(addr,)].sums["rate"] for addr in snapshot.values["addr"]])
 
 
+def test_a_chart_over_many_hours_takes_in_those_that_come(tmp_path: Path, history: History) -> None:
+    chart = TimelineRequest(TimeRange(NOON_MS - HOUR, NOON_MS + 11 * HOUR), measure="flows", buckets=12)
+    for hours in (range(9), range(9, 10), range(10, 11)):
+        write(tmp_path, *(sample_flows(10 * hour, 10 + hour, NOON_MS + hour * HOUR + HOUR // 2) for hour in hours))
+        drawn = history.timeline(chart)
+        stored = hours[-1] + 1
+        assert drawn.values.sum(axis=0).tolist() == [0, *(10 + hour for hour in range(stored)), *[0] * (11 - stored)]
+        compact_all(tmp_path)
+        assert history.timeline(chart).values.tolist() == drawn.values.tolist()
+
+
 def test_files_of_other_tools_and_plain_parquet_are_asked_too(tmp_path: Path) -> None:
     path = flow_file(tmp_path / "flows.parquet", [{"bytes": 700}, {"bytes": 300, "src_addr": None}])
     history = History([str(path)], ArchiveFormats())
