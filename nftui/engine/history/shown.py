@@ -85,14 +85,18 @@ def _gather(question: Question, view: StoredView, keys: Sequence[Key], step: int
             parts.append(_rolled_sums(question, view, plan, chosen))
         return " UNION ALL ".join(parts)
 
-    hours = {slot.rollup_file: slot.start_ms for slot in session.sources.rollups.values()}
+    spreads = {
+        slot.rollup_file: _spread(slot.start_ms, question.within, step)
+        for slot in session.sources.rollups.values()
+        if rolls
+    }
     try:
         for row in question.rows(view.read, rolls, statement):
-            hour = hours.get(row[0])
-            if hour is None:
+            spread = spreads.get(row[0])
+            if spread is None:
                 _add_flows(view, table, row)
             else:
-                _add_rolled(view, table, _spread(hour, question.within, step), row)
+                _add_rolled(view, table, spread, row)
     finally:
         session.drop(chosen)
 
