@@ -12,7 +12,7 @@ import rich
 import textual
 from rich.color import ColorSystem
 from rich.segment import Segments
-from textual import on
+from textual import events, on
 from textual.binding import BindingType
 
 from nftui.errors import NftuiError
@@ -133,6 +133,23 @@ class NftuiApp(Commanding, inherit_bindings=False):
         session.keep("configured_theme", self.options.theme)
         remember(self._live, session, self.options.filter)
         session.save()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Handle an event; keys typed faster than a box opens go to that box.
+
+        Textual gives a key at once to the widget that has the focus. Of `/port 53`, arriving together, all go to the
+        table, and only when they come back here does the first one open the filter line.
+        """
+        if isinstance(event, events.Key):
+            given = getattr(event, "given_to", self.screen)
+            if not event.is_forwarded:
+                event.given_to = self.focused or self.screen  # type: ignore[attr-defined]
+            elif given is not (self.focused or self.screen) and self.focused is not None:
+                key = events.Key(event.key, event.character)
+                key.given_to = self.focused  # type: ignore[attr-defined]
+                self.focused._forward_event(key)  # noqa: SLF001  as Textual's own handler does
+                return
+        await super().on_event(event)
 
     def leave(self, code: int = 0) -> None:
         """End with an exit code."""

@@ -150,7 +150,8 @@ class FilterBar(Vertical):
         self.past.rest()
         self.add_class("-open")
         self._enter("edit", text)
-        self.input.focus()
+        # At once: `focus` waits for a message, and keys that are typed fast would go to the table until then.
+        self.screen.set_focus(self.input)
 
     def close(self) -> None:
         """Leave the box and forget what was wrong in it."""

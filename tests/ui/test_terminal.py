@@ -200,3 +200,13 @@ def test_redraw_key_repairs_a_disturbed_screen():
         terminal.send(b"\x0c")
         settle(terminal)
         assert terminal.cells() == before
+
+
+def test_keys_typed_faster_than_the_filter_line_opens_are_its_text():
+    with Terminal(python("fake_app.py")) as terminal:
+        ready(terminal)
+        terminal.send(b"/bytes > 70 and not port 1\r")
+        assert terminal.pump(10, lambda: terminal.shows("filter  bytes > 70 and not port 1 ")), "\n".join(
+            terminal.lines
+        )
+        assert not terminal.shows("PAUSED")
