@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
 
 _MEMORY = "128MB"
 _KNOWN_KEYS = 20_000
+_GIVE_BACK_SECONDS = 10.0
+"""A screen whose chart asks again and again never rests; its memory is given back meanwhile."""
 
 
 class History:
@@ -95,6 +98,8 @@ class History:
         self._flows: FoundFlows | None = None
         self._running: Session | None = None
         self._lock = threading.Lock()
+        self._gave_back = -_GIVE_BACK_SECONDS
+        self._spared = False
 
     def close(self) -> None:
         """Give the files back."""
@@ -300,6 +305,9 @@ class History:
     @contextmanager
     def _session(self, *ranges: TimeRange) -> Iterator[Session]:
         session = Session(self._holdings.sources(*ranges), self._memory)
+        if not self._spared:
+            self._spared = True
+            session.spare_memory()
         with self._lock:
             self._running = session
         try:
@@ -311,3 +319,7 @@ class History:
             self._holdings.remember(self.unread)
             session.close()
             self._holdings.forget()
+            now = time.monotonic()
+            if now - self._gave_back >= _GIVE_BACK_SECONDS:
+                self._gave_back = now
+                give_back()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nftui.engine.query.duck import connect, duckdb, with_arrow
+from nftui.engine.query.duck import connect, duckdb, spare_memory, with_arrow
 from nftui.engine.query.parquet import listed_sql, parquet_sql
 from nftui.engine.query.remembered import remembered
 from nftui.engine.query.sources import Sources
@@ -76,6 +76,10 @@ class Session:
 
             with_arrow()
             self._foreign = ForeignFlows(sources.formats, sources.foreign, sources.skipped, threads)
+
+    def spare_memory(self) -> None:
+        """Keep little memory after each question."""
+        spare_memory(self._connection)
 
     def close(self) -> None:
         """End the connection and give the segments back."""
