@@ -13,8 +13,9 @@ refreshes as well as between them, and the time is taken until the mark that the
 each piece of output is played into a terminal emulator as it arrives, and the emulator's time counts. A key whose
 mark does not move within three seconds is listed as unanswered, never left out.
 
-With --past the store's files are linked into the temporary one (same file system), a filter is set that no roll-up
-answers, and before each measured key the range is moved, so that a question about the whole store is running.
+With --past the store's files are linked into the temporary one (same file system), all of their time is brushed, a
+filter is set that no roll-up answers, and before each measured key `u` asks for unscaled counters or back, so that a
+question about the whole store is running.
 
 iftop and bmon have no cursor: the key is `h` (`?` for bmon), the mark the first words of their help.
 Results: one line of JSON on standard output.
@@ -34,6 +35,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +197,17 @@ def measure_peer(options: argparse.Namespace, size: tuple[int, int]) -> dict[str
             "bytes_per_second": round(busy)}  # fmt: skip
 
 
+def whole(store: Path) -> str:
+    """The time that a store covers, as the box for a time takes it."""
+    from nftui.engine.history.history import History
+
+    extent = History([str(store)]).extent()
+    if extent is None:
+        raise SystemExit(f"no flows in {store}")
+    first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (extent.start_ms, extent.end_ms))
+    return f"{first:%Y-%m-%dT%H:%M:%SZ}..{last:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def summary(times: Sequence[float | None]) -> dict[str, Any]:
     """Percentiles of the answered keys, and how many were not."""
     answered = [ms for ms in times if ms is not None]
@@ -230,13 +243,20 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
             terminal.bytes_per_second = options.link / 8 if options.link else 0
             before: Callable[[], None] = lambda: None  # noqa: E731
             if options.past:
+                terminal.send(b"@")
+                terminal.pump(1)
+                terminal.send(whole(store).encode() + b"\r")
+                terminal.pump(5)
                 terminal.send(b"/bytes > 70 and not port 1\r")
-                terminal.pump(2)
-                before = lambda: terminal.send(random.choice((b"[", b"]", b"Z")))  # noqa: E731
+                terminal.pump(5)
+                before = lambda: terminal.send(b"u")  # noqa: E731
             terminal.send(b"jjjjj")
             terminal.pump(1)
             times = echoes(terminal, options.seconds, Cursor(terminal), before)
-            rss = resident_mb(terminal.pid)
+            try:
+                rss = resident_mb(terminal.pid)
+            except ValueError:
+                raise SystemExit(f"it ended: {bytes(terminal.received)[-3000:].decode(errors='replace')}") from None
             lines = terminal.lines
             terminal.bytes_per_second = 0
             terminal.send(b"\x03" if ours else b"q")

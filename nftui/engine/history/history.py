@@ -62,6 +62,13 @@ if TYPE_CHECKING:
 
 _MEMORY = "128MB"
 _KNOWN_KEYS = 20_000
+
+
+def _threads() -> int:
+    """One core is left to reception and to the screen's keys."""
+    return max(1, (os.cpu_count() or 2) - 1)
+
+
 _GIVE_BACK_SECONDS = 10.0
 """A screen whose chart asks again and again never rests; its memory is given back meanwhile."""
 
@@ -304,7 +311,7 @@ class History:
 
     @contextmanager
     def _session(self, *ranges: TimeRange) -> Iterator[Session]:
-        session = Session(self._holdings.sources(*ranges), self._memory)
+        session = Session(self._holdings.sources(*ranges), self._memory, _threads())
         if not self._spared:
             self._spared = True
             session.spare_memory()

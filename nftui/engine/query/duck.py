@@ -34,7 +34,6 @@ _SETTINGS = {
 }
 
 _LONG_LIVED = {
-    "allocator_background_threads": "true",
     "allocator_bulk_deallocation_flush_threshold": "1MB",
     "allocator_flush_threshold": "1MB",
 }
