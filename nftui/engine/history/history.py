@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,15 +61,10 @@ if TYPE_CHECKING:
 
 _MEMORY = "128MB"
 _KNOWN_KEYS = 20_000
-
-
-def _threads() -> int:
-    """One core is left to reception and to the screen's keys."""
-    return max(1, (os.cpu_count() or 2) - 1)
-
-
 _GIVE_BACK_SECONDS = 10.0
 """A screen whose chart asks again and again never rests; its memory is given back meanwhile."""
+_THREADS = max(1, (os.cpu_count() or 2) - 1)
+"""One core is left to reception and to the screen's keys."""
 
 
 class History:
@@ -105,7 +99,6 @@ class History:
         self._flows: FoundFlows | None = None
         self._running: Session | None = None
         self._lock = threading.Lock()
-        self._gave_back = -_GIVE_BACK_SECONDS
         self._spared = False
 
     def close(self) -> None:
@@ -311,7 +304,7 @@ class History:
 
     @contextmanager
     def _session(self, *ranges: TimeRange) -> Iterator[Session]:
-        session = Session(self._holdings.sources(*ranges), self._memory, _threads())
+        session = Session(self._holdings.sources(*ranges), self._memory, _THREADS)
         if not self._spared:
             self._spared = True
             session.spare_memory()
@@ -326,7 +319,4 @@ class History:
             self._holdings.remember(self.unread)
             session.close()
             self._holdings.forget()
-            now = time.monotonic()
-            if now - self._gave_back >= _GIVE_BACK_SECONDS:
-                self._gave_back = now
-                give_back()
+            give_back(_GIVE_BACK_SECONDS)

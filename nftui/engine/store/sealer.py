@@ -51,7 +51,6 @@ class Sealer:
         self._error: str | None = None
         self._callback_error: str | None = None
         self._busy_since: float | None = None
-        self._gave_back = -_GIVE_BACK_SECONDS
         self._sealed = self._sealed_rows = self._sealed_bytes = self._quarantined = 0
         self._thread = threading.Thread(target=self._run, name="seal", daemon=True)
 
@@ -136,10 +135,8 @@ class Sealer:
 
     def _rest(self) -> None:
         """Give back what sealing took, when there is nothing more to seal and it was not done just before."""
-        now = time.monotonic()
-        if not self._queue and now - self._gave_back >= _GIVE_BACK_SECONDS:
-            self._gave_back = now
-            give_back()
+        if not self._queue:
+            give_back(_GIVE_BACK_SECONDS)
 
     def _seal(self, name: PartName) -> bool:
         """Whether the segment is dealt with."""
