@@ -150,7 +150,8 @@ def test_terminal_is_left_as_it_was(ending: str):
     with Terminal(python("fake_app.py", *arguments), 100, 30) as terminal:
         before = termios.tcgetattr(terminal.master)  # Python itself takes longer to start than this
         assert terminal.pump(20, lambda: b"\x1b[?1049h" in terminal.received)
-        assert termios.tcgetattr(terminal.master) != before
+        # Textual turns to the other screen first, and to raw input a moment later.
+        assert terminal.pump(20, lambda: termios.tcgetattr(terminal.master) != before)
         if ending == "quit":
             assert terminal.pump(20, lambda: terminal.shows("10.0.1.1 "))
             terminal.send(b"q")
