@@ -9,10 +9,10 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from nftui.cli.diagnostics import say
-from nftui.engine.query.session import Interrupted
+from nftui.engine.query.flow_session import Interrupted
 
 if TYPE_CHECKING:
-    from nftui.engine.query.session import Session
+    from nftui.engine.query.flow_session import FlowSession
 
 _T = TypeVar("_T")
 
@@ -45,7 +45,7 @@ class Interruption:
         before: called before anything is said.
     """
 
-    def __init__(self, session: Session, before: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, session: FlowSession, before: Callable[[], object] = lambda: None) -> None:
         self._before = before
         self.reach: Reach | None = None
         self._session = session

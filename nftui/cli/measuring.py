@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from nftui.cli.output import MACHINE, Output, Presentation, without_header
 from nftui.engine.query.distributions import Distributions, find_distributions
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.format_distributions import distribution_lines, distribution_records
 from nftui.engine.query.format_machine import Value, csv_line, json_text
 from nftui.engine.query.format_series import series_lines, series_records, series_summary, summary_records
 from nftui.engine.query.query import Query, Totals
 from nftui.engine.query.series import Series, find_series, parse_series
-from nftui.engine.query.session import Session
 from nftui.errors import UsageError
 
 
@@ -40,7 +40,7 @@ class Measures:
     totals: Totals
 
 
-def find_measures(query: Query, session: Session, series: str | None, summary: bool, how: Presentation) -> Measures:
+def find_measures(query: Query, session: FlowSession, series: str | None, summary: bool, how: Presentation) -> Measures:
     """Ask for what `--series` (its value, or None) and `--summary` want; one of them is there."""
     scaled = how.style.scaled
     found = find_series(session, query, parse_series(series), scaled, how.limit) if series else None

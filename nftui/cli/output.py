@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from nftui.cli.interruption import Reach
+from nftui.engine.query.flow_session import FlowSession, Interrupted
 from nftui.engine.query.format_machine import (
     COLUMNS,
     CsvFlows,
@@ -25,7 +26,6 @@ from nftui.engine.query.format_text import FORMATS, layout
 from nftui.engine.query.orders import Order
 from nftui.engine.query.query import Query, Ranking, Sums, Totals
 from nftui.engine.query.rendering import LineWriter
-from nftui.engine.query.session import Interrupted, Session
 from nftui.engine.query.statistics import StatisticRequest
 from nftui.engine.query.style import Style
 from nftui.errors import UsageError
@@ -121,7 +121,7 @@ class Listed:
 
 def write_flows(
     query: Query,
-    session: Session,
+    session: FlowSession,
     order: Order | None,
     how: Presentation,
     out: Output,
@@ -172,7 +172,7 @@ def write_flows(
     return Listed(sums.totals, not at_limit and not interrupted, interrupted)
 
 
-def _list_writer(session: Session, how: Presentation, whole: Totals | None) -> LineWriter:
+def _list_writer(session: FlowSession, how: Presentation, whole: Totals | None) -> LineWriter:
     aggregation = how.aggregation
     # Sums of an aggregation are scaled already.
     style = how.style if aggregation is None else replace(how.style, scaled=False)
@@ -289,7 +289,7 @@ def _write_machine(
 
 
 def write_summary(
-    query: Query, session: Session, totals: Totals, how: Presentation, out: Output, began: float, partial: str = ""
+    query: Query, session: FlowSession, totals: Totals, how: Presentation, out: Output, began: float, partial: str = ""
 ) -> None:
     """Nfdump's closing lines, and the rate over the window that was asked for."""
     style = how.style

@@ -24,9 +24,9 @@ from nftui.engine.history.parts import Amounts
 from nftui.engine.history.question import Question
 from nftui.engine.history.values import TimelineRequest, TimeRange
 from nftui.engine.query.filters import Filter
+from nftui.engine.query.flow_session import FlowSession, Part
 from nftui.engine.query.rollup import ANSWERS, rows_sql
 from nftui.engine.query.series import passed_sql
-from nftui.engine.query.session import Part, Session
 from nftui.engine.store.layout import parse_hour
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -101,7 +101,7 @@ class Charts:
         self._chosen = OrderedDict()
 
     def draw(
-        self, session: Session, request: TimelineRequest, scale: Scale
+        self, session: FlowSession, request: TimelineRequest, scale: Scale
     ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """Names of the layers, the busiest first, and the sum of the measure by layer and bucket.
 
@@ -132,7 +132,7 @@ class Charts:
         return tuple(names[: request.layers]), values
 
     def _layers(
-        self, session: Session, request: TimelineRequest, layering: Layering, scale: Scale
+        self, session: FlowSession, request: TimelineRequest, layering: Layering, scale: Scale
     ) -> tuple[Values, ...]:
         """The layers to tell apart: chosen once for as long as charts of one kind overlap what they were chosen for."""
         if request.by == "proto":
@@ -149,7 +149,7 @@ class Charts:
             self._chosen.popitem(last=False)
         return chosen
 
-    def _all_cells(self, session: Session, kind: _Kind, layering: Layering, scale: Scale) -> list[Cell]:
+    def _all_cells(self, session: FlowSession, kind: _Kind, layering: Layering, scale: Scale) -> list[Cell]:
         cells: list[Cell] = []
         missing = []
         for files in _blocks(session.sources.files):

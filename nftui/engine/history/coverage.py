@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nftui.engine.history.holdings import KeptSegment
-from nftui.engine.query.session import Session
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.store.footer import KEY
 from nftui.engine.store.segment import SegmentReader
 
@@ -46,7 +46,7 @@ class Coverage:
         self._files: OrderedDict[str, Written] = OrderedDict()
 
     def draw(
-        self, session: Session, start_ms: int, step_ms: int, buckets: int
+        self, session: FlowSession, start_ms: int, step_ms: int, buckets: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Covered part of each bucket and what was lost in it.
 
@@ -69,7 +69,7 @@ class Coverage:
             covered[:] = 1.0
         return covered, lost
 
-    def _learn(self, session: Session, paths: Sequence[str]) -> None:
+    def _learn(self, session: FlowSession, paths: Sequence[str]) -> None:
         for path, about in session.said(KEY, paths).items():
             try:
                 self._files[path] = _of_footer(json.loads(about))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from nftui.engine.history.comparison import compare
 from nftui.engine.history.conversations import conversation_values, conversation_words, find_conversations
 from nftui.engine.history.coverage import Coverage
 from nftui.engine.history.flow_rows import FoundFlows, find_flows
-from nftui.engine.history.holdings import Holdings
+from nftui.engine.history.holdings import Holdings, Kept
 from nftui.engine.history.question import Question
 from nftui.engine.history.ranking import rank
 from nftui.engine.history.shown import find_shown, group_values, seconds_of
@@ -52,7 +52,9 @@ from nftui.engine.live.snapshot import (
 )
 from nftui.engine.live.talkers import talker_columns
 from nftui.engine.memory import give_back
-from nftui.engine.query.session import Part, Session
+from nftui.engine.query.flow_session import FlowSession, Part
+from nftui.engine.query.session import Session
+from nftui.engine.query.sources import Sources
 from nftui.engine.store.layout import SEALED_SUFFIX, parse_file
 from nftui.errors import UsageError
 
@@ -78,26 +80,30 @@ class History:
         formats: opens files of other tools; None to know none.
         memory: limit of a question as DuckDB writes it; above it, work spills to a temporary directory.
         clock: tells what is in the future.
+        holdings: what is there, in the place of `paths` and `formats`.
+        sessions: runs the statements of a question over its files, in the place of DuckDB in this process.
     """
 
     def __init__(
         self,
-        paths: Sequence[str],
+        paths: Sequence[str] = (),
         formats: ArchiveFormats | None = None,
         memory: str = _MEMORY,
         clock: Clock | None = None,
+        holdings: Kept | None = None,
+        sessions: Callable[[Sources], FlowSession] | None = None,
     ) -> None:
         self.unread: tuple[tuple[str, str], ...] = ()
         self._clock = clock or SystemClock()
         self._charts = Charts()
         self._coverage = Coverage()
         self._sums = KnownSums()
-        self._holdings = Holdings(paths, formats)
-        self._memory = memory
+        self._holdings = holdings or Holdings(paths, formats)
+        self._open = sessions or (lambda sources: Session(sources, memory, _THREADS))
         self._version = 0
         self._known: OrderedDict[tuple[str, int], Key] = OrderedDict()
         self._flows: FoundFlows | None = None
-        self._running: Session | None = None
+        self._running: FlowSession | None = None
         self._lock = threading.Lock()
         self._spared = False
 
@@ -303,8 +309,8 @@ class History:
         return numbers
 
     @contextmanager
-    def _session(self, *ranges: TimeRange) -> Iterator[Session]:
-        session = Session(self._holdings.sources(*ranges), self._memory, _THREADS)
+    def _session(self, *ranges: TimeRange) -> Iterator[FlowSession]:
+        session = self._open(self._holdings.sources(*ranges))
         if not self._spared:
             self._spared = True
             session.spare_memory()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -124,8 +124,28 @@ class _Store:
         self._segments = {}
 
 
+class Kept(Protocol):
+    """What a history can ask about."""
+
+    def sources(self, *ranges: TimeRange) -> Sources:
+        """Files that may hold flows of any of the ranges; all without one."""
+        ...
+
+    def remember(self, skipped: Sequence[tuple[str, str]]) -> None:
+        """Leave out files that a question found damaged, until they change."""
+        ...
+
+    def forget(self, everything: bool = False) -> None:
+        """Give back what is kept for the next question."""
+        ...
+
+    def close(self) -> None:
+        """Give all files back."""
+        ...
+
+
 class Holdings:
-    """What is stored.
+    """What is stored in directories and files of this machine.
 
     Args:
         paths: stores, directories, files.

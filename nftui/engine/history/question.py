@@ -10,9 +10,9 @@ from nftui.engine.history.parts import Amounts
 from nftui.engine.history.values import TimeRange
 from nftui.engine.query.directions import reported
 from nftui.engine.query.filters import EVERYTHING, Filter
+from nftui.engine.query.flow_session import FlowSession, Part
 from nftui.engine.query.planner import Plan, make_plan
 from nftui.engine.query.query import Query
-from nftui.engine.query.session import Part, Session
 from nftui.engine.query.time import Mode, Window
 
 
@@ -28,7 +28,7 @@ class Question:
         amounts: their counters.
     """
 
-    session: Session
+    session: FlowSession
     within: TimeRange
     filter: Filter | None
     scaled: bool

@@ -83,7 +83,8 @@ def rank(
 
 def groups_sql(question: Question, view: StoredView, sort: str, source: str, plan: Plan) -> str:
     """SELECT of all groups: the columns of their keys as `k0`, `k1` …, and what they are ordered by as `m`."""
-    parts = [_end_groups(question, view, end, sort, source) for end in range(len(view.ends))]
+    ends = () if plan.only_rollups else range(len(view.ends))
+    parts = [_end_groups(question, view, end, sort, source) for end in ends]
     if plan.rollups:
         parts.append(_rolled(question, view, sort, plan))
     measure = "MAX" if sort == "seen" else "SUM"

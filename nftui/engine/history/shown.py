@@ -21,6 +21,15 @@ from nftui.engine.query.planner import Plan
 from nftui.engine.query.values import MAX_SUM
 from nftui.engine.store.layout import HOUR_MS
 
+_ROLLED = -1
+"""Stands for roll-ups where flows have the number of their end."""
+
+_NAMES = (
+    "code", "first_part", "last_part", "again", "file", "seen", "flows", "fwd", "bwd", "pk", "fwd_inside",
+    "bwd_inside", "pk_inside",
+)  # fmt: skip
+"""Columns of the sums after the first one, which says where they are from."""
+
 _ROLLED_PART_MS = HOUR_MS // 4
 """Parts of the range as long as this are drawn from roll-ups, each hour spread evenly."""
 
@@ -48,16 +57,17 @@ class Shown:
 
 
 class _Table:
-    """Sums while they are gathered: exact integers."""
+    """Sums while they are gathered: exact integers, for sums of sums may need more than 64 bits."""
 
     def __init__(self, groups: int) -> None:
-        self.sums: dict[str, list[int]] = {name: [0] * groups for name in (*COUNTS, *INSIDE, "seen")}
+        self.sums = {name: np.zeros(groups, object) for name in (*COUNTS, *INSIDE)}
+        self.seen = np.zeros(groups, np.int64)
         self.octets = np.zeros((groups, HISTORY_PARTS))
 
-    def add(self, group: int, seen: int, **amounts: int) -> None:
-        for name, amount in amounts.items():
-            self.sums[name][group] += amount
-        self.sums["seen"][group] = max(self.sums["seen"][group], seen)
+    def add(self, groups: NDArray[np.int64], **amounts: NDArray[Any]) -> None:
+        """Add amounts to groups, of which each may be named many times."""
+        for name, values in amounts.items():
+            np.add.at(self.sums[name], groups, values)
 
 
 def find_shown(question: Question, view: StoredView, keys: Sequence[Key]) -> Shown:
@@ -68,9 +78,9 @@ def find_shown(question: Question, view: StoredView, keys: Sequence[Key]) -> Sho
         _gather(question, view, keys, step, table)
     borders = question.within.start_ms + np.arange(HISTORY_PARTS + 1) * step
     lengths = np.diff(np.minimum(borders, question.within.end_ms)).clip(1)
-    exact = all(value <= MAX_SUM for values in table.sums.values() for value in values)
+    exact = all(value <= MAX_SUM for values in table.sums.values() for value in values.tolist())
     sums = {name: np.array([min(n, MAX_SUM) for n in values], np.int64) for name, values in table.sums.items()}
-    return Shown(sums, table.octets * 8000 / lengths, exact)
+    return Shown({**sums, "seen": table.seen}, table.octets * 8000 / lengths, exact)
 
 
 def _gather(question: Question, view: StoredView, keys: Sequence[Key], step: int, table: _Table) -> None:
@@ -80,7 +90,8 @@ def _gather(question: Question, view: StoredView, keys: Sequence[Key], step: int
     rolls = view.sections if step >= _ROLLED_PART_MS else ()
 
     def statement(source: str, plan: Plan) -> str:
-        parts = [_end_sums(question, view, end, step, source, chosen) for end in range(len(view.ends))]
+        ends = () if plan.only_rollups else range(len(view.ends))
+        parts = [_end_sums(question, view, end, step, source, chosen) for end in ends]
         if plan.rollups:
             parts.append(_rolled_sums(question, view, plan, chosen))
         return " UNION ALL ".join(parts)
@@ -91,14 +102,23 @@ def _gather(question: Question, view: StoredView, keys: Sequence[Key], step: int
         if rolls
     }
     try:
-        for row in question.rows(view.read, rolls, statement):
-            spread = spreads.get(row[0])
-            if spread is None:
-                _add_flows(view, table, row)
-            else:
-                _add_rolled(view, table, spread, row)
+        rows = question.rows(view.read, rolls, statement)
     finally:
         session.drop(chosen)
+    for what in dict.fromkeys(row[0] for row in rows):
+        columns = _columns([row[1:] for row in rows if row[0] == what])
+        np.maximum.at(table.seen, columns["code"], columns["seen"].astype(np.int64))
+        if what == _ROLLED:
+            _add_rolled(view, table, spreads, columns)
+        else:
+            _add_flows(view, table, what, columns)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> dict[str, NDArray[Any]]:
+    """Rows of `_end_sums` or `_rolled_sums` without their first value, as columns; sums are exact integers."""
+    kinds = dict.fromkeys(("code", "first_part", "last_part"), np.int64)
+    columns = dict(zip(_NAMES, zip(*rows, strict=True), strict=True))
+    return {name: np.array(values, kinds.get(name, object)) for name, values in columns.items()}
 
 
 def _end_sums(question: Question, view: StoredView, end: int, step: int, source: str, chosen: str) -> str:
@@ -106,41 +126,49 @@ def _end_sums(question: Question, view: StoredView, end: int, step: int, source:
     amounts, within = question.amounts, question.within
     columns = key_columns(view.ends[end])
     same = " AND ".join(f"{column} IS NOT DISTINCT FROM k{i}" for i, column in enumerate(columns))
-    again = repeats(view, end, 0) if end else "FALSE"
     where = counted(view, end, repeated=view.talker.two_ends)
-    flows = amounts.relation(f"{source} JOIN {chosen} ON {same} WHERE {where}", "code", f"{again} AS again")
+    names, keys = ["code"], ["code", "first_part", "last_part"]
+    if end and view.talker.two_ends:
+        names.append(f"{repeats(view, end, 0)} AS again")
+        keys.append("again")
+    flows = amounts.relation(f"{source} JOIN {chosen} ON {same} WHERE {where}", *names)
     first = f"(GREATEST(s, {within.start_ms}) - {within.start_ms}) // {step}"
     last = f"(GREATEST(LEAST(e, {within.end_ms}) - 1, s, {within.start_ms}) - {within.start_ms}) // {step}"
     sums = [amounts.total(name, whole) for whole in (True, False) for name in ("fwd", "bwd", "pk")]
     return (
-        f"SELECT 'end{end}' AS what, code, {first} AS first_part, {last} AS last_part, again, MAX(e) AS seen, "  # noqa: S608
-        f"SUM(flows) AS flows, {', '.join(sums)} FROM ({flows}) AS chosen_flows "
-        "GROUP BY code, first_part, last_part, again"
+        f"SELECT {end} AS what, code, {first} AS first_part, {last} AS last_part, "  # noqa: S608
+        f"{'again' if 'again' in keys else 'FALSE'} AS again, '' AS file, MAX(e) AS seen, SUM(flows) AS flows, "
+        f"{', '.join(sums)} FROM ({flows}) AS chosen_flows GROUP BY {', '.join(keys)}"
     )
 
 
-def _add_flows(view: StoredView, table: _Table, row: tuple[Any, ...]) -> None:
-    what, group, first, last, again, seen, *sums = row
-    flows, forward, backward, packets, forward_inside, backward_inside, packets_inside = (int(n or 0) for n in sums)
+def _add_flows(view: StoredView, table: _Table, end: int, columns: dict[str, NDArray[Any]]) -> None:
+    """Add rows of `_end_sums` of an end."""
     if view.talker.two_ends:
-        tx, rx, tx_inside, rx_inside = forward, backward, forward_inside, backward_inside
-        if what != "end0":
-            tx, rx, tx_inside, rx_inside = rx, tx, rx_inside, tx_inside
-        table.add(group, seen, tx=tx, rx=rx, tx_inside=tx_inside, rx_inside=rx_inside)
-    if not again:
-        octets = forward_inside + backward_inside
-        table.add(
-            group, seen, octets=forward + backward, packets=packets, flows=flows, octets_inside=octets,
-            packets_inside=packets_inside,
-        )  # fmt: skip
-        table.octets[group, first : last + 1] += octets / (last + 1 - first)
+        sent = {"tx": columns["fwd"], "tx_inside": columns["fwd_inside"]}
+        received = {"rx": columns["bwd"], "rx_inside": columns["bwd_inside"]}
+        if end:
+            sent = {"rx": columns["fwd"], "rx_inside": columns["fwd_inside"]}
+            received = {"tx": columns["bwd"], "tx_inside": columns["bwd_inside"]}
+        table.add(columns["code"], **sent, **received)
+        once = ~columns["again"].astype(bool)
+        columns = {name: values[once] for name, values in columns.items()}
+    groups, octets = columns["code"], columns["fwd_inside"] + columns["bwd_inside"]
+    table.add(
+        groups, octets=columns["fwd"] + columns["bwd"], packets=columns["pk"], flows=columns["flows"],
+        octets_inside=octets, packets_inside=columns["pk_inside"],
+    )  # fmt: skip
+    first, last = columns["first_part"], columns["last_part"]
+    shares = octets.astype(np.float64) / (last + 1 - first)
+    for part in range(HISTORY_PARTS):
+        touched = (first <= part) & (part <= last)
+        table.octets[:, part] += np.bincount(groups[touched], shares[touched], len(table.octets))
 
 
 def _rolled_sums(question: Question, view: StoredView, plan: Plan, chosen: str) -> str:
     """Sums by group, section and file, in the columns of `_end_sums`: octets, packets and flows only."""
     kinds = sorted({*rolled_kinds(view, "octets")[0], *rolled_kinds(view, "rx")[0]})
-    counters = [f"COALESCE(scaled_{name}, {name})" if question.scaled else name for name in ("bytes", "packets")]
-    sums = [f"SUM({name})" for name in counters]
+    octets, packets = (f"COALESCE(scaled_{name}, {name})" if question.scaled else name for name in ("bytes", "packets"))
     same = " AND ".join(
         f"rolled.{name} IS NOT DISTINCT FROM {chosen}.{name}" for name in ("k0", "k1")[: len(key_columns(view.fields))]
     )
@@ -149,23 +177,29 @@ def _rolled_sums(question: Question, view: StoredView, plan: Plan, chosen: str) 
         f"WHERE kind IN ({', '.join(map(str, kinds))})"
     )
     return (
-        f"SELECT filename AS what, code, kind AS first_part, 0 AS last_part, FALSE AS again, MAX(last), "  # noqa: S608
-        f"SUM(flows), {', '.join(sums)}, 0, 0, 0, 0 "
-        f"FROM ({rolled}) AS rolled JOIN {chosen} ON {same} GROUP BY code, kind, filename"
+        f"SELECT {_ROLLED} AS what, code, kind AS first_part, 0 AS last_part, FALSE AS again, filename AS file, "  # noqa: S608
+        f"last AS seen, flows, {octets}, 0, {packets}, 0, 0, 0 FROM ({rolled}) AS rolled JOIN {chosen} ON {same}"
     )
 
 
-def _add_rolled(view: StoredView, table: _Table, spread: NDArray[np.float64], row: tuple[Any, ...]) -> None:
-    _, group, kind, _, _, seen, *sums = row
-    flows, octets, packets = (int(n or 0) for n in sums[:3])
+def _add_rolled(
+    view: StoredView, table: _Table, spreads: dict[str | None, NDArray[np.float64]], columns: dict[str, NDArray[Any]]
+) -> None:
+    """Add rows of `_rolled_sums`. Their flows lie within the range."""
     for name in ("tx", "rx") if view.talker.two_ends else ():
-        if kind in rolled_kinds(view, name)[1]:
-            table.add(group, seen, **{name: octets, f"{name}_inside": octets})
-    if kind in rolled_kinds(view, "octets")[1]:
-        table.add(
-            group, seen, octets=octets, packets=packets, flows=flows, octets_inside=octets, packets_inside=packets
-        )
-        table.octets[group] += octets * spread
+        counting = np.isin(columns["first_part"], rolled_kinds(view, name)[1])
+        octets = columns["fwd"][counting]
+        table.add(columns["code"][counting], **{name: octets, f"{name}_inside": octets})
+    counting = np.isin(columns["first_part"], rolled_kinds(view, "octets")[1])
+    columns = {name: values[counting] for name, values in columns.items()}
+    groups, octets, packets = columns["code"], columns["fwd"], columns["pk"]
+    table.add(
+        groups, octets=octets, packets=packets, flows=columns["flows"], octets_inside=octets, packets_inside=packets
+    )
+    files = columns["file"].tolist()
+    if files:
+        shares = octets.astype(np.float64)[:, None] * np.stack([spreads[file] for file in files])
+        np.add.at(table.octets, groups, shares)
 
 
 def _spread(hour_ms: int, within: TimeRange, step: int) -> NDArray[np.float64]:

@@ -75,14 +75,17 @@ def find_sums(question: Question) -> Sums:
 
     def statement(source: str, plan: Plan) -> str:
         sums = (
-            f"SELECT COUNT(*) AS records, SUM(flows) AS flows, {amounts.total('pk', True)} AS packets, "  # noqa: S608
+            ""
+            if plan.only_rollups
+            else f"SELECT COUNT(*) AS records, SUM(flows) AS flows, {amounts.total('pk', True)} AS packets, "  # noqa: S608
             f"{amounts.octets(True)} AS bytes, {amounts.total('pk', False)} AS packets_in, "
             f"{amounts.octets(False)} AS bytes_in FROM ({amounts.relation(source)}) AS counted"
         )
         if plan.rollups:
             rolled = read_sql(parquet_sql(plan.rollups), plan.kinds, 1, question.scaled)
             names = "records, flows, packets, bytes, packets AS packets_in, bytes AS bytes_in"
-            sums += f" UNION ALL SELECT {names} FROM ({rolled}) AS rolled"  # noqa: S608
+            sums += " UNION ALL " if sums else ""
+            sums += f"SELECT {names} FROM ({rolled}) AS rolled"  # noqa: S608
         totals = ", ".join(f"SUM({name})" for name in ("records", "flows", "packets", "bytes", *_INSIDE))
         return f"SELECT {totals} FROM ({sums}) AS parts"  # noqa: S608
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.query import Query
 from nftui.engine.query.series import passed_sql
-from nftui.engine.query.session import Session
 from nftui.engine.query.sql import value_sql
 
 _READ = ("time_flow_start_ms", "time_flow_end_ms", "packets", "bytes", "sampling_rate")
 
 
-def find_beyond(session: Session, query: Query, scaled: bool) -> tuple[int, int]:
+def find_beyond(session: FlowSession, query: Query, scaled: bool) -> tuple[int, int]:
     """Packets and bytes outside of the window, each flow spread evenly over its life as for series.
 
     Args:

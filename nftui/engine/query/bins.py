@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from nftui.engine.query.aggregate import ByKeys
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.grouping import MERGED, SUMS, Grouped, Key, by_either, by_keys, field_key
 from nftui.engine.query.numbers import duration
 from nftui.engine.query.query import EMPTY, Group, Query, Ranking, key_values, totals_of
 from nftui.engine.query.series import MOST_BINS, passed_sql
-from nftui.engine.query.session import Session
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Window
@@ -127,7 +127,7 @@ def per_bin(aggregation: ByKeys) -> ByKeys:
 
 
 def rank_bins(
-    session: Session, query: Query, request: StatisticRequest, limit: int | None, scaled: bool
+    session: FlowSession, query: Query, request: StatisticRequest, limit: int | None, scaled: bool
 ) -> list[list[Ranking]]:
     """The first groups of each bin: for each order, a ranking per bin in order of time.
 

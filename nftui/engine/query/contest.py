@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nftui.engine.query.session import Session
+from nftui.engine.query.flow_session import FlowSession
 
 Row = tuple[Any, ...]
 
@@ -55,7 +55,7 @@ class Contest:
 
 
 def first_groups(
-    session: Session,
+    session: FlowSession,
     fields: Sequence[str],
     source: Callable[[str], str],
     contest: Contest,

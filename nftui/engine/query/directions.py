@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.orders import Direction
-from nftui.engine.query.session import Session
 from nftui.engine.query.values import MAX_SUM
 from nftui.engine.schema import FIELDS
 
@@ -52,6 +52,6 @@ class Directed:
         return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608
 
 
-def reported(session: Session) -> bool:
+def reported(session: FlowSession) -> bool:
     """Whether any exporter reports the opposite direction."""
     return bool(session.present() & set(_OPPOSITE.values()))

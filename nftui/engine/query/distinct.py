@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.keys import key_table
 from nftui.engine.query.query import Query, Ranking
-from nftui.engine.query.session import Session
 from nftui.engine.query.statistics import RECORD, STATISTICS, Statistic, StatisticRequest
 from nftui.engine.schema import FIELDS
 from nftui.errors import UsageError
@@ -48,7 +48,7 @@ def parse_distinct(text: str) -> list[Statistic]:
 
 
 def count_distinct(
-    session: Session, query: Query, request: StatisticRequest, ranking: Ranking, wanted: Sequence[Statistic]
+    session: FlowSession, query: Query, request: StatisticRequest, ranking: Ranking, wanted: Sequence[Statistic]
 ) -> list[DistinctCounts]:
     """Count the distinct values in the flows of each group of a ranking, exactly.
 
@@ -70,7 +70,7 @@ def count_distinct(
 
 
 def _count(
-    session: Session, query: Query, table: str, keys: Sequence[Sequence[str]], statistic: Statistic, groups: int
+    session: FlowSession, query: Query, table: str, keys: Sequence[Sequence[str]], statistic: Statistic, groups: int
 ) -> DistinctCounts:
     def text(source: str) -> str:
         parts = []

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.query import EMPTY, Query, Totals
 from nftui.engine.query.series import NOTHING, Amounts
-from nftui.engine.query.session import Session
 from nftui.engine.query.sql import value_sql
 
 DISTRIBUTIONS: dict[str, str] = {
@@ -63,7 +63,7 @@ def bounds(place: int) -> tuple[int, int]:
     return (0, 0) if place == 0 else (1 << place - 1, (1 << place) - 1)
 
 
-def find_distributions(session: Session, query: Query, scaled: bool) -> Distributions:
+def find_distributions(session: FlowSession, query: Query, scaled: bool) -> Distributions:
     """Ask for the distributions of all flows of a query.
 
     Args:

@@ -49,6 +49,11 @@ class Plan:
         """Whether any file is read flow by flow."""
         return bool(self.files or self.segments or self.foreign)
 
+    @property
+    def only_rollups(self) -> bool:
+        """Whether roll-ups have all of the answer."""
+        return bool(self.rollups) and not self.reads_flows
+
 
 def make_plan(sources: Sources, fields: tuple[str, ...], window: Window, reason: str) -> Plan:
     """Plan for sums by the fields of a statistic.

@@ -12,12 +12,12 @@ from nftui.engine.query.addresses import address_value
 from nftui.engine.query.contest import Contest, first_groups
 from nftui.engine.query.directions import reported
 from nftui.engine.query.filters import Filter
+from nftui.engine.query.flow_session import FlowSession, Part
 from nftui.engine.query.grouping import PLAIN_SUMS, Grouped, Key, by_either, by_keys, field_key, with_rollups
 from nftui.engine.query.orders import Direction, Order
 from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.query.planner import Plan, make_plan
 from nftui.engine.query.rollup import ANSWERS, MINUTE, is_small, read_sql, rows_sql
-from nftui.engine.query.session import Part, Session
 from nftui.engine.query.sql import MANY, compile_where, value_sql
 from nftui.engine.query.stages import Stage, read_by
 from nftui.engine.query.statistics import RECORD, StatisticRequest
@@ -122,7 +122,7 @@ class Query:
 
     def __init__(
         self,
-        session: Session,
+        session: FlowSession,
         filter: Filter,  # noqa: A002 - the field's name for it
         window: Window = Window(),  # noqa: B008
         scaled: bool = True,
@@ -270,7 +270,7 @@ class Query:
         ):
             amount = order.amount_sql(scaled=False)
             contest = Contest(aggregation.bucket, aggregation.weight(order.summed, self._scaled), limit)
-            if contest.worthwhile:
+            if contest.worthwhile and self._session.weighs_first:
                 source = partial(self._source, needed=read)
                 rows = first_groups(
                     self._session, self._fields(read), source, contest,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from nftui.engine.limits import DEFAULT
 from nftui.engine.query.aggregate import Aggregation
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.query import Query
-from nftui.engine.query.session import Session
 from nftui.engine.schema import CORE, FIELDS, NON_NULL, Kind
 from nftui.errors import DiskFull, PermissionDenied, StoreError
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOUR = "hour_ms"
 
 
-def save_flows(query: Query, session: Session, path: str, aggregation: Aggregation | None, scaled: bool) -> int:
+def save_flows(query: Query, session: FlowSession, path: str, aggregation: Aggregation | None, scaled: bool) -> int:
     """Write a Parquet file or, if the path ends with a slash or is an empty directory, a store.
 
     Single flows keep the counters of the wire and their sampling rate. Sums of an aggregation have sampling

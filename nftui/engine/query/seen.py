@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.lexer import is_word
 from nftui.engine.query.orders import Order
 from nftui.engine.query.parser import parse_filter
 from nftui.engine.query.query import Query
-from nftui.engine.query.session import Session
 from nftui.engine.query.statistics import Statistic, StatisticRequest
 from nftui.engine.query.time import Window
 from nftui.engine.schema import FIELDS, Field, Show
@@ -22,7 +22,7 @@ class SeenValues:
         most: values of a field.
     """
 
-    def __init__(self, session: Session, window: Window = Window(), most: int = 100) -> None:  # noqa: B008
+    def __init__(self, session: FlowSession, window: Window = Window(), most: int = 100) -> None:  # noqa: B008
         self._query = Query(session, parse_filter(""), window)
         self._most = most
         self._known: dict[tuple[str, ...], list[str]] = {}

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.keys import key_table
 from nftui.engine.query.numbers import duration
 from nftui.engine.query.orders import Order
 from nftui.engine.query.query import Query, Totals
-from nftui.engine.query.session import Session
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.statistics import STATISTICS, Statistic, StatisticRequest
 from nftui.engine.schema import FIELDS
@@ -133,7 +133,7 @@ def parse_series(text: str) -> SeriesRequest:
     return SeriesRequest(int(length), statistic)
 
 
-def find_series(session: Session, query: Query, request: SeriesRequest, scaled: bool, limit: int | None) -> Series:
+def find_series(session: FlowSession, query: Query, request: SeriesRequest, scaled: bool, limit: int | None) -> Series:
     """Ask for a series.
 
     Args:
@@ -232,7 +232,7 @@ def passed_sql(name: str, moment: str) -> str:
 
 
 def _lines(
-    session: Session, query: Query, request: SeriesRequest, statement: _Statement, keys: Sequence[int | str | None]
+    session: FlowSession, query: Query, request: SeriesRequest, statement: _Statement, keys: Sequence[int | str | None]
 ) -> list[Line]:
     if request.by is None:
         rows = session.all_rows(*query.over(_READ, lambda source: statement.text(source, "0")))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nftui.engine.query.duck import connect, duckdb, spare_memory, with_arrow
+from nftui.engine.query.flow_session import Interrupted, Part
 from nftui.engine.query.parquet import listed_sql, parquet_sql
 from nftui.engine.query.remembered import remembered
 from nftui.engine.query.sources import Sources
@@ -26,27 +26,11 @@ if TYPE_CHECKING:
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
 _SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
 _T = TypeVar("_T")
+
+__all__ = ["Interrupted", "Part", "Session"]
+
 _FIRST_SLOTS = 4
 _MOST_SLOTS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some of the files of a query.
-
-    Attributes:
-        files: Parquet files.
-        live: the live segments and the files of other tools too.
-    """
-
-    files: tuple[str, ...]
-    live: bool
-
-
-class Interrupted(NftuiError):
-    """The query was given up on request; what it gave until then stands."""
-
-    exit_code = 130
 
 
 class Session:
@@ -59,6 +43,8 @@ class Session:
         memory: limit as DuckDB writes it, such as `2GB`; above it, work spills to a temporary directory.
         threads: worker threads; 0 for one per core.
     """
+
+    weighs_first = True
 
     def __init__(self, sources: Sources, memory: str = "", threads: int = 0) -> None:
         self.sources = sources

@@ -17,11 +17,11 @@ from typing import Any
 import pyarrow as pa
 
 from nftui.engine.query.addresses import address_value
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.indicators import Indicator, IndicatorKind
 from nftui.engine.query.names import ICMP, ICMP6
 from nftui.engine.query.pieces import prefix_groups, signed
 from nftui.engine.query.query import Query
-from nftui.engine.query.session import Session
 from nftui.engine.query.sql import value_sql
 
 TIMELINE_BINS = 24
@@ -116,7 +116,7 @@ class Sightings:
     timeline: Timeline | None
 
 
-def find_sightings(session: Session, query: Query, indicators: Sequence[Indicator], scaled: bool) -> Sightings:
+def find_sightings(session: FlowSession, query: Query, indicators: Sequence[Indicator], scaled: bool) -> Sightings:
     """Look for all indicators in the flows of a query.
 
     Args:
@@ -149,7 +149,7 @@ def _bins(query: Query, found: Iterable[Sighting]) -> Timeline:
 class _Search:
     """The statements of one search."""
 
-    def __init__(self, session: Session, query: Query, scaled: bool) -> None:
+    def __init__(self, session: FlowSession, query: Query, scaled: bool) -> None:
         self._session = session
         self._query = query
         self._name = session.next_table()

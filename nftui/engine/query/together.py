@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.grouping import MERGED, SUMS, Grouped, same_sql, sums_sql
 from nftui.engine.query.orders import Order
 from nftui.engine.query.query import EMPTY, Group, Query, Ranking, key_values, totals_of
-from nftui.engine.query.session import Session
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.schema import FIELDS
 
@@ -33,7 +33,7 @@ class _Part:
 
 
 def rank_together(
-    session: Session, query: Query, requests: Sequence[StatisticRequest], limit: int | None, scaled: bool
+    session: FlowSession, query: Query, requests: Sequence[StatisticRequest], limit: int | None, scaled: bool
 ) -> list[list[Ranking]]:
     """The rankings of each request, as `Query.rank` gives them.
 
@@ -52,7 +52,7 @@ def rank_together(
 
 
 def _rank_shared(
-    session: Session, query: Query, requests: Sequence[StatisticRequest], limit: int | None, scaled: bool
+    session: FlowSession, query: Query, requests: Sequence[StatisticRequest], limit: int | None, scaled: bool
 ) -> list[list[Ranking]]:
     sames: dict[str, str] = {}
     parts = [_parts(request, sames) for request in requests]
@@ -84,7 +84,9 @@ def _rank_shared(
     return out
 
 
-def _ranking(session: Session, grouped: Grouped, fields: tuple[str, ...], order: Order, limit: int | None) -> Ranking:
+def _ranking(
+    session: FlowSession, grouped: Grouped, fields: tuple[str, ...], order: Order, limit: int | None
+) -> Ranking:
     rows = session.all_rows((), lambda _: grouped.top(order, limit))
     groups = [Group(key_values(fields, row[1:]), totals_of(row[-len(SUMS) :])) for row in rows if row[0] == 0]
     whole = next((totals_of(row[-len(SUMS) :]) for row in rows if row[0] == 1), EMPTY)
