@@ -24,6 +24,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
     "probe": ("probe", "table", "everywhere"),
     "statistics": ("probe", "statistics", "everywhere"),
     "timeline": ("timeline", "everywhere"),
+    "health": ("health", "everywhere"),
     "filter": ("filter",),
     "help": ("help",),
     "question": ("question",),
@@ -42,8 +43,8 @@ Boxes and dialogs stand alone: their keys go before those of `everywhere`.
 
 DOORS: dict[str, str] = {
     "exporters": "exporters", "exporter": "exporters", "probe": "probe", "statistics": "probe", "watch": "watch",
-    "changes": "changes", "timeline": "timeline", "facets": "facets", "store": "store", "detail": "view-latest",
-    "sections": "exporters", "pager": "exporters",
+    "changes": "changes", "timeline": "timeline", "facets": "facets", "health": "health", "store": "store",
+    "detail": "view-latest", "sections": "exporters", "pager": "exporters",
 }  # fmt: skip
 """Action of the live screen that opens the screen, or the part of one, where a scope's actions are."""
 
@@ -56,8 +57,8 @@ TITLES: dict[str, str] = {
     "detail": "Keys of the pane about a flow",
     "watch": "Keys of the watch", "changes": "Keys of the screen of changes",
     "probe": "Keys of the probe's flow cache", "statistics": "Keys of the probe's statistics",
-    "timeline": "Keys of the timeline", "help": "Keys of the list of keys", "question": "Keys of a question",
-    "command": "Keys of the command line",
+    "timeline": "Keys of the timeline", "health": "Keys of the health line",
+    "help": "Keys of the list of keys", "question": "Keys of a question", "command": "Keys of the command line",
     "time": "Keys of the box for a time", "facets": "Keys of the facets", "find": "Keys of the search line",
     "columns": "Keys of the list of columns", "dialog": "Keys of a dialog", "text": "Keys of a text to copy",
 }  # fmt: skip

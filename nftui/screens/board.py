@@ -114,11 +114,13 @@ class LiveBoard(Screen[None]):
 
     @property
     def state_name(self) -> str:
-        """What the keys are about: `talkers`, `flows`, `detail`, `typing`, `timeline` or `waiting`."""
+        """What the keys are about: `talkers`, `flows`, `detail`, `typing`, `timeline`, `health` or `waiting`."""
         if self.filter_bar.has_class("-open"):
             return "typing"
         if self.query_one(Timeline).has_focus:
             return "timeline"
+        if self.query_one(HealthStrip).has_focus:
+            return "health"
         if self.query_one(EmptyState).has_class("-open"):
             return "waiting"
         if self.detail.has_class("-open"):
@@ -204,7 +206,7 @@ class LiveBoard(Screen[None]):
     def show_hints(self) -> None:
         """Keys that are useful now, and the place in the table."""
         state = self.state_name
-        screen = {"typing": "filter", "timeline": "timeline"}.get(state, "live")
+        screen = {"typing": "filter", "timeline": "timeline", "health": "health"}.get(state, "live")
         idle = self.idle_actions()
         useful = [action for action in action_table(self.app).hints(screen, state) if action.name not in idle]
         self.query_one("#hints", Ribbon).show(*status.footer(useful, self._position()))

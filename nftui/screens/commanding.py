@@ -60,9 +60,13 @@ class Commanding(FrameDiffApp, inherit_bindings=False):
             self.screen.dismiss()
             return
         scope = str(getattr(self.screen, "help_scope", self.scope))
+        groups = self.actions.groups(scope)
+        if isinstance(self.screen, LiveScreen):  # keys of a part of it, then those that hold beside them
+            groups |= {title: actions for title, actions in self.actions.groups("live").items() if title not in groups}
         listed = [
             HelpGroup(title, [(action.key_text, action.doc) for action in actions if action.keys])
-            for title, actions in self.actions.groups(scope).items()
+            for title, actions in groups.items()
+            if any(action.keys for action in actions)
         ]
         self.push_screen(HelpOverlay(listed, TITLES[scope]))
 

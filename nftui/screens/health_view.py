@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from nftui.engine.counters import total
 from nftui.text import compact
-from nftui.widgets.health_strip import Indicator
+from nftui.widgets.health_strip import Indicator, Level, loudest
 
 if TYPE_CHECKING:
     from nftui.engine.health import Health
 
 _LOW_DISK = 2 << 30
 _LOW_DAYS = 3.0
-
-Level = Literal["quiet", "info", "warn", "bad"]
 
 _LOSSES: tuple[tuple[str, tuple[str, ...], Level, int], ...] = (
     # name, counters, level when it happened in the last minute, rank
@@ -51,8 +49,8 @@ def indicators(health: Health) -> list[Indicator]:
 
 def worst_door(found: Sequence[Indicator]) -> str:
     """The screen that says more about the loudest indicator; the exporters where all is quiet."""
-    loudness = {"bad": 0, "warn": 1}
-    return min(found, key=lambda item: loudness.get(item.level, 2)).action if found else "exporters"
+    found_loudest = loudest(found)
+    return found_loudest.action if found_loudest is not None else "exporters"
 
 
 def _disk(health: Health) -> Indicator:

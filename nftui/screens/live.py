@@ -20,6 +20,7 @@ from nftui.screens.ordering import Ordering
 from nftui.screens.tables import Tables
 from nftui.screens.visiting import Visiting
 from nftui.screens.watching import Watching
+from nftui.widgets.facets import FacetPane
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Ribbon
 
@@ -41,6 +42,14 @@ class LiveScreen(
     """Tables of one source; each base class has one group of the actions in `nftui.screens.actions`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("live")
+
+    @property
+    def help_scope(self) -> str:
+        """Scope of the part that has the keys, see `nftui.screens.action_table.SCREENS`."""
+        if self.has_class("-facets") and self.query_one(FacetPane).has_focus:
+            return "facets"
+        state = self.state_name
+        return state if state in {"timeline", "health", "detail"} else "live"
 
     @on(FlowTable.Moved, "#table")
     def _cursor_moved(self) -> None:
