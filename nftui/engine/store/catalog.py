@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nftui.engine.store.layout import (
     DAY_MS,
@@ -131,7 +131,7 @@ class Catalog:
             else:
                 if not self._may_hold(day, day_ms, start_ms, end_ms):
                     continue
-                window = _slot_window(day.reach, start_ms, end_ms, day_ms)
+                window = slot_window(day.reach, start_ms, end_ms, day_ms)
             if window[0] <= window[1]:
                 found.extend(self._files(day, day_ms, *window))
         return found
@@ -196,7 +196,7 @@ class Catalog:
     def _may_hold(self, day: _Day, day_ms: int, start_ms: int | None, end_ms: int | None) -> bool:
         """Whether a look into the day is worth it, from what is known of it; reads its markers."""
         self._list_hours(day)
-        first, last = _slot_window(day.reach, start_ms, end_ms, day_ms)
+        first, last = slot_window(day.reach, start_ms, end_ms, day_ms)
         return first <= last
 
     def _list_hours(self, day: _Day) -> None:
@@ -243,8 +243,15 @@ def files_of(directory: str, names: list[str]) -> list[SlotFile]:
     )
 
 
-def without_replaced(files: list[SlotFile]) -> list[SlotFile]:
-    """The files of an hour without those whose flows are in a compacted file that is there, too."""
+def without_replaced(
+    files: list[SlotFile], footer: Callable[[SlotFile], Mapping[str, Any]] | None = None
+) -> list[SlotFile]:
+    """The files of an hour without those whose flows are in a compacted file that is there, too.
+
+    Args:
+        files: of the hour.
+        footer: reads what a footer says, raising as `footer.read_footer`, which it is if None.
+    """
     if len(files) < 2 or not any(file.name.hour for file in files):
         return files
     from nftui.engine.store.footer import read_footer
@@ -254,7 +261,8 @@ def without_replaced(files: list[SlotFile]) -> list[SlotFile]:
         if file.name.hour:
             # One that is damaged replaces nothing; one that is gone was replaced itself.
             with contextlib.suppress(CorruptFile, FileNotFoundError):
-                replaced.update(read_footer(file.path).get("replaces", ()))
+                about = read_footer(file.path) if footer is None else footer(file)
+                replaced.update(about.get("replaces", ()))
     return [file for file in files if file.name.stem not in replaced]
 
 
@@ -274,7 +282,7 @@ def _settled_names(path: str, names: list[str]) -> list[str]:
             return names
 
 
-def _slot_window(reach: Reach, start_ms: int | None, end_ms: int | None, day_ms: int) -> tuple[int, int]:
+def slot_window(reach: Reach, start_ms: int | None, end_ms: int | None, day_ms: int) -> tuple[int, int]:
     """First and last slot start of a day whose files may hold flows from `start_ms` to `end_ms`."""
     first, last = day_ms, day_ms + DAY_MS - 1
     if start_ms is not None and reach.after is not None:

@@ -289,8 +289,9 @@ def _write(
         for table in merged(paths, schema, limits.row_group_rows, temporary.parent, cancelled):
             summary.add(table)
             writer.write_table(table, row_group_size=table.num_rows)
-        stems = [part.file.name.stem for part in parts]
-        finish(writer, temporary, summary.encode(name.stem, origin, notes, stems))
+        # Those that the parts replaced, too: in a lake they may have been there when the parts have never been.
+        stems = {stem for part in parts for stem in (part.file.name.stem, *part.about.get("replaces", ()))}
+        finish(writer, temporary, summary.encode(name.stem, origin, notes, sorted(stems)))
     return summary
 
 

@@ -14,7 +14,7 @@ The value is JSON:
     series              [[minute of reception (UTC ms), class, sampling rate or 0, flows, packets, bytes], ...]
     notes               amounts handed to the writer for this slot, such as "sequence.lost"
     checksum            true: another key of the footer has a checksum over the file, see `checksum`
-    replaces            of a compacted file: stems of the files whose flows it has
+    replaces            of a compacted file: stems of the files whose flows it has, and of those that they replaced
 
 All sums are exact, of any size. A series entry per sampling rate lets a reader scale exactly. `series` is null if
 a file has more than 4096 combinations, `exporters` if it has more than 4096.
@@ -169,14 +169,23 @@ def read_footer(path: Path) -> dict[str, Any]:
         OSError: the file cannot be opened.
     """
     with path.open("rb") as file:
-        try:
-            metadata = pq.read_metadata(file)
-            about = json.loads((metadata.metadata or {})[KEY.encode()])
-            if about["rows"] != metadata.num_rows:
-                raise CorruptFile(f"{path}: the footer counts {about['rows']} rows, the file has {metadata.num_rows}")
-            _check(about)
-        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise CorruptFile(f"{path}: not a sound file of this store: {text.clean(str(error))}") from error
+        return parse_footer(file, str(path))
+
+
+def parse_footer(file: Any, path: str) -> dict[str, Any]:
+    """What the footer of an open file says; of the file no more than its end need be there.
+
+    Raises:
+        CorruptFile: as `read_footer`; its text begins with `path`.
+    """
+    try:
+        metadata = pq.read_metadata(file)
+        about = json.loads((metadata.metadata or {})[KEY.encode()])
+        if about["rows"] != metadata.num_rows:
+            raise CorruptFile(f"{path}: the footer counts {about['rows']} rows, the file has {metadata.num_rows}")
+        _check(about)
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CorruptFile(f"{path}: not a sound file of this store: {text.clean(str(error))}") from error
     return {**about, "ident": text.clean(about["ident"])}
 
 

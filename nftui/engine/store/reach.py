@@ -56,18 +56,22 @@ def extend_reach(day: Path, slot_ms: int, first_ms: int, last_ms: int) -> None:
     known = parse_reach(names)
     if None in {known.before, known.after} and _has_files(day, names):
         return  # of unknown reach: a marker would claim to speak for them, too
-    made = False
-    for side, have, need_ms in (
-        ("before", known.before, slot_ms - first_ms),
-        ("after", known.after, last_ms - slot_ms),
-    ):
+    lacking = lacking_markers(known, slot_ms - first_ms, last_ms - slot_ms)
+    for name in lacking:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(day / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+    if lacking:
+        disk.sync_directory(day)
+
+
+def lacking_markers(known: Reach, before_ms: int, after_ms: int) -> list[str]:
+    """Names of the markers that are needed beside those known, for flows that reach so far beyond a slot's start."""
+    lacking = []
+    for side, have, need_ms in (("before", known.before, before_ms), ("after", known.after, after_ms)):
         need = _power_of_two(-(-max(need_ms, 0) // 1000))
         if have is None or have < need:
-            with contextlib.suppress(FileExistsError):
-                os.close(os.open(day / f"_{side}-{need}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-            made = True
-    if made:
-        disk.sync_directory(day)
+            lacking.append(f"_{side}-{need}")
+    return lacking
 
 
 def _has_files(day: Path, names: list[str]) -> bool:
