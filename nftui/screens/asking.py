@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -69,9 +68,6 @@ class AskingBoard(LiveBoard):
         self.call_after_refresh(lambda: self.set_timer(0.01, self._begin))
 
     def _begin(self) -> None:
-        from nftui.engine.memory import limit_heaps  # behind the first frame
-
-        limit_heaps()
         self.run_worker(self._start())
 
     async def _start(self) -> None:
@@ -115,19 +111,6 @@ class AskingBoard(LiveBoard):
         """What to ask of the live window; hardly any rows while the table is about another time."""
         request = self.request()
         return request if request.within is None else replace(request, within=None, limit=1, anchor=None)
-
-    def look_up(
-        self, subject: str, request: LiveRequest, receive: Callable[[LiveSnapshot], None], first: bool = False
-    ) -> None:
-        """Ask about a range of time; `request.within` is set.
-
-        Args:
-            subject: a question about the same subject that has no answer yet is given up.
-            request: the question.
-            receive: gets the answer, in the event loop.
-            first: before questions about other subjects.
-        """
-        self.past.ask(subject, lambda past: past.snapshot(request), receive, self._past_failed, first)
 
     async def answer(self, request: LiveRequest) -> LiveSnapshot:
         """The answer to a question beside the table's, of its time or of the live window. Raises NftuiError."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from textual import on
 
 from nftui.errors import NftuiError
+from nftui.screens.carrying import Carrying
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.layers import KINDS, MEASURES
 from nftui.screens.outlook import Outlook
 from nftui.screens.source import Source
 from nftui.screens.time_words import EXAMPLES, asked, written
-from nftui.screens.timeline_board import TimelineBoard
 from nftui.screens.visits import Bookmarks, Visits
 from nftui.widgets.time_dialogs import LetterPrompt, TimePrompt
 from nftui.widgets.timeline import Timeline
 
 
-class Browsing(TimelineBoard):
+class Browsing(Carrying):
     """Which time everything on the screen is about."""
 
     def __init__(
@@ -46,8 +46,7 @@ class Browsing(TimelineBoard):
         if outlook.brush == before.brush:
             self.draw()
             return
-        self.trail.change(within=outlook.brush)
-        self.go_on()
+        self.turn_to(outlook.brush)
 
     # Brush and frame
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from nftui.widgets.timeline import Timeline as TimelineWidget
 from nftui.widgets.timeline_data import SERIES_COLORS, TimelineData, TimelineMarks
 
 if TYPE_CHECKING:
-    from nftui.engine.live.snapshot import LiveSnapshot
+    from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.screens.inquiry import Inquiry
 
 _WINDOW_MS = 30 * SECOND_MS
@@ -113,10 +114,14 @@ class TimelineBoard(AskingBoard):
         """Ask for the present place at once, of the present or of the past."""
         super().go_on(reset)
         if self.trail.place.within is not None:
-            self.look_up("table", self.request(), self._show_past, first=True)
+            self.past.ask("table", self.table_question(self.request()), self._show_past, self._past_failed, first=True)
         else:
             self.past.drop("table")
         self.draw()
+
+    def table_question(self, request: LiveRequest) -> Callable[[Past], LiveSnapshot]:
+        """What is asked of the past for the table; `request.within` is set."""
+        return lambda past: past.snapshot(request)
 
     def _show_past(self, snapshot: LiveSnapshot) -> None:
         place = self.trail.place
