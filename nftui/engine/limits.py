@@ -138,8 +138,8 @@ class Limits:
     """A live segment is readable by other processes after this time at the latest."""
 
     # Kafka
-    kafka_bytes: int = 64 << 20
-    """Messages that wait for the brokers: 60 s at 10 000 flows/s. Beyond it the oldest are dropped and counted."""
+    kafka_bytes: int = 64_000_000
+    """Flows that wait for the brokers: 60 s at 10 000 flows/s. Beyond it the oldest are dropped and counted."""
 
     # Live window
     live_rows: int = 1_000_000

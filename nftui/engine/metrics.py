@@ -19,7 +19,10 @@ from nftui.engine.health import Health
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 EXPORTERS = 200
 """Exporters with a label of their own: with five counters each, a thousand series."""
-_LEVELS = {"flows.in_memory": "nftui_flows_in_memory"}
+_LEVELS = {
+    "flows.in_memory": "nftui_flows_in_memory", "kafka.flows_waiting": "nftui_kafka_flows_waiting",
+    "kafka.bytes_waiting": "nftui_kafka_bytes_waiting", "kafka.bytes_peak": "nftui_kafka_bytes_peak",
+}  # fmt: skip
 _ALWAYS = (
     "datagrams.received", "datagrams.decoded", "bytes.received", "records.seen", "records.flows", "flows.in",
     "flows.stored", "flows.filtered", "sequence.lost", "kernel.dropped", "decoder_bug",
@@ -97,6 +100,8 @@ def _counters(families: dict[str, _Family], counts: Mapping[str, int]) -> None:
         labels: Labels = (("kind", kind),) if kind else ()
         family.samples.append(("_total", labels, counts.get(name, 0)))
     for name, full in _LEVELS.items():
+        if name.startswith("kafka.") and "kafka.flows" not in counts:
+            continue
         families[full] = _Family("gauge", f"{name}, see docs/counters.md", [("", (), counts.get(name, 0))])
 
 

@@ -1,38 +1,38 @@
 """Hands flows to Kafka without ever holding up those who receive them.
 
-What has arrived is encoded in a thread of its own and waits in a queue of bounded size. librdkafka takes from there as
-fast as the brokers do. When they are away for longer than the queue lasts, the oldest is dropped and counted:
-
-    kafka.flows = kafka.flows_delivered + kafka.flows_waiting + kafka.flows_dropped + kafka.flows_failed
-
-holds in every snapshot of the counters.
+What has arrived is encoded twice a second in a thread of its own and waits in a backlog of bounded size. librdkafka
+takes from there as fast as the brokers do.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections import deque
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import time
+from functools import partial
+from typing import TYPE_CHECKING
 
 from nftui.config import KafkaConfig
-from nftui.engine.batch import FlowBatch
-from nftui.engine.kafka.messages import FORMS, Form, Message, messages
+from nftui.engine.batch import FlowBatch, concat
+from nftui.engine.kafka.backlog import Backlog
+from nftui.engine.kafka.messages import Message, messages
+from nftui.engine.kafka.settings import client_settings, read_form
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
 from nftui.errors import ConfigError, UsageError
 from nftui.text import clean
 
 if TYPE_CHECKING:
-    from confluent_kafka import Producer
+    from confluent_kafka import KafkaError, Producer
 
+_GATHER_SECONDS = 0.5
+"""Flows of an exporter within this time become one message: small messages cost ten times as much a flow."""
 _POLL_SECONDS = 0.1
 _END_SECONDS = 1.0
-_UNDERWAY = 500
-"""Messages that librdkafka holds; all others wait here, where the oldest can be dropped."""
-_GIVEN_UP_MS = 300_000
-"""A message that no broker took for so long is counted as failed."""
+_ASK_SECONDS = 2.0
+_ANSWER_SECONDS = 0.5
+PATIENCE_SECONDS = 20.0
+"""Brokers that answer and take nothing for so long have forgotten the producer: it is made anew."""
+_MOST_PATIENCE_SECONDS = 300.0
 
 
 class KafkaOutput:
@@ -42,38 +42,31 @@ class KafkaOutput:
         config: brokers, topic, form.
         ledger: counts.
         limits: `kafka_bytes` bounds what waits.
+        patience: seconds until a producer that is not served is made anew.
 
     Raises:
         ConfigError: the configuration is not understood.
         UsageError: confluent-kafka is not installed.
     """
 
-    def __init__(self, config: KafkaConfig, ledger: Ledger, limits: Limits = DEFAULT) -> None:
-        self._config = config
-        self._form = _form(config.format)
+    def __init__(
+        self, config: KafkaConfig, ledger: Ledger, limits: Limits = DEFAULT, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        self._form = read_form(config.format)
+        self._topic = config.topic
+        self._settings = client_settings(config, self._form, self._told)
         self._ledger = ledger
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._arrived: deque[FlowBatch] = deque()
-        self._arrived_rows = 0
-        self._waiting: deque[Message] = deque()
-        self._waiting_bytes = 0
-        self._underway = 0
+        self._backlog = Backlog(limits.kafka_bytes, ledger)
         self._problem = ""
+        self._first_patience = self._patience = patience
+        self._fatal = False
+        self._moved_at = self._asked_at = time.monotonic()
+        self._answering_since: float | None = None
         self._producer = self._connect()
 
     def add(self, batch: FlowBatch) -> None:
         """Take flows that arrived now."""
-        dropped = 0
-        with self._lock:
-            self._arrived.append(batch)
-            self._arrived_rows += len(batch)
-            while self._arrived_rows > self._limits.unsaved_flows:
-                old = len(self._arrived.popleft())
-                self._arrived_rows -= old
-                dropped += old
-        counts = {"kafka.flows": len(batch), "kafka.flows_waiting": len(batch) - dropped}
-        self._ledger.commit(counts | ({"kafka.flows_dropped": dropped} if dropped else {}))
+        self._backlog.add(batch)
 
     @property
     def problem(self) -> str:
@@ -84,108 +77,107 @@ class KafkaOutput:
         """Body of the thread."""
         while not stopping.is_set():
             self._encode()
-            self._hand_over()
-            self._producer.poll(0 if self._arrived else _POLL_SECONDS)
+            end = time.monotonic() + _GATHER_SECONDS
+            while not stopping.is_set() and (left := end - time.monotonic()) > 0:
+                self._hand_over()
+                self._producer.poll(min(_POLL_SECONDS, left))
+            self._look_after_producer()
         self._encode()
         self._hand_over()
         self._producer.flush(_END_SECONDS)
+        self._producer.purge()
+        self._producer.poll(0)
+        self._backlog.drop_all()
 
     def _encode(self) -> None:
-        with self._lock:
-            arrived, self._arrived, self._arrived_rows = list(self._arrived), deque(), 0
-        dropped = 0
-        for batch in arrived:
-            for message in messages(batch, self._form):
-                self._waiting.append(message)
-                self._waiting_bytes += len(message.value)
-        while self._waiting_bytes > self._limits.kafka_bytes:
-            old = self._waiting.popleft()
-            self._waiting_bytes -= len(old.value)
-            dropped += old.flows
-        if dropped:
-            self._ledger.commit({"kafka.flows_waiting": -dropped, "kafka.flows_dropped": dropped})
+        arrived = self._backlog.take_arrived()
+        flows = sum(map(len, arrived))
+        if not flows:
+            return
+        try:
+            encoded = messages(concat(arrived), self._form)
+        except Exception as error:
+            # A fault of an encoder must cost these flows only, and counted.
+            self._problem = clean(str(error))
+            self._backlog.fail_arrived(flows)
+            return
+        self._backlog.put(encoded)
 
     def _hand_over(self) -> None:
-        while self._waiting and self._underway < _UNDERWAY:
-            message = self._waiting[0]
-
-            def delivered(error: object, _: object, flows: int = message.flows) -> None:
-                self._underway -= 1
-                name = "kafka.flows_failed" if error is not None else "kafka.flows_delivered"
-                self._ledger.commit({"kafka.flows_waiting": -flows, name: flows})
-                self._problem = clean(str(error)) if error is not None else ""
-
+        while (found := self._backlog.hand_over()) is not None:
+            number, message = found
             try:
-                self._producer.produce(self._config.topic, message.value, message.key, on_delivery=delivered)
-                self._underway += 1
+                self._produce(number, message)
             except BufferError:
+                self._backlog.give_back(number)
                 return
             except Exception as error:
                 # Refused before it was sent, such as a message that is too large.
                 self._problem = clean(str(error))
-                self._ledger.commit({"kafka.flows_waiting": -message.flows, "kafka.flows_failed": message.flows})
-            self._waiting.popleft()
-            self._waiting_bytes -= len(message.value)
+                self._backlog.done(number, delivered=False)
 
-    def _failed(self, error: object) -> None:
-        self._problem = clean(str(error))
+    def _produce(self, number: int, message: Message) -> None:
+        self._producer.produce(self._topic, message.value, message.key, on_delivery=partial(self._finished, number))
+
+    def _finished(self, number: int, error: KafkaError | None, _: object) -> None:
+        self._backlog.done(number, delivered=error is None)
+        if error is not None:
+            self._problem = clean(error.str())
+            return
+        self._problem = ""
+        self._moved_at = time.monotonic()
+        self._answering_since = None
+        self._patience = self._first_patience
+
+    def _told(self, error: KafkaError) -> None:
+        if error.name() != "_ALL_BROKERS_DOWN" or not self._problem:  # others say which, and why
+            self._problem = clean(error.str())
+        self._fatal |= error.fatal()
+
+    def _look_after_producer(self) -> None:
+        """Make the producer anew when it can never deliver again.
+
+        Brokers that lost what they knew of an idempotent producer may refuse it for good, and it then waits in silence.
+        What it has is handed to the new one; of that, messages whose confirmation was lost arrive twice.
+        """
+        now = time.monotonic()
+        if not self._backlog.is_underway:
+            self._moved_at = now
+        if now - max(self._moved_at, self._asked_at) < _ASK_SECONDS:
+            return
+        self._asked_at = now
+        if not self._brokers_answer():
+            self._answering_since = None
+            return
+        if self._answering_since is None:
+            self._answering_since = now
+        if self._fatal or now - self._answering_since >= self._patience:
+            self._renew()
+
+    def _brokers_answer(self) -> bool:
+        try:
+            self._producer.list_topics(self._topic, timeout=_ANSWER_SECONDS)
+        except Exception:
+            # Whatever it is, they do not answer now; why is told by `_told`.
+            return False
+        return True
+
+    def _renew(self) -> None:
+        self._producer.poll(0)  # what was delivered until now
+        self._backlog.take_back()
+        self._producer.purge()
+        self._producer = self._connect()
+        self._ledger.commit({"kafka.producers_renewed": 1})
+        self._fatal = False
+        self._answering_since = None
+        self._patience = min(2 * self._patience, _MOST_PATIENCE_SECONDS)
 
     def _connect(self) -> Producer:
         try:
             from confluent_kafka import Producer
         except ImportError:
             raise UsageError("flows to Kafka need a library: pip install 'nftui[kafka]'") from None
-        if not self._config.topic:
-            raise ConfigError("kafka.topic is empty")
-        settings: dict[str, Any] = {
-            "bootstrap.servers": ",".join(self._config.brokers), "client.id": "nftui", "enable.idempotence": True,
-            "compression.type": "zstd", "linger.ms": 50, "message.timeout.ms": _GIVEN_UP_MS, "error_cb": self._failed,
-            "logger": _silent(), **read_settings(self._config.settings),
-        }  # fmt: skip
         try:
-            return Producer(settings)
+            return Producer(self._settings)
         except Exception as error:
             raise ConfigError(f"kafka: {clean(str(error))}") from error
-
-
-def read_settings(path: str) -> dict[str, str]:
-    """Further settings of librdkafka, one `name=value` a line, such as those of TLS and SASL.
-
-    Raises:
-        ConfigError: the file cannot be read, others may read or write it, or a line is no setting.
-    """
-    if not path:
-        return {}
-    file = Path(path).expanduser()
-    try:
-        if file.stat().st_mode & 0o077:
-            raise ConfigError(f"{path}: it may hold passwords: chmod 600 {path}")
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not text") from error
-    found = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, mark, value = line.partition("=")
-        if not mark:
-            raise ConfigError(f"{path} line {number}: not name=value")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _form(name: str) -> Form:
-    for form in FORMS:
-        if form == name:
-            return form
-    raise ConfigError(f"kafka.format: {name!r} is neither {' nor '.join(FORMS)}")
-
-
-def _silent() -> logging.Logger:
-    """What librdkafka itself says goes nowhere: a screen may be on the terminal, and errors are told by `problem`."""
-    logger = logging.getLogger("nftui.kafka")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger

@@ -9,8 +9,9 @@ All rows of a field are written at once: a message per flow in Python would take
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,14 +64,20 @@ class _Part:
     sizes: _Places
 
 
-def flow_messages(batch: FlowBatch) -> bytes:
-    """The flows as messages, each after its length."""
+def flow_messages(batch: FlowBatch, bounds: Sequence[int]) -> list[bytes]:
+    """The flows as messages, each after its length.
+
+    Args:
+        batch: flows.
+        bounds: rows at which the parts of the result begin, ascending from 0, and the number of rows at the end.
+    """
     parts = [part for part in _parts(batch) if part.sizes.any()]
     length = np.zeros(len(batch), np.int64)
     for part in parts:
         length += np.where(part.sizes > 0, part.sizes + len(_tag(part)) + (part.data is not None), 0)
     prefix = _varint_sizes(length.astype(np.uint64))
-    place = np.cumsum(prefix + length) - prefix - length
+    ends = np.cumsum(prefix + length)
+    place = ends - prefix - length
     out = np.zeros(int((prefix + length).sum()), np.uint8)
     _write_varints(out, place, length.astype(np.uint64), prefix)
     place += prefix
@@ -90,7 +97,8 @@ def flow_messages(batch: FlowBatch) -> bytes:
                 there = np.flatnonzero(i < sizes)
                 out[at[there] + i] = part.data[rows[there], 16 - sizes[there] + i]
         place[rows] = at + sizes
-    return out.tobytes()
+    cuts = [int(ends[row - 1]) if row else 0 for row in bounds]
+    return [out[start:stop].tobytes() for start, stop in pairwise(cuts)]
 
 
 def _parts(batch: FlowBatch) -> Iterator[_Part]:

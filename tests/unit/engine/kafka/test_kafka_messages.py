@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from flow_message import BYTES, NUMBERS, read_messages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,47 +16,10 @@ from nftui.engine.schema import FIELDS, FlowSource
 from nftui.engine.store.arrow import from_arrow
 
 V4 = 0xFFFF << 32
-NUMBERS = {
-    "type": 1, "sampling_rate": 3, "bytes": 9, "packets": 10, "next_hop_as": 13, "src_as": 14, "dst_as": 15,
-    "src_net": 16, "dst_net": 17, "in_if": 18, "out_if": 19, "proto": 20, "src_port": 21, "dst_port": 22, "ip_tos": 23,
-    "forwarding_status": 24, "ip_ttl": 25, "tcp_flags": 26, "src_mac": 27, "dst_mac": 28, "etype": 30, "icmp_type": 31,
-    "icmp_code": 32, "src_vlan": 33, "dst_vlan": 34, "fragment_id": 35, "fragment_offset": 36, "ipv6_flow_label": 37,
-    "ip_flags": 38, "observation_domain_id": 70, "observation_point_id": 71, "time_received_ns": 110,
-    "time_flow_start_ns": 111, "time_flow_end_ns": 112,
-}  # fmt: skip
-BYTES = {"src_addr": 6, "dst_addr": 7, "sampler_address": 11, "next_hop": 12, "bgp_next_hop": 100}
 OURS = {
     "next_hop_as": "next_as", "src_net": "src_mask", "dst_net": "dst_mask", "ip_ttl": "min_ttl",
     "src_mac": "in_src_mac", "dst_mac": "out_dst_mac", "ip_flags": "fragment_flags",
 }  # fmt: skip
-
-
-def message_class():
-    """goflow2's FlowMessage as the library makes it from a description."""
-    pytest.importorskip("google.protobuf")
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    file = descriptor_pb2.FileDescriptorProto(name="flow.proto", package="flowpb", syntax="proto3")
-    message = file.message_type.add(name="FlowMessage")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    for names, kind in ((NUMBERS, kinds.TYPE_UINT64), (BYTES, kinds.TYPE_BYTES)):
-        for name, number in names.items():
-            message.field.add(name=name, number=number, type=kind, label=kinds.LABEL_OPTIONAL)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("flowpb.FlowMessage"))
-
-
-def read(data: bytes) -> list:
-    """The messages behind their lengths."""
-    from google.protobuf.internal.decoder import _DecodeVarint32
-
-    kind, place, found = message_class(), 0, []
-    while place < len(data):
-        length, place = _DecodeVarint32(data, place)
-        found.append(kind.FromString(data[place : place + length]))
-        place += length
-    return found
 
 
 def batch_of(rows: int, chance: np.random.Generator) -> FlowBatch:
@@ -100,8 +64,12 @@ def expected(batch: FlowBatch, row: int) -> dict[str, object]:
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 2**32))
 def test_a_protocol_buffers_library_reads_what_was_written(rows: int, seed: int):
+    pytest.importorskip("google.protobuf")
     batch = batch_of(rows, np.random.default_rng(seed))
-    found = read(flow_messages(batch))
+    cut = rows // 2
+    first, second = flow_messages(batch, [0, cut, rows])
+    assert len(read_messages(first)) == cut
+    found = read_messages(first + second)
     assert len(found) == rows
     for row, message in enumerate(found):
         assert {name: getattr(message, name) for name in (*NUMBERS, *BYTES)} == expected(batch, row)
