@@ -5,13 +5,14 @@ from __future__ import annotations
 from textual import on
 
 from nftui.errors import NftuiError
+from nftui.screens.bookmarks import Bookmarks
 from nftui.screens.carrying import Carrying
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.layers import KINDS, MEASURES
 from nftui.screens.outlook import Outlook
 from nftui.screens.source import Source
 from nftui.screens.time_words import EXAMPLES, asked, written
-from nftui.screens.visits import Bookmarks, Visits
+from nftui.screens.visits import Visits
 from nftui.widgets.time_dialogs import LetterPrompt, TimePrompt
 from nftui.widgets.timeline import Timeline
 
@@ -190,12 +191,17 @@ class Browsing(Carrying):
         within = asked(text, around.now_ms, around.bounds, self.outlook.selected(around).length_ms)
         self.look(self.following() if within is None else self.outlook.go_to(within, around))
 
+    @property
+    def store(self) -> str:
+        """What the flows are stored in, for what is remembered about it; empty while not known."""
+        return self.health.store_root if self.health is not None else ""
+
     def action_mark(self) -> None:
         """Remember the time under a letter."""
 
         def chosen(letter: str | None) -> None:
             if letter and letter.isalpha():
-                self.bookmarks.set(letter, self.outlook)
+                self.bookmarks.set(self.store, letter, self.outlook)
                 self.notify(f"' {letter} returns here.", markup=False, timeout=2)
 
         self.app.push_screen(LetterPrompt("Remember this time under a letter", self._bookmark_lines()), chosen)
@@ -206,7 +212,7 @@ class Browsing(Carrying):
         def chosen(letter: str | None) -> None:
             if not letter:
                 return
-            found = self.bookmarks.jump(letter, self.outlook)
+            found = self.bookmarks.jump(self.store, letter, self.outlook)
             if found is None:
                 self.notify(f"m {letter} was not pressed yet.", markup=False)
             else:
@@ -219,7 +225,7 @@ class Browsing(Carrying):
     def _bookmark_lines(self) -> list[tuple[str, str]]:
         return [
             (letter, "now" if outlook.brush is None else written(outlook.brush, self.now_ms))
-            for letter, outlook in sorted(self.bookmarks.marks.items())
+            for letter, outlook in sorted(self.bookmarks.marks(self.store).items())
         ]
 
     # What is drawn

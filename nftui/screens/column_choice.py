@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from nftui.widgets.column_dialog import NARROWEST, WIDEST
 from nftui.widgets.table_layout import Column
 
 
@@ -31,14 +32,15 @@ class ColumnChoices:
         """The choice for a view."""
         return self.by_view.get(view, ColumnChoice())
 
-    def choose(self, view: str, names: Sequence[str], widths: Mapping[str, int]) -> None:
+    def choose(self, view: str, names: Iterable[str], widths: Mapping[str, int]) -> None:
         """Take these columns, or with none those that fit."""
+        self.by_view.pop(view, None)  # the latest choice is the last
         self.by_view[view] = ColumnChoice(tuple(names), dict(widths))
 
     def resize(self, view: str, column: str, width: int) -> None:
         """Another width for a column."""
         choice = self.of(view)
-        self.by_view[view] = replace(choice, widths={**choice.widths, column: width})
+        self.choose(view, choice.names, {**choice.widths, column: width})
 
     def apply(self, view: str, columns: Sequence[Column]) -> tuple[list[Column], bool]:
         """The columns to show, and whether they scroll instead of leaving when there is no room."""
@@ -51,3 +53,19 @@ class ColumnChoices:
             for column in chosen
         ]
         return sized, bool(names)
+
+    def kept(self) -> dict[str, object]:
+        """What the session keeps: by view, its columns and their widths, the latest choice last."""
+        return {view: [list(choice.names), dict(choice.widths)] for view, choice in self.by_view.items()}
+
+    def recall(self, kept: Mapping[str, object]) -> None:
+        """Take what a session kept. What is no choice is left out: the file is not trusted."""
+        for view, value in kept.items():
+            if not isinstance(value, list) or len(value) != 2:
+                continue
+            names, widths = value
+            if isinstance(names, list) and isinstance(widths, dict) and all(isinstance(name, str) for name in names):
+                fits = {
+                    name: width for name, width in widths.items() if type(width) is int and NARROWEST <= width <= WIDEST
+                }
+                self.choose(view, dict.fromkeys(names), fits)

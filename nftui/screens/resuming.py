@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from nftui.errors import NftuiError
@@ -10,6 +12,8 @@ from nftui.screens.live import LiveScreen
 from nftui.screens.session import Session
 
 _MOST_FILTER = 4096
+_MOST_LIST = 24 << 10
+"""Bytes of each of the lists, columns and bookmarks: with all else they fit into the file."""
 
 
 def resume(screen: LiveScreen, session: Session, configured_filter: str, keep_filter: bool) -> None:
@@ -43,6 +47,8 @@ def resume(screen: LiveScreen, session: Session, configured_filter: str, keep_fi
     )
     screen.chart_wanted = session.flag("chart", True)
     screen.unscaled = session.flag("unscaled", False)
+    screen.choices.recall(session.table("columns"))
+    screen.bookmarks.recall(session.table("bookmarks"))
 
 
 def remember(screen: LiveScreen, session: Session, configured_filter: str) -> None:
@@ -52,5 +58,18 @@ def remember(screen: LiveScreen, session: Session, configured_filter: str) -> No
         ("view", place.view), ("sort", place.sort), ("descending", place.descending), ("filter", place.filter),
         ("configured_filter", configured_filter), ("bits", screen.display_options.bits),
         ("names", screen.display_options.names), ("chart", screen.chart_wanted), ("unscaled", screen.unscaled),
+        ("columns", _latest(screen.choices.kept())), ("bookmarks", _latest(screen.bookmarks.kept(screen.store))),
     ):  # fmt: skip
         session.keep(name, value)
+
+
+def _latest(entries: Mapping[str, object]) -> dict[str, object]:
+    """As many of the last entries as there is room for."""
+    room = _MOST_LIST
+    found: dict[str, object] = {}
+    for name, value in reversed(list(entries.items())):
+        room -= len(json.dumps({name: value}))
+        if room < 0:
+            break
+        found[name] = value
+    return dict(reversed(list(found.items())))

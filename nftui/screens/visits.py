@@ -1,8 +1,6 @@
-"""Times that were looked at, to go back to: in order, as a browser does, and by a letter."""
+"""Times that were looked at, to go back to, in order, as a browser does."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from nftui.screens.outlook import Outlook
 
@@ -41,28 +39,3 @@ class Visits:
             return None
         self._place, self._adjusting = place, False
         return self._visited[place]
-
-
-class Bookmarks:
-    """Outlooks by letters; the apostrophe stands for the one that was left by the last jump."""
-
-    LAST = "'"
-
-    def __init__(self) -> None:
-        self._marks: dict[str, Outlook] = {}
-
-    def set(self, letter: str, outlook: Outlook) -> None:
-        """Remember under a letter, in place of what it meant."""
-        self._marks[letter] = outlook
-
-    def jump(self, letter: str, leaving: Outlook) -> Outlook | None:
-        """The outlook of a letter; None if it has none. `LAST` then is the one that is left."""
-        found = self._marks.get(letter)
-        if found is not None:
-            self._marks[self.LAST] = leaving
-        return found
-
-    @property
-    def marks(self) -> Mapping[str, Outlook]:
-        """All of them, `LAST` too."""
-        return self._marks

@@ -16,8 +16,9 @@ from textual.widgets import Static
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.table_layout import Column, TableData
 
-_WIDEST = 80
-_NARROWEST = 3
+WIDEST = 80
+NARROWEST = 3
+"""Bounds of a column's width, cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class ColumnDialog(ModalScreen[ColumnAnswer | None]):
         """Make the column wider or narrower."""
         offer = self._offers[self._row]
         width = self._changed.get(offer.name, offer.width) + step
-        self._changed[offer.name] = max(_NARROWEST, min(width, _WIDEST))
+        self._changed[offer.name] = max(NARROWEST, min(width, WIDEST))
         self._list()
 
     @on(FlowTable.Opened)

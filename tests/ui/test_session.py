@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from driving import press, ready, settle, text_of
+from driving import press, ready, settle, text_of, until
 from fake_source import FakeSource
 
 from nftui.app import AppOptions, NftuiApp
@@ -153,6 +153,52 @@ async def test_theme_comes_back_unless_another_one_is_asked_for(tmp_path: Path):
     typed = AppOptions(theme="nftui-mono", session=Session(path), typed=frozenset({"theme"}))
     assert NftuiApp(FakeSource(), typed).theme == "nftui-mono"
     assert NftuiApp(FakeSource(), AppOptions(theme="nftui-contrast", session=Session(path))).theme == "nftui-contrast"
+
+
+async def test_columns_and_bookmarks_come_back(tmp_path: Path):
+    path = tmp_path / "session.json"
+    app = NftuiApp(FakeSource(), AppOptions(session=Session(path)))
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("V")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+        await pilot.press("j", "space", "k", "plus", "plus", "enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await settle(pilot)
+        columns = [(column.name, column.width) for column in screen.table.columns]
+        chosen = screen.choices.of("host")
+        assert chosen.names
+        assert chosen.widths
+        await press(pilot, "left_square_bracket")
+        brush = screen.outlook.brush
+        await pilot.press("m", "Q")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        app.remember()
+    again = NftuiApp(FakeSource(), AppOptions(session=Session(path)))
+    async with again.run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        assert [(column.name, column.width) for column in screen.table.columns] == columns
+        assert screen.choices.of("host") == chosen
+        await pilot.press("apostrophe", "Q")
+        await until(pilot, lambda: screen.outlook.brush is not None)
+        assert screen.outlook.brush == brush
+
+
+async def test_a_session_of_many_columns_and_bookmarks_still_fits(tmp_path: Path):
+    path = tmp_path / "session.json"
+    app = NftuiApp(FakeSource(), AppOptions(session=Session(path)))
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        for number in range(200):
+            screen.choices.choose(f"by:{number}", [f"{n:040}" for n in range(100)], {f"{n:040}": 9 for n in range(100)})
+            for code in range(60):
+                screen.bookmarks.set(f"/store/{number}", chr(0x4E00 + code), screen.outlook)
+        screen.bookmarks.set(screen.store, "a", screen.outlook)
+        app.remember()
+    kept = Session(path)
+    assert list(kept.table("columns")) == ["by:198", "by:199"]
+    assert list(kept.table("bookmarks"))[-1] == screen.store
+    assert len(kept.table("bookmarks")) > 4
 
 
 async def test_read_only_writes_no_session(tmp_path: Path):

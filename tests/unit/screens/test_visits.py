@@ -1,10 +1,10 @@
-"""The way back through time, and bookmarks."""
+"""The way back through time."""
 
 from __future__ import annotations
 
 from nftui.engine.history.values import TimeRange
 from nftui.screens.outlook import Outlook
-from nftui.screens.visits import Bookmarks, Visits
+from nftui.screens.visits import Visits
 
 
 def outlook(number: int) -> Outlook:
@@ -40,14 +40,3 @@ def test_only_the_latest_hundred_are_kept():
         visits.arrive(outlook(number))
     back = [found.brush.start_ms // 1000 for _ in range(200) if (found := visits.move(-1)) and found.brush]
     assert back == list(range(298, 199, -1))
-
-
-def test_bookmarks_and_the_place_of_the_last_jump():
-    marks = Bookmarks()
-    assert marks.jump("a", outlook(5)) is None
-    marks.set("a", outlook(1))
-    marks.set("B", outlook(2))
-    assert marks.jump("a", outlook(5)) == outlook(1)
-    assert marks.jump("'", outlook(1)) == outlook(5)
-    assert marks.jump("'", outlook(5)) == outlook(1)
-    assert sorted(marks.marks) == ["'", "B", "a"]
