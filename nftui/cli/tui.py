@@ -181,8 +181,10 @@ def show(
 ) -> int:
     """Show the screens of a source until the user leaves; arguments and errors as for `run_screen`."""
     from nftui.app import NftuiApp
+    from nftui.engine.memory import limit_heaps
     from nftui.screens.lifeline import Lifeline
 
+    limit_heaps()  # before the first thread
     if options.filter:
         read_filter(options.filter)
     app = NftuiApp(source, options, read_filter)

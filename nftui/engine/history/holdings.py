@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from nftui.engine.history.values import TimeRange
 from nftui.engine.query.sources import Sources, find_sources, is_store
+from nftui.engine.store.arrow import schema_of
 from nftui.engine.store.catalog import Catalog
-from nftui.engine.store.segment import SegmentReader
+from nftui.engine.store.segment import SegmentReader, widen
 
 if TYPE_CHECKING:
     from nftui.engine.query.foreign import Formats
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _MOST_DAMAGED = 10_000
 _MOST_DECODED = 32 << 20
 """Bytes of decoded flows of live segments that are kept for the next question."""
+_FEW = 16
+"""So many decoded batches of like size become one. A segment is written twice a second, and what Arrow needs for each
+column of each batch is more than the flows of a quiet network."""
 
 _State = tuple[int, int, int]
 
@@ -53,30 +57,42 @@ class KeptSegment(SegmentReader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.last_ms = 0
-        self._batches: list[pa.RecordBatch] = []
+        self._levels: list[list[pa.RecordBatch]] = [
+            []
+        ]  # of each level 16 make one of the next; the newest in the first
         self._forgotten = False
 
     @property
     def decoded_bytes(self) -> int:
         """Memory that the decoded flows take."""
-        return sum(batch.nbytes for batch in self._batches)
+        return sum(batch.nbytes for level in self._levels for batch in level)
 
     def forget(self) -> None:
         """Give the decoded flows back; what was counted stands until the next reading."""
-        self._batches = []
+        self._levels = [[]]
         self._forgotten = True
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """All complete batches of the file."""
+        """All complete batches of the file, small ones merged."""
         if self._forgotten:
             self.rewind()
             self._forgotten = False
-        yield from self._batches
         for batch in super().batches():
             received: Any = pc.max(batch.column("time_received_ms"))
             self.last_ms = max(self.last_ms, received.as_py() or 0)
-            self._batches.append(batch)
-            yield batch
+            self._keep(batch)
+        for level in reversed(self._levels):
+            yield from tuple(level)
+
+    def _keep(self, batch: pa.RecordBatch) -> None:
+        self._levels[0].append(batch)
+        for number, level in enumerate(self._levels):
+            if len(level) < _FEW:
+                break
+            if number + 1 == len(self._levels):
+                self._levels.append([])
+            self._levels[number + 1].append(_merged(level))
+            level.clear()
 
     def close(self) -> None:
         """Nothing: the file stays open until `release`."""
@@ -84,7 +100,14 @@ class KeptSegment(SegmentReader):
     def release(self) -> None:
         """Give the file and the flows back."""
         super().close()
-        self._batches = []
+        self._levels = [[]]
+
+
+def _merged(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """One batch with the columns that any of them has."""
+    schema = schema_of(name for batch in batches for name in batch.schema.names)
+    table = pa.Table.from_batches([widen(batch, schema) for batch in batches], schema)
+    return table.combine_chunks().to_batches()[0]
 
 
 class _Store:

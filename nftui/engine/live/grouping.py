@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from nftui.engine.live.identity import Identity, KeyCollision, Words, distinct_rows
 
-_FIRST_CAPACITY = 1 << 14
+_FIRST_CAPACITY = 1 << 10
 
 NEVER = np.iinfo(np.int64).max
 """Least value of a group that has none."""

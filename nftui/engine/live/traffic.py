@@ -62,7 +62,9 @@ class Traffic:
     def _forget(self) -> None:
         self._sums: deque[_Sum] = deque()
         self._replayed: list[tuple[int, float, float]] = []  # heap of (last second, bits/s, packets/s)
-        self._ring = np.zeros((_CODES, _RING))
+        # Of 256 protocols a network has a handful: a row each for those that came, in order of their coming.
+        self._ring = np.zeros((0, _RING))
+        self._row_of: dict[int, int] = {}
         self._first = 0
         self._second = 0
 
@@ -127,7 +129,17 @@ class Traffic:
             hold = int(rungs[place])
             codes = np.flatnonzero(table[place])
             cells = np.arange(start, second + hold) % _RING
-            self._ring[codes[:, None], cells] += (table[place, codes] / hold)[:, None]
+            rows = self._rows(codes.tolist())
+            self._ring[rows[:, None], cells] += (table[place, codes] / hold)[:, None]
+
+    def _rows(self, codes: list[int]) -> NDArray[np.intp]:
+        """Where the chart of each of these protocols is."""
+        for code in codes:
+            self._row_of.setdefault(code, len(self._row_of))
+        missing = len(self._row_of) - len(self._ring)
+        if missing:
+            self._ring = np.vstack([self._ring, np.zeros((missing, _RING))])
+        return np.array([self._row_of[code] for code in codes], np.intp)
 
     def amount(self, seconds: float) -> Amount:
         """Sums over the window, and rates.
@@ -158,10 +170,11 @@ class Traffic:
         first = max(self._first, last - HISTORY_SECONDS + 1)
         table = self._ring[:, np.arange(first, last + 1) % _RING] * 8
         busy = table.sum(axis=1)
-        order = np.argsort(-busy, kind="stable")
+        codes = np.array(list(self._row_of), np.intp)
+        order = np.lexsort((codes, -busy))
         order = order[busy[order] > 0]
         values = table[order[:_SERIES]]
-        labels = ["-" if code == _NO_PROTOCOL else text.protocol(int(code)) for code in order[:_SERIES]]
+        labels = ["-" if code == _NO_PROTOCOL else text.protocol(code) for code in codes[order[:_SERIES]].tolist()]
         if len(order) > _SERIES:
             values = np.vstack([values, table[order[_SERIES:]].sum(axis=0)])
             labels.append("other")
