@@ -164,6 +164,21 @@ class KafkaConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LakeConfig:
+    """Where finished files go besides the store, see docs/lake.md.
+
+    Attributes:
+        uri: `/path`, `file:///path` or `s3://bucket/prefix?endpoint_override=...&region=...`; empty for no lake.
+        site: name of this collector's part of it.
+        keep: age from which flows are removed there, as `26w`; empty for never, or to leave it to the bucket's rules.
+    """
+
+    uri: str = ""
+    site: str = ""
+    keep: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WatchConfig:
     """What is looked for in the flows as they come, see docs/watch.md.
 
@@ -227,6 +242,7 @@ class Config:
     elements: ElementsConfig = ElementsConfig()
     geo: GeoConfig = GeoConfig()
     kafka: KafkaConfig = KafkaConfig()
+    lake: LakeConfig = LakeConfig()
     watch: WatchConfig = WatchConfig()
     ui: UiConfig = UiConfig()
     filters: Mapping[str, str] = field(default_factory=dict)
@@ -256,6 +272,7 @@ _PARTS: dict[str, type[Any]] = {
     "elements": ElementsConfig,
     "geo": GeoConfig,
     "kafka": KafkaConfig,
+    "lake": LakeConfig,
     "watch": WatchConfig,
     "ui": UiConfig,
 }

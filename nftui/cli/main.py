@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("nftui.cli.schema:schema", "List the fields of a flow, or make a ClickHouse table for them."),
     "serve": ("nftui.cli.serve:serve", "Show the screen in a browser."),
     "top": ("nftui.cli.top:top", "Print who talks now as text or ndjson, for pipes and scripts."),
+    "upload": ("nftui.cli.upload:upload", "Copy the finished files of a store to a lake of several sites."),
     "verify": ("nftui.cli.verify:verify", "Check every byte of a store, name and repair what is damaged."),
 }
 """Command name to where it lives and its line in the list: `nftui --help` loads none of them."""

@@ -20,10 +20,11 @@ from nftui.engine.watch.watch import Watch, is_wanted
 
 if TYPE_CHECKING:
     from nftui.engine.kafka.output import KafkaOutput
+    from nftui.engine.lake.uploader import Uploader
 
 
 class Companions:
-    """Live window, watch, Kafka, the command for finished files, and upkeep of the store.
+    """Live window, watch, Kafka, the lake, the command for finished files, and upkeep of the store.
 
     Args:
         config: which of them there are.
@@ -43,6 +44,7 @@ class Companions:
         self._watch = Watch(config, ledger, clock, limits) if live or is_wanted(config) else None
         self._kafka = _open_kafka(config, ledger, limits)
         self._command = SealCommand(store.on_seal, str(store.root), store.ident, ledger) if store.on_seal else None
+        self._uploader = _open_uploader(config, ledger)
         self._chores = chores(store.root, store)
 
     @property
@@ -54,8 +56,9 @@ class Companions:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is wrong with them, in words."""
-        problem = self._kafka.problem if self._kafka is not None else ""
-        return (f"Kafka: {problem}",) if problem else ()
+        kafka = self._kafka.problem if self._kafka is not None else ""
+        lake = self._uploader.problem if self._uploader is not None else ""
+        return (*((f"Kafka: {kafka}",) if kafka else ()), *((lake,) if lake else ()))
 
     def bodies(self, short_of_space: Callable[[], bool]) -> dict[str, Callable[[Event], None]]:
         """Bodies of their threads by name.
@@ -68,6 +71,8 @@ class Companions:
             found["kafka"] = self._kafka.run
         if self._command is not None:
             found["command"] = self._command.run
+        if self._uploader is not None:
+            found["lake"] = self._uploader.run
         if self._chores:
             found["upkeep"] = Upkeep(self._chores, self._ledger, short_of_space).run
         return found
@@ -93,3 +98,11 @@ def _open_kafka(config: Config, ledger: Ledger, limits: Limits) -> KafkaOutput |
     from nftui.engine.kafka.output import KafkaOutput
 
     return KafkaOutput(config.kafka, ledger, limits)
+
+
+def _open_uploader(config: Config, ledger: Ledger) -> Uploader | None:
+    if not config.lake.uri:
+        return None
+    from nftui.engine.lake.uploader import Uploader
+
+    return Uploader(config.store.root, config.lake, ledger)
