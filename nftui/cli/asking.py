@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,12 +12,30 @@ import click
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from nftui.engine.lake.place import Place
     from nftui.engine.query.filters import Filter
     from nftui.engine.query.parser import Surroundings
     from nftui.engine.query.sources import Sources
     from nftui.engine.query.time import Window
+    from nftui.engine.spark.address import Address
 
 _SHOWN_SKIPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """Which flows of which lake are asked about, and who reads them.
+
+    Attributes:
+        place: the lake.
+        sites: of it; all if empty.
+        backend: a Spark cluster; None for this machine.
+    """
+
+    place: Place
+    sites: tuple[str, ...]
+    backend: Address | None
+
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -24,6 +43,11 @@ _SOURCE_OPTIONS = (
     click.option("-r", "--read", "read", multiple=True, metavar="PATH", help="Store, directory, or file of flows."),
     click.option("-R", "ranges", multiple=True, metavar="PATH", help="Directory, DIR/FIRST, or DIR/FIRST:LAST."),
     click.option("-M", "many", metavar="DIRS", help="/any/a:b:c: the same -r or -R in several directories."),
+)
+_LAKE_OPTIONS = (
+    click.option("--lake", metavar="URI", help="Lake to read instead of a store: a directory or s3://bucket/prefix."),
+    click.option("--site", "sites", multiple=True, metavar="NAME", help="Only this site of the lake; repeatable."),
+    click.option("--backend", metavar="URL", help="Ask a Spark cluster that reads the lake: sc://host:port."),
 )
 _WINDOW_OPTIONS = (
     click.option(
@@ -65,6 +89,11 @@ def source_options(command: _Command) -> _Command:
     return _with(_SOURCE_OPTIONS, command)
 
 
+def lake_options(command: _Command) -> _Command:
+    """Options for a lake and what reads it, for `asked_lake`."""
+    return _with(_LAKE_OPTIONS, command)
+
+
 def window_options(command: _Command) -> _Command:
     """Options for which time is asked about, for `asked_window`."""
     return _with(_WINDOW_OPTIONS, command)
@@ -97,6 +126,33 @@ def asked_paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None
     from nftui.config import default_store
 
     return [str(default_store())]
+
+
+def asked_lake(lake: str | None, sites: tuple[str, ...], backend: str | None, others: bool) -> Lake | None:
+    """The lake of `--lake`, `--site` and `--backend`; None without one.
+
+    Args:
+        lake: its URI.
+        sites: of it.
+        backend: what reads it.
+        others: whether other files are named, too.
+
+    Raises:
+        UsageError: they do not go together, or one of them cannot be understood.
+    """
+    from nftui.errors import UsageError
+
+    if lake is None:
+        if backend or sites:
+            raise UsageError(f"{'--backend' if backend else '--site'} goes with --lake URI: say which flows to read")
+        return None
+    if others:
+        raise UsageError("--lake excludes -r, -R and -M")
+    from nftui.engine.lake.place import check_site, parse_place
+    from nftui.engine.spark.address import parse_backend
+
+    address = parse_backend(backend) if backend else None
+    return Lake(parse_place(lake), tuple(map(check_site, sites)), address)
 
 
 def asked_filter(words: tuple[str, ...], file: str | None, zone: tzinfo | None, config: str | None = None) -> Filter:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from nftui.cli.asking import report_skipped
+from nftui.cli.asking import Lake, report_skipped
 from nftui.cli.diagnostics import say
 from nftui.cli.interruption import Interruption
 from nftui.cli.output import (
@@ -26,10 +27,11 @@ from nftui.cli.output import (
 )
 from nftui.cli.progress import Progress
 from nftui.engine.archive.formats import ArchiveFormats
+from nftui.engine.query.flow_session import FlowSession, Interrupted
 from nftui.engine.query.format_text import FORMATS
 from nftui.engine.query.orders import Direction, Order, parse_order
 from nftui.engine.query.query import Query, Ranking, Totals
-from nftui.engine.query.session import Interrupted, Session
+from nftui.engine.query.session import Session
 from nftui.engine.query.sources import find_sources
 from nftui.engine.query.stages import Stage
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
@@ -76,6 +78,7 @@ class Answer:
     bin_ms: int | None = None
     information: bool = False
     hiding: Hiding | None = None
+    lake: Lake | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that exclude each other."""
@@ -124,9 +127,12 @@ def answer(asked: Answer, began: float) -> int:
     default = DEFAULT_TOP if asked.statistics or asked.series else 0
     limit = (asked.top if asked.top is not None else default) or None
     how = Presentation(form, style, asked.quiet, limit, questions.aggregation, asked.hiding)
-    sources = find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats())
-    session = Session(sources, asked.memory, asked.threads)
-    with closing(session), Progress(session) as progress, Interruption(session, progress.clear) as interruption:
+    with (
+        _opened(asked) as session,
+        Progress(session) as progress,
+        Interruption(session, progress.clear) as interruption,
+    ):
+        sources = session.sources
         query = Query(
             session, asked.filter, asked.window, asked.scaled, asked.most, questions.aggregation, asked.stages
         )
@@ -149,6 +155,22 @@ def answer(asked: Answer, began: float) -> int:
         say("nftui: interrupted: the answer is partial")
         return Interrupted.exit_code
     return skipped
+
+
+@contextmanager
+def _opened(asked: Answer) -> Iterator[FlowSession]:
+    """A session over the files that are asked about: in this process, or on the cluster that was named."""
+    window = asked.window
+    if asked.lake is not None and asked.lake.backend is not None:
+        from nftui.engine.spark.holdings import LakeOnCluster
+
+        lake = LakeOnCluster(asked.lake.backend, asked.lake.place, asked.lake.sites)
+        with closing(lake), closing(lake.session(lake.window(window.start_ms, window.end_ms))) as session:
+            yield session
+        return
+    sources = find_sources(asked.paths, window.start_ms, window.end_ms, asked.ranges, ArchiveFormats())
+    with closing(Session(sources, asked.memory, asked.threads)) as session:
+        yield session
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +234,7 @@ def _ask(
     asked: Answer,
     questions: _Questions,
     query: Query,
-    session: Session,
+    session: FlowSession,
     how: Presentation,
     out: Output,
     interruption: Interruption,
@@ -247,7 +269,7 @@ def _ask(
     return _Answers(tables, measures, listed, totals, both)
 
 
-def _both(asked: Answer, questions: _Questions, query: Query, session: Session, how: Presentation) -> Query:
+def _both(asked: Answer, questions: _Questions, query: Query, session: FlowSession, how: Presentation) -> Query:
     """The query that counts both directions: another one only if exporters report the opposite one and it matters."""
     from nftui.engine.query.directions import Directed, reported
 
@@ -259,7 +281,7 @@ def _both(asked: Answer, questions: _Questions, query: Query, session: Session, 
     return Query(session, asked.filter, query.window, asked.scaled, asked.most, questions.aggregation, stages)
 
 
-def _query(asked: Answer, questions: _Questions, query: Query, session: Session, direction: Direction) -> Query:
+def _query(asked: Answer, questions: _Questions, query: Query, session: FlowSession, direction: Direction) -> Query:
     """The query for a direction, cut into bins if there are any."""
     stages = list(asked.stages)
     if direction is not Direction.IN:
@@ -276,7 +298,7 @@ def _query(asked: Answer, questions: _Questions, query: Query, session: Session,
 
 
 def _rank(
-    asked: Answer, questions: _Questions, query: Query, session: Session, limit: int | None, both: Query | None
+    asked: Answer, questions: _Questions, query: Query, session: FlowSession, limit: int | None, both: Query | None
 ) -> list[Table]:
     """Tables of the statistics, each ranking in the direction that its order asks for.
 
@@ -310,7 +332,7 @@ def _rank(
 
 
 def _rankings(
-    asked: Answer, requests: list[StatisticRequest], query: Query, session: Session, limit: int | None
+    asked: Answer, requests: list[StatisticRequest], query: Query, session: FlowSession, limit: int | None
 ) -> list[list[Ranking]]:
     """The rankings of each request, of which each has one order."""
     if not requests:
@@ -325,7 +347,7 @@ def _rankings(
 
 
 def _distinct(
-    asked: Answer, request: StatisticRequest, rankings: list[Ranking], query: Query, session: Session
+    asked: Answer, request: StatisticRequest, rankings: list[Ranking], query: Query, session: FlowSession
 ) -> list[list[DistinctCounts]]:
     if not asked.distinct:
         return [[] for _ in rankings]
@@ -337,7 +359,7 @@ def _distinct(
 
 def _write(
     answers: _Answers,
-    session: Session,
+    session: FlowSession,
     how: Presentation,
     out: Output,
     began: float,
@@ -362,9 +384,7 @@ def _write(
 
 def explain_statistics(asked: Answer) -> int:
     """Say what statistics are answered from, and show their SQL (-X)."""
-    with closing(
-        Session(find_sources(asked.paths, asked.window.start_ms, asked.window.end_ms, asked.ranges, ArchiveFormats()))
-    ) as session:
+    with _opened(asked) as session:
         query = Query(session, asked.filter, asked.window, asked.scaled, asked.most, stages=asked.stages)
         for text in asked.statistics:
             request = parse_statistic(text)

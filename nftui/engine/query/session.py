@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nftui.engine.query.foreign import ForeignFlows
+    from nftui.engine.store.narrow import NarrowBatch
 
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
 _SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
 _T = TypeVar("_T")
 
-__all__ = ["Interrupted", "Part", "Session"]
+__all__ = ["Interrupted", "Part", "Session", "sql_type"]
 
 _FIRST_SLOTS = 4
 _MOST_SLOTS = 256
@@ -50,7 +51,9 @@ class Session:
         self.sources = sources
         self._connection = connect(memory, threads)
         self._connection.execute("SET enable_progress_bar_print = false")
-        self._live_columns: frozenset[str] | None = None
+        self._live_flows: list[NarrowBatch] | None = None
+        self._live_columns: frozenset[str] = frozenset()
+        self._live_registered: frozenset[str] = frozenset()
         self._moved: dict[str, str] = {}
         self._tables = 0
         self._stored: frozenset[str] | None = None
@@ -262,6 +265,7 @@ class Session:
             union = bool(set(optional) & known)
             parts.append(f"SELECT {_select(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
+            self._register_live(columns)
             parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
         if self._foreign is not None and columns and (part is None or part.live):
             table = self._foreign.table(self._connection, fields)
@@ -365,23 +369,30 @@ class Session:
         return remembered("columns", places, find_out)
 
     def _live(self) -> frozenset[str]:
-        """Columns of the table `live_flows`, which holds what the segments held when it was first asked for."""
-        if self._live_columns is None:
-            import pyarrow as pa
-
-            from nftui.engine.store.arrow import schema_of
-            from nftui.engine.store.segment import widen
-
-            with_arrow()
-            batches = [batch for reader in self.sources.segments for batch in reader.batches()]
-            names = _CORE_COLUMNS.union(*(batch.schema.names for batch in batches))
-            schema = schema_of(names)
-            self._connection.register(
-                "live_flows", pa.Table.from_batches([widen(batch, schema) for batch in batches], schema)
-            )
-            self._live_columns = frozenset(schema.names)
+        """Columns of the flows that the segments held when they were first asked for."""
+        if self._live_flows is None:
+            self._live_flows = [batch for reader in self.sources.segments for batch in reader.narrow_batches()]
+            names = _CORE_COLUMNS.union(*(batch.record.schema.names for batch in self._live_flows))
+            self._live_columns = names & PHYSICAL.keys()
             self._note_damage()
         return self._live_columns
+
+    def _register_live(self, columns: Sequence[str]) -> None:
+        """Make the table `live_flows` with the given columns of these flows, and those that it had: few of them all."""
+        wanted = (self._live() & frozenset(columns)) | self._live_registered or _CORE_COLUMNS
+        if wanted == self._live_registered:
+            return
+        import pyarrow as pa
+
+        from nftui.engine.store.arrow import schema_of
+        from nftui.engine.store.segment import widen
+
+        with_arrow()
+        schema = schema_of(wanted)
+        flows = self._live_flows or []
+        table = pa.Table.from_batches([widen(batch.restore(wanted), schema) for batch in flows], schema)
+        self._connection.register("live_flows", table)
+        self._live_registered = wanted
 
     def _note_damage(self) -> None:
         for reader in self.sources.segments:
@@ -390,10 +401,11 @@ class Session:
 
 
 def _select(columns: Sequence[str], known: frozenset[str]) -> str:
-    return ", ".join(c if c in known else f"CAST(NULL AS {_sql_type(c)}) AS {c}" for c in columns)
+    return ", ".join(c if c in known else f"CAST(NULL AS {sql_type(c)}) AS {c}" for c in columns)
 
 
-def _sql_type(column: str) -> str:
+def sql_type(column: str) -> str:
+    """DuckDB's type of a column."""
     field = PHYSICAL[column]
     if field.kind is Kind.TEXT:
         return "VARCHAR"

@@ -1,0 +1,1 @@
+"""Stored flows asked on a Spark cluster, through Spark Connect."""
