@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 FORMATS = ("csv", "ndjson", "parquet", "svg")
 """`svg` is a picture of the screen; the others are all rows of the view."""
 
+PORTION = 50_000
+"""Rows that are written at a time: what is written is never in memory as a whole."""
+
 _NULL = "-"
 
 Hide = Callable[[str], str]
 """Replaces addresses in a text."""
 
 
-def write_rows(path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide) -> int:
+def write_rows(
+    path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide, told: Callable[[int], None] = lambda rows: None
+) -> int:
     """Write all rows, column by column as the screen has them, numbers plain.
 
     Args:
@@ -35,6 +40,7 @@ def write_rows(path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide) 
         form: `csv`, `ndjson` or `parquet`.
         parts: the rows, one snapshot after the other; the first one says which columns there are.
         hide: what is done to texts.
+        told: called after each portion with the rows that are written so far; what it raises ends the writing.
 
     Returns:
         How many rows were written.
@@ -47,7 +53,7 @@ def write_rows(path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide) 
     columns = [column.name for column in first.columns if column.name in first.values]
     write = {"csv": _write_csv, "ndjson": _write_ndjson, "parquet": _write_parquet}[form]
     with new_file(path) as file:
-        return write(file, columns, (_table(part, columns, hide) for part in chain([first], found)))
+        return write(file, columns, _tables(chain([first], found), columns, hide, told))
 
 
 @contextlib.contextmanager
@@ -86,10 +92,21 @@ class _Table:
     values: list[list[Any]]
 
 
-def _table(snapshot: LiveSnapshot, columns: list[str], hide: Hide) -> _Table:
+def _tables(
+    parts: Iterable[LiveSnapshot], columns: list[str], hide: Hide, told: Callable[[int], None]
+) -> Iterator[_Table]:
+    done = 0
+    for part in parts:
+        for first in range(0, max(1, len(part)), PORTION):
+            yield _table(part, slice(first, first + PORTION), columns, hide)
+            done += len(part.keys[first : first + PORTION])
+            told(done)
+
+
+def _table(snapshot: LiveSnapshot, rows: slice, columns: list[str], hide: Hide) -> _Table:
     out = _Table([], [])
     for name in columns:
-        values = snapshot.values[name]
+        values = snapshot.values[name][rows]
         if isinstance(values, list):
             out.types.append(str)
             out.values.append([None if value == _NULL else hide(value) for value in values])
