@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nftui.cli.asking import lake_options
 from nftui.errors import NftuiError, NoTerminal, UsageError
 
 if TYPE_CHECKING:
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from nftui.engine.engine import Engine
     from nftui.probe.embedded import EmbeddedProbe
     from nftui.screens.filter_reader import FilterReader
-    from nftui.screens.source import Source
-
-_SWITCH_SECONDS = 0.0005
-"""How long another thread may hold Python before the screen's turn; the default of 5 ms is felt in the keys."""
+    from nftui.screens.source import Past, Source
 
 EPILOG = """\b
 Examples:
@@ -33,6 +31,7 @@ Examples:
   nftui --probe eth0 --no-listen      meter this host's own traffic
   nftui --no-listen --store flows     only look at what another collector writes
   nftui --replay old/ --speed 60      play a store, nfcapd or ft- files, or a capture
+  nftui --backend sc://spark1:15002 --lake /mnt/lake    the past of a lake, read by a Spark cluster
 """
 
 
@@ -45,6 +44,7 @@ Examples:
 @click.option("--replay", "recordings", multiple=True, metavar="PATH", help="Play stored flows as if they came now.")
 @click.option("--speed", type=click.FloatRange(1, 1024), default=1, help="Of a replay; { and } change it. [1]")
 @click.option("--loop", is_flag=True, help="Begin a replay anew after its end; R changes it.")
+@lake_options
 @click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
 @click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, nftui-mono, nftui-contrast…")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")
@@ -63,6 +63,9 @@ def tui(
     recordings: tuple[str, ...],
     speed: float,
     loop: bool,
+    lake: str | None,
+    sites: tuple[str, ...],
+    backend: str | None,
     filter_text: str | None,
     theme: str | None,
     config: Path | None,
@@ -80,6 +83,7 @@ def tui(
         raise UsageError("--listen and --no-listen exclude each other")
     if recordings and (listen or interfaces or store):
         raise UsageError("--replay neither receives nor stores: without --listen, --probe and --store")
+    past = lake_past(lake, sites, backend, bool(recordings))
     from nftui import config as configuration
 
     merged = configuration.load(
@@ -119,7 +123,7 @@ def tui(
 
         return show(RecordedSource(recordings, speed, merged, loop), options, filter_reader(merged))
     if not interfaces:
-        return run_screen(merged, options)
+        return run_screen(merged, options, past=past)
     from nftui.probe.privileges import one_thread
 
     one_thread()
@@ -127,9 +131,45 @@ def tui(
 
     probe = open_probe(interfaces)
     try:
-        return run_screen(merged, options, meter=probe)
+        return run_screen(merged, options, meter=probe, past=past)
     finally:
         probe.close()
+
+
+def lake_past(
+    lake: str | None, sites: tuple[str, ...], backend: str | None, recorded: bool
+) -> Callable[[], Past] | None:
+    """What opens the past of a lake; None where none is named.
+
+    Args:
+        lake: its URI.
+        sites: of it.
+        backend: what reads it.
+        recorded: whether recordings are played.
+
+    Raises:
+        UsageError: they do not go together, or one of them cannot be understood.
+    """
+    if not (lake or sites or backend):
+        return None
+    from nftui.cli.asking import asked_lake
+
+    if recorded:
+        raise UsageError("--replay shows recordings: without --lake, --site and --backend")
+    asked = asked_lake(lake, sites, backend, False)
+    assert asked is not None
+    if asked.backend is None:
+        raise UsageError("--lake on the screen goes with --backend: say which cluster reads it")
+    address, place = asked.backend, asked.place
+
+    def open_past() -> Past:
+        from nftui.engine.history.history import History
+        from nftui.engine.spark.holdings import LakeOnCluster
+
+        found = LakeOnCluster(address, place, asked.sites)
+        return History(holdings=found, sessions=found.session)
+
+    return open_past
 
 
 def require_terminal() -> None:
@@ -155,6 +195,7 @@ def run_screen(
     on_start: Callable[[Engine], None] | None = None,
     on_stop: Callable[[], None] | None = None,
     meter: EmbeddedProbe | None = None,
+    past: Callable[[], Past] | None = None,
 ) -> int:
     """Show the live screen until the user leaves.
 
@@ -164,6 +205,7 @@ def run_screen(
         on_start: called in a worker thread once the engine runs, for those who feed it.
         on_stop: called once the engine has stopped, however the screen ends; maybe in another thread.
         meter: a probe whose flows the engine takes.
+        past: opens what the screen asks about the past, in the place of the store.
 
     Returns:
         Exit code.
@@ -173,7 +215,7 @@ def run_screen(
     """
     from nftui.screens.source import LocalSource
 
-    return show(LocalSource(config, on_start, meter), options, filter_reader(config), on_stop)
+    return show(LocalSource(config, on_start, meter, past), options, filter_reader(config), on_stop)
 
 
 def show(

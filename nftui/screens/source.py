@@ -299,6 +299,7 @@ class LocalSource(Answering):
         config: collector and store.
         on_start: called with the running engine, for those who feed it, such as the demo.
         meter: a probe whose flows the engine takes; with one, a store that another process writes is an error.
+        past: opens what is asked about the past, in the place of the store.
     """
 
     def __init__(
@@ -306,8 +307,10 @@ class LocalSource(Answering):
         config: Config,
         on_start: Callable[[Engine], None] | None = None,
         meter: EmbeddedProbe | None = None,
+        past: Callable[[], Past] | None = None,
     ) -> None:
         super().__init__()
+        self._past = past
         self._config = config
         self._on_start = on_start
         self._meter = meter
@@ -352,7 +355,9 @@ class LocalSource(Answering):
             self._on_start(engine)
 
     def past(self) -> Past | None:
-        """The store that is written or followed here."""
+        """The store that is written or followed here, or what was given in its place."""
+        if self._past is not None:
+            return self._past()
         return open_past([str(self._config.store.root)])
 
     @property
