@@ -88,10 +88,13 @@ class Collector:
         return (_stored_nftui if self.name == "nftui" else _stored_nfcapd)(self.folder), size
 
 
-def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) -> Collector:
+def start(
+    name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0, environment: dict[str, str] | None = None
+) -> Collector:
     """Start a collector on loopback, on one core if `cpu` is given, and wait until it listens.
 
     Both get the same socket buffer and a slot longer than the run, so that slots end by volume or at the stop only.
+    `environment` is added to this process's.
     """
     folder.mkdir(parents=True)
     commands = {
@@ -104,9 +107,11 @@ def start(name: str, port: int, folder: Path, buffer: int, cpu: int | None = 0) 
     pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
     log = folder.parent / "log"
     with log.open("wb") as said:
-        process = subprocess.Popen([*pin, *commands[name]], stdout=said, stderr=said)
+        process = subprocess.Popen(
+            [*pin, *commands[name]], stdout=said, stderr=said, env=os.environ | (environment or {})
+        )
     collector = Collector(name, port, folder, process)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     while True:
         time.sleep(0.1)
         try:

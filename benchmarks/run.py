@@ -60,6 +60,7 @@ BENCHMARKS = (
     Benchmark("ranking"),
     Benchmark("probe_offline", (), ("--packets", "300000", "--repeat", "1")),
     Benchmark("probe_live", (), ("--seconds", "1", "--rates", "50000,200000", "--packets", "100000")),
+    Benchmark("kafka_outage", (), ("--seconds", "12", "--away", "6", "--rate", "2000")),
     Benchmark("soak", (), ("--seconds", "40")),
     Benchmark("table_rows", (), ("--rows", "100000")),
     Benchmark("tui_latency"),

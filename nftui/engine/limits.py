@@ -139,7 +139,7 @@ class Limits:
 
     # Kafka
     kafka_bytes: int = 64_000_000
-    """Flows that wait for the brokers: 60 s at 10 000 flows/s. Beyond it the oldest are dropped and counted."""
+    """Flows that wait for the brokers: a minute at 10 000 flows/s. Beyond it the oldest are dropped and counted."""
 
     # Live window
     live_rows: int = 1_000_000

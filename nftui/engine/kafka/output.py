@@ -62,6 +62,7 @@ class KafkaOutput:
         self._fatal = False
         self._moved_at = self._asked_at = time.monotonic()
         self._answering_since: float | None = None
+        self._unanswered = 0
         self._producer = self._connect()
 
     def add(self, batch: FlowBatch) -> None:
@@ -147,8 +148,11 @@ class KafkaOutput:
             return
         self._asked_at = now
         if not self._brokers_answer():
-            self._answering_since = None
+            self._unanswered += 1
+            if self._unanswered > 1:  # one that is late is not away
+                self._answering_since = None
             return
+        self._unanswered = 0
         if self._answering_since is None:
             self._answering_since = now
         if self._fatal or now - self._answering_since >= self._patience:

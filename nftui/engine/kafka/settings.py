@@ -13,6 +13,8 @@ from nftui.errors import ConfigError
 
 _GIVEN_UP_MS = 300_000
 """A message that no broker took for so long is counted as failed."""
+_LOOK_MS = 2000
+"""Longest pause between attempts to reach a broker that is away."""
 
 
 def client_settings(config: KafkaConfig, form: Form, on_error: Callable[[Any], None]) -> dict[str, Any]:
@@ -27,7 +29,8 @@ def client_settings(config: KafkaConfig, form: Form, on_error: Callable[[Any], N
         "bootstrap.servers": ",".join(config.brokers), "client.id": "nftui", "enable.idempotence": True,
         # Arrow messages are compressed within.
         "compression.type": "none" if form == "arrow" else "zstd", "linger.ms": 50,
-        "message.timeout.ms": _GIVEN_UP_MS, "error_cb": on_error, "logger": _silent(), **read_settings(config.settings),
+        "message.timeout.ms": _GIVEN_UP_MS, "reconnect.backoff.max.ms": _LOOK_MS, "error_cb": on_error,
+        "logger": _silent(), **read_settings(config.settings),
     }  # fmt: skip
 
 
