@@ -60,6 +60,20 @@ def marked_line(terminal: Terminal) -> int:
     return max((y for y in inner if counts[looks[y]] == 1), default=-1)
 
 
+class Ended(SystemExit):
+    """The program ended although nobody asked it to.
+
+    Args:
+        terminal: where it ran.
+        when: what was measured.
+    """
+
+    def __init__(self, terminal: Terminal, when: str) -> None:
+        code = terminal.exit_code
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        super().__init__(f"it ended with {how} while {when}; its last words: {terminal.last_words or 'none'}")
+
+
 class Cursor:
     """Keys that move the cursor up and down within the middle of the table."""
 
@@ -102,7 +116,9 @@ def echoes(terminal: Terminal, seconds: float, mark: Cursor | Words, before: Cal
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         before()
-        terminal.pump(random.uniform(0.2, 0.9))
+        terminal.pump(random.uniform(0.1, 0.6))
+        if terminal.ended():
+            raise Ended(terminal, f"keys were pressed, after {len(times)} of them")
         key = mark.key()
         pressed = time.monotonic()
         terminal.send(key)
@@ -143,6 +159,8 @@ def percentile(values: Sequence[float], part: float) -> float | None:
 def linked_store(source: Path, folder: Path) -> Path:
     """A store with the same files, for a writer of its own."""
     store = folder / "store"
+    if not any(source.glob("date=*")):
+        raise SystemExit(f"no store: {source}")
     for path in source.rglob("*.parquet"):
         place = store / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -187,7 +205,7 @@ def measure_peer(options: argparse.Namespace, size: tuple[int, int]) -> dict[str
     command, key, words = programs[options.subject]
     with traffic_in_namespace() as inside, Terminal([*inside, *command], *size) as terminal:
         terminal.pump(5)
-        busy = bytes_per_second(terminal, options.seconds)
+        busy = bytes_per_second(terminal, options.output)
         terminal.bytes_per_second = options.link / 8 if options.link else 0
         times = echoes(terminal, options.seconds, Words(terminal, key, words), lambda: None)
         terminal.bytes_per_second = 0
@@ -230,33 +248,35 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
         with Terminal(command, *size) as terminal:
             terminal.pump(30, lambda: terminal.shows("LIVE") or not ours)
             terminal.pump(5)
-            idle = bytes_per_second(terminal, min(10, options.seconds))
+            idle = bytes_per_second(terminal, min(10, options.output)) if options.output else None
             sender = None
             if options.rate:
                 sender = subprocess.Popen(
                     [sys.executable, str(_HERE / "send.py"), "--port", str(options.port), "--rate", str(options.rate),
-                     "--seconds", str(options.warm_up + 2 * options.seconds + 15), "--exporters", "2"],
+                     "--seconds", str(options.warm_up + options.output + options.seconds + 15), "--exporters", "2"],
                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                 )  # fmt: skip
             terminal.pump(options.warm_up)
-            busy = bytes_per_second(terminal, options.seconds)
+            if terminal.ended():
+                raise Ended(terminal, "flows came and no key was pressed")
+            busy = bytes_per_second(terminal, options.output) if options.output else None
             terminal.bytes_per_second = options.link / 8 if options.link else 0
             before: Callable[[], None] = lambda: None  # noqa: E731
             if options.past:
                 terminal.send(b"@")
                 terminal.pump(1)
                 terminal.send(whole(store).encode() + b"\r")
-                terminal.pump(5)
+                if not terminal.pump(10, lambda: terminal.shows("HISTORY")):
+                    raise SystemExit("the stored flows were not brushed")
                 terminal.send(b"/bytes > 70 and not port 1\r")
                 terminal.pump(5)
                 before = lambda: terminal.send(b"u")  # noqa: E731
             terminal.send(b"jjjjj")
             terminal.pump(1)
             times = echoes(terminal, options.seconds, Cursor(terminal), before)
-            try:
-                rss = resident_mb(terminal.pid)
-            except ValueError:
-                raise SystemExit(f"it ended: {bytes(terminal.received)[-3000:].decode(errors='replace')}") from None
+            if terminal.ended():
+                raise Ended(terminal, "keys were pressed")
+            rss = resident_mb(terminal.pid)
             lines = terminal.lines
             terminal.bytes_per_second = 0
             terminal.send(b"\x03" if ours else b"q")
@@ -267,8 +287,8 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
         "subject": options.subject, "rate": options.rate, "size": options.size, "link": options.link or None,
         "past": bool(options.past), "more": " ".join(options.more),
         "first_paint_ms": {"best": round(min(paints)), "median": round(statistics.median(paints))} if paints else None,
-        **summary(times), "bytes_per_second": {"idle": round(idle), "busy": round(busy)}, "rss_mb": round(rss),
-        "exit": code, "status": lines[1].strip(), "health": lines[-2].strip(),
+        **summary(times), "bytes_per_second": {"idle": idle and round(idle), "busy": busy and round(busy)},
+        "rss_mb": round(rss), "exit": code, "status": lines[1].strip(), "health": lines[-2].strip(),
     }  # fmt: skip
 
 
@@ -276,7 +296,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subject", choices=("nftui", "datatable", "iftop", "bmon"), default="nftui")
     parser.add_argument("--rate", type=float, default=300_000, help="flows per second; 0 for none")
-    parser.add_argument("--seconds", type=float, default=60, help="of output, and again of keys")
+    parser.add_argument("--seconds", type=float, default=60, help="of keys")
+    parser.add_argument("--output", type=float, default=20, metavar="SECONDS", help="of output before; 0 for none")
     parser.add_argument("--warm-up", type=float, default=8, help="seconds before anything is measured")
     parser.add_argument("--size", default="120x40")
     parser.add_argument("--link", type=float, default=0, help="bits per second of the line; 0 for no limit")

@@ -20,6 +20,8 @@ An error's text is one line that a user can act on: what failed, on what, and wh
 
 from __future__ import annotations
 
+import os
+
 
 class NftuiError(Exception):
     """Base of all errors that are shown to a user as one line."""
@@ -136,6 +138,19 @@ class PermissionDenied(NftuiError):
     """A right is missing; the text names it and the command that gives it."""
 
     exit_code = 77
+
+
+def unexpected(error: Exception) -> str:
+    """One line about an exception that nobody foresaw: what it is, and where in nftui it was raised."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("nftui."):
+            place = f" ({os.path.basename(code.co_filename)}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    said = first_line(error)
+    kind = type(error).__name__
+    return f"{kind}{place}" if said == kind else f"{kind}: {said}{place}"
 
 
 def first_line(error: Exception) -> str:

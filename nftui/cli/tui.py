@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -223,8 +225,10 @@ def show(
 ) -> int:
     """Show the screens of a source until the user leaves; arguments and errors as for `run_screen`."""
     from nftui.app import NftuiApp
+    from nftui.cli.diagnostics import say
     from nftui.engine.memory import limit_heaps
     from nftui.screens.lifeline import Lifeline
+    from nftui.screens.turns import run_first
 
     limit_heaps()  # before the first thread
     if options.filter:
@@ -232,7 +236,6 @@ def show(
     app = NftuiApp(source, options, read_filter)
     if options.theme and options.theme not in app.available_themes:
         raise UsageError(f"no theme {options.theme!r}; known are {', '.join(sorted(app.available_themes))}")
-    sys.setswitchinterval(_SWITCH_SECONDS)
 
     def stop() -> bool:
         app.remember()
@@ -246,13 +249,16 @@ def show(
 
     app.lifeline = Lifeline(app.leave, stop)
     app.lifeline.watch()
+    faulthandler.enable()  # a crash in a library's own code says where
     try:
-        app.run(mouse=options.mouse)
+        run_first(app.run_async(mouse=options.mouse))
     finally:
         ended = stop()
         app.lifeline.release()
     if isinstance(app.failure, NftuiError):
         raise app.failure
+    if app.return_code == 128 + signal.SIGTERM:
+        say("nftui: ended by SIGTERM")
     if not ended:
         raise NftuiError("a thread did not end in time; flows that it held are not stored")
     return app.return_code or 0

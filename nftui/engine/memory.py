@@ -11,6 +11,7 @@ fifth of the CPU of reception. So blocks of usual size stay in the heap, and the
 from __future__ import annotations
 
 import ctypes
+import gc
 import math
 import os
 import sys
@@ -45,6 +46,15 @@ def give_back(at_most_every: float = 0.0) -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
     if trim is not None:
         trim(0)
+
+
+def freeze_loaded() -> None:
+    """Let the garbage collector pass over what is there now: modules stay, and looking at all of them takes 75 ms.
+
+    A key that is pressed meanwhile waits so long. To be called once something large has been loaded.
+    """
+    gc.freeze()
+    gc.enable()  # the command line had switched it off for the start
 
 
 def use_system_allocator() -> None:

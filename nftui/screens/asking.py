@@ -71,11 +71,14 @@ class AskingBoard(LiveBoard):
         self.run_worker(self._start())
 
     async def _start(self) -> None:
+        from nftui.engine.memory import freeze_loaded
+
         try:
             await self.feed.run(self.source.start)
         except NftuiError as error:
             self.post_message(self.Failed(error))
             return
+        freeze_loaded()
         self.feed.start()
 
     def on_screen_suspend(self) -> None:

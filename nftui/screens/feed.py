@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 from textual.widget import Widget
 
-from nftui.errors import NftuiError
+from nftui.errors import NftuiError, unexpected
 from nftui.screens.pace import Pace
 from nftui.screens.source import Source
 
@@ -145,8 +145,10 @@ class Feed:
         try:
             health = self._source.health()
             return News(self._source.snapshot(request), health)
-        except (NftuiError, OSError, ValueError, KeyError, ArithmeticError, LookupError) as error:
-            return News(None, health, f"{type(error).__name__}: {error}")
+        except NftuiError as error:
+            return News(None, health, str(error))
+        except Exception as error:  # the screen goes on, and the next question may be answered
+            return News(None, health, unexpected(error))
 
 
 def queued_writes(widget: Widget) -> int:

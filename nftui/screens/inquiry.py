@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from textual.timer import Timer
 from textual.widget import Widget
 
-from nftui.errors import NftuiError
+from nftui.errors import NftuiError, unexpected
 from nftui.text import clean
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Inquiry:
         self._past: Past | None = None
         self._waiting: dict[str, _Asked] = {}
         self._running: _Asked | None = None
-        self._pumping = False
+        self._pumping = self._loaded = False
         self._timer: Timer | None = None
         self._resting: Timer | None = None
 
@@ -124,7 +124,7 @@ class Inquiry:
 
     async def run(self, question: Callable[[Past], _Answer]) -> _Answer:
         """Ask something short and wait for it. Raises NftuiError."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: question(self._opened()))
+        return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: _named(question, self._opened()))
 
     def give_up(self) -> bool:
         """Cancel everything, for the user does not want to wait; False when nothing was under way."""
@@ -162,7 +162,7 @@ class Inquiry:
 
     def _answer(self, asked: _Asked) -> object:
         past = self._opened()
-        return None if asked.cancelled else asked.question(past)
+        return None if asked.cancelled else _named(asked.question, past)
 
     def _rest(self) -> None:
         if self._past is not None and not self._pumping:
@@ -191,11 +191,14 @@ class Inquiry:
             answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._answer, asked)
         except NftuiError as error:
             problem = str(error)
-        except (OSError, ValueError, LookupError, ArithmeticError) as error:
-            problem = f"{type(error).__name__}: {error}"
         except RuntimeError:  # the pool is shut down: the screen is closing
             return
         self._running = None
+        if not self._loaded:
+            from nftui.engine.memory import freeze_loaded
+
+            self._loaded = True
+            freeze_loaded()
         if asked.cancelled or not (self._owner.is_attached and self._owner.app.is_running):
             return
         if problem:
@@ -209,3 +212,13 @@ class Inquiry:
             self._past.cancel()  # once more: the question had not begun when it was cancelled first
         if self.slow:
             self._changed()
+
+
+def _named(question: Callable[[Past], _Answer], past: Past) -> _Answer:
+    """Ask; whatever goes wrong is one line for the user, and no reason for the screen to end."""
+    try:
+        return question(past)
+    except NftuiError:
+        raise
+    except Exception as error:
+        raise NftuiError(f"no answer: {unexpected(error)}") from error

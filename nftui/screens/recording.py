@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -64,8 +63,6 @@ class RecordedSource(Answering):
         from nftui.engine.replay.playback import Playback
         from nftui.probe.metered import MeteredCaptures
 
-        gc.freeze()
-        gc.enable()  # the command line had switched it off for the start
         metered = self._metered = MeteredCaptures()
         self._paths = [metered.flows_of(path) for path in self._paths]
         part = Playback(self._paths, self._speed, ArchiveFormats(), self._config)

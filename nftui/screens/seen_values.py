@@ -84,6 +84,7 @@ def live_values(source: Source, fields: tuple[str, ...]) -> list[str]:
 
 def stored_values(root: str, fields: tuple[str, ...], now_ms: int) -> list[str]:
     """Values in the last hour of a store, as far as two seconds reach; for a worker thread of its own."""
+    from nftui.engine.query.duck import named_errors
     from nftui.engine.query.seen import SeenValues
     from nftui.engine.query.session import Session
     from nftui.engine.query.sources import find_sources
@@ -98,7 +99,8 @@ def stored_values(root: str, fields: tuple[str, ...], now_ms: int) -> list[str]:
     timer.daemon = True
     timer.start()
     try:
-        return SeenValues(session, Window(start_ms=start_ms), _MOST)(fields)
+        with named_errors():
+            return SeenValues(session, Window(start_ms=start_ms), _MOST)(fields)
     except (NftuiError, OSError):
         return []
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -337,8 +336,6 @@ class LocalSource(Answering):
         from nftui.engine.engine import Engine
         from nftui.engine.viewer import Viewer
 
-        gc.freeze()
-        gc.enable()  # the command line had switched it off for the start
         engine = Engine(self._config, meter=self._meter)
         try:
             engine.start()

@@ -26,6 +26,9 @@ _UNKNOWN = re.compile(
     rb"|\x1b\]22;[^\x07]*\x07"
 )
 _LONGEST = 24
+_SCREEN_BEFORE = b"\x1b[?1049l"
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-9;?<>=$]*[a-zA-Z]|\][^\x07]*\x07|.)")
+_MOST_WORDS = 8000
 
 
 class Terminal:
@@ -59,6 +62,8 @@ class Terminal:
         self._state = tempfile.TemporaryDirectory(prefix="nftui-state-")  # the session of the user is not the tests'
         environment |= {"XDG_STATE_HOME": self._state.name}
         environment |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"} | (env or {})
+        self.exit_code: int | None = None
+        """Of the program, negative for a signal; None while it runs, as far as `ended` and `wait` have seen."""
         self.pid, self.master = pty.fork()
         if self.pid == 0:
             if hangup_ignored:
@@ -115,17 +120,33 @@ class Terminal:
         """Exit code of the program (negative for a signal), None when it still runs after that time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
+            if self.ended():
+                return self.exit_code
             if self.master >= 0:
                 self.pump(0.05)
             else:
                 time.sleep(0.02)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.pid = 0
-                if self.master >= 0:
-                    self.pump(1)
-                return os.waitstatus_to_exitcode(status)
         return None
+
+    def ended(self) -> bool:
+        """Whether the program has ended; the rest of what it sent has been read then."""
+        if self.pid:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if not pid:
+                return False
+            self.pid = 0
+            self.exit_code = os.waitstatus_to_exitcode(status)
+            if self.master >= 0:
+                self.pump(1)
+        return True
+
+    @property
+    def last_words(self) -> str:
+        """The end of what the program sent after it gave the screen back, or while it had it, readable."""
+        received = bytes(self.received)
+        place = received.rfind(_SCREEN_BEFORE)
+        words = received[max(place, 0) :]
+        return re.sub(r"[^\x20-\x7e\n]+", "", _SEQUENCE.sub(b"", words).decode(errors="replace"))[-_MOST_WORDS:].strip()
 
     def close(self) -> None:
         """End the program whatever it does."""

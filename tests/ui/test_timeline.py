@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from nftui.app import AppOptions, NftuiApp
 from nftui.engine.history.values import TimeRange
+from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 from nftui.screens.live import LiveScreen
 from nftui.widgets.ribbon import Ribbon
 from nftui.widgets.time_dialogs import TimePrompt
@@ -355,6 +356,27 @@ async def test_a_past_that_fails_says_why_and_the_present_goes_on():
         await pilot.press("full_stop")
         await settle(pilot)
         assert "Input/output error" not in text_of(pilot.app)  # type: ignore[arg-type]
+
+
+async def test_an_answer_that_fails_in_a_way_nobody_foresaw_is_told_and_the_screen_goes_on():
+    fake = source()
+    assert fake.stored is not None
+    answer, fails = fake.stored.snapshot, [True]
+
+    def fail(request: LiveRequest) -> LiveSnapshot:
+        if fails:
+            class_of_a_library = type("InterruptException", (Exception,), {})
+            raise class_of_a_library("in the middle of something")
+        return answer(request)
+
+    fake.stored.snapshot = fail  # type: ignore[method-assign]
+    async with NftuiApp(fake).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: "no answer: InterruptException: in the middle of something" in screen.problem)
+        fails.clear()
+        await pilot.press("left_square_bracket")
+        await until(pilot, lambda: screen.problem == "" and chip(screen) == "HISTORY")
 
 
 async def test_files_that_could_not_be_read_are_named():

@@ -52,6 +52,7 @@ from nftui.engine.live.snapshot import (
 )
 from nftui.engine.live.talkers import talker_columns
 from nftui.engine.memory import give_back
+from nftui.engine.query.duck import named_errors
 from nftui.engine.query.flow_session import FlowSession, Part
 from nftui.engine.query.session import Session
 from nftui.engine.query.sources import Sources
@@ -317,7 +318,8 @@ class History:
         with self._lock:
             self._running = session
         try:
-            yield session
+            with named_errors():
+                yield session
         finally:
             with self._lock:
                 self._running = None

@@ -15,16 +15,18 @@ import atexit
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 
+from nftui.engine.query.flow_session import Interrupted
 from nftui.engine.query.spill import spill_directory
-from nftui.errors import UsageError
+from nftui.errors import NftuiError, UsageError, first_line
 
 try:
     import _duckdb as duckdb
 except ImportError:  # the extension's name is not promised
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["connect", "duckdb", "with_arrow"]
+__all__ = ["connect", "duckdb", "named_errors", "with_arrow"]
 
 _SETTINGS = {
     "preserve_insertion_order": "false",
@@ -67,6 +69,24 @@ def spare_memory(connection: duckdb.DuckDBPyConnection) -> None:
     for name, value in _LONG_LIVED.items():
         with contextlib.suppress(duckdb.Error):  # not every build has an allocator of its own
             connection.execute(f"SET GLOBAL {name} = '{value}'")
+
+
+@contextlib.contextmanager
+def named_errors() -> Iterator[None]:
+    """Turn DuckDB's errors into those that are told to a user.
+
+    A question that is cancelled raises wherever it is, also where it only prepares a statement.
+
+    Raises:
+        Interrupted: the connection was interrupted.
+        NftuiError: any other error of DuckDB.
+    """
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise Interrupted("interrupted") from None
+    except duckdb.Error as error:
+        raise NftuiError(f"query failed: {first_line(error)}") from error
 
 
 def with_arrow() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from compaction import compact_all, write
@@ -165,6 +166,22 @@ def test_a_question_is_cancelled_and_the_next_one_answered(
     history.cancel()  # nothing is running: it has no effect on what comes
     assert history.progress() < 0
     assert flows_of(history) == 100
+
+
+def test_an_interrupt_anywhere_in_a_question_is_told_as_such(
+    tmp_path: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, sample_flows(0, 10))
+
+    def prepare(self: Session) -> Any:
+        # As DuckDB does in whatever is called next, when it is told to give up before a statement runs.
+        raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+    monkeypatch.setattr(Session, "present", prepare)
+    with pytest.raises(Interrupted):
+        flows_of(history)
+    monkeypatch.undo()
+    assert flows_of(history) == 10
 
 
 @pytest.mark.parametrize("view", VIEWS)
