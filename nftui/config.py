@@ -171,11 +171,13 @@ class LakeConfig:
         uri: `/path`, `file:///path` or `s3://bucket/prefix?endpoint_override=...&region=...`; empty for no lake.
         site: name of this collector's part of it.
         keep: age from which flows are removed there, as `26w`; empty for never, or to leave it to the bucket's rules.
+        cache: most that files of a bucket may take on this machine when a query reads them, as `4G`.
     """
 
     uri: str = ""
     site: str = ""
     keep: str = ""
+    cache: str = "4G"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from nftui.engine.query.format_text import FORMATS
 from nftui.engine.query.orders import Direction, Order, parse_order
 from nftui.engine.query.query import Query, Ranking, Totals
 from nftui.engine.query.session import Session
-from nftui.engine.query.sources import find_sources
+from nftui.engine.query.sources import find_sources, lake_sources
 from nftui.engine.query.stages import Stage
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
@@ -146,7 +146,7 @@ def answer(asked: Answer, began: float) -> int:
         if asked.information:
             from nftui.cli.information import write_information
 
-            write_information(_both(asked, questions, query, session, how), sources, out)
+            write_information(_both(asked, questions, query, session, how), session, out)
             return report_skipped(sources)
         answers = interruption.answer(lambda: _ask(asked, questions, query, session, how, out, interruption))
         _write(answers, session, how, out, began, interruption)
@@ -168,7 +168,10 @@ def _opened(asked: Answer) -> Iterator[FlowSession]:
         with closing(lake), closing(lake.session(lake.window(window.start_ms, window.end_ms))) as session:
             yield session
         return
-    sources = find_sources(asked.paths, window.start_ms, window.end_ms, asked.ranges, ArchiveFormats())
+    if asked.lake is not None:
+        sources = lake_sources(asked.lake.place, asked.lake.sites, window.start_ms, window.end_ms)
+    else:
+        sources = find_sources(asked.paths, window.start_ms, window.end_ms, asked.ranges, ArchiveFormats())
     with closing(Session(sources, asked.memory, asked.threads)) as session:
         yield session
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
 from typing import TYPE_CHECKING
 
-from nftui.errors import CorruptFile, StoreError
+from nftui.text import clean
 
 if TYPE_CHECKING:
     from nftui.cli.output import Output
+    from nftui.engine.query.flow_session import FlowSession
     from nftui.engine.query.query import Query, Ranking
-    from nftui.engine.query.sources import Sources
 
 _CLASSES = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp"}
 _LOST = "sequence.lost"
 
 
-def write_information(query: Query, sources: Sources, out: Output) -> None:
+def write_information(query: Query, session: FlowSession, out: Output) -> None:
     """Write sums over what passes, and what the footers say about lost datagrams.
 
     Args:
         query: which flows, and in which direction they count.
-        sources: the files.
+        session: the files.
         out: where to.
     """
     from nftui.engine.query.statistics import parse_statistic
 
     [ranking] = query.rank(parse_statistic("proto"), None)
-    idents, lost = _footers(sources)
+    idents, lost = _footers(session)
     out.write(f"Ident: {', '.join(sorted(idents)) or 'none'}")
     for measure in ("flows", "packets", "bytes"):
         sums = _by_class(ranking, measure)
@@ -51,16 +51,15 @@ def _by_class(ranking: Ranking, measure: str) -> dict[str, int]:
     return sums
 
 
-def _footers(sources: Sources) -> tuple[set[str], int]:
+def _footers(session: FlowSession) -> tuple[set[str], int]:
     """Idents, and the number of datagrams that were lost on the way to the collector."""
-    from nftui.engine.store.footer import read_footer
-
     idents, lost = set(), 0
-    for path in sources.files:
+    for value in session.said("nftui", list(session.sources.files)).values():
         try:
-            about = read_footer(Path(path))
-        except (CorruptFile, StoreError, OSError):
+            about = json.loads(value)
+            ident, here = clean(str(about.get("ident", "none"))), int(about.get("notes", {}).get(_LOST, 0))
+        except (ValueError, AttributeError, TypeError):
             continue  # a Parquet file of somebody else; damaged ones are named by the query
-        idents.add(str(about.get("ident", "none")))
-        lost += int(about.get("notes", {}).get(_LOST, 0))
+        idents.add(ident)
+        lost += here
     return idents, lost

@@ -46,7 +46,9 @@ def upload(
     typed = {"store.path": store, "lake.uri": lake, "lake.site": site, "lake.keep": keep}
     if background:
         os.nice(_LOWEST)
-        given = configuration.LakeConfig(*(os.environ[f"NFTUI_LAKE_{name}"] for name in ("URI", "SITE", "KEEP")))
+        given = configuration.LakeConfig(
+            *(os.environ[f"NFTUI_LAKE_{name}"] for name in ("URI", "SITE", "KEEP", "CACHE"))
+        )
         root = Path(store or "")
     else:
         loaded = configuration.load(config, typed=typed)

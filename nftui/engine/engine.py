@@ -162,7 +162,8 @@ class Engine:
         self._running = False
         deadline = time.monotonic() + _STOP_SECONDS
         workers = {worker.state().name: worker for worker in self._workers}
-        others = [workers[name] for name in ("control", "metrics", "upkeep", "lake", "findings", "told") if name in workers]
+        helpers = ("control", "metrics", "upkeep", "lake", "findings", "told")
+        others = [workers[name] for name in helpers if name in workers]
         sources = [workers[name] for name in ("receive", "streams", "probe") if name in workers]
         for worker in (*others, *sources):
             worker.stopping.set()

@@ -37,19 +37,19 @@ class BucketFiles:
     """
 
     def __init__(self, place: Place) -> None:
-        more: dict[str, Any] = {"endpoint_override": place.endpoint} if place.endpoint else {}
+        settings: dict[str, Any] = {
+            "scheme": place.scheme, "connect_timeout": _CONNECT_SECONDS, "request_timeout": _SILENT_SECONDS,
+            "retry_strategy": fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS), "background_writes": False,
+        }  # fmt: skip
+        if place.endpoint:
+            settings["endpoint_override"] = place.endpoint
         region = place.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
         if region or place.endpoint:
-            more["region"] = region or "us-east-1"
-        self._system = fs.S3FileSystem(
-            scheme=place.scheme,
-            connect_timeout=_CONNECT_SECONDS,
-            request_timeout=_SILENT_SECONDS,
-            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
-            background_writes=False,
-            allow_delayed_open=True,
-            **more,
-        )
+            settings["region"] = region or "us-east-1"
+        try:
+            self._system = fs.S3FileSystem(allow_delayed_open=True, **settings)  # type: ignore[call-arg]
+        except TypeError:  # Arrow before that option: small files take three requests instead of one
+            self._system = fs.S3FileSystem(**settings)
 
     def names(self, directory: str) -> list[str]:
         """See `LakeFiles`."""
@@ -75,8 +75,8 @@ class BucketFiles:
         """See `LakeFiles`."""
         with self._system.open_input_file(path) as file:
             size = file.size()
-            count = min(count, size)
-            return bytes(file.read_at(count, size - count))
+            file.seek(max(0, size - count))
+            return bytes(file.read(count))
 
     def put(self, source: Path, path: str, alive: Callable[[int], None]) -> None:
         """See `LakeFiles`. The size that the service has is compared at the end."""

@@ -18,7 +18,7 @@ import io
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -76,12 +76,18 @@ class LakeCache:
         self._lock = self._open()
         self._room = self._make_room()
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._sizes
+    @property
+    def paths(self) -> Collection[str]:
+        """All that may be fetched."""
+        return self._sizes.keys()
 
     def size(self, path: str) -> int:
         """Bytes of a file."""
         return self._sizes[path]
+
+    def shown(self, path: str) -> str:
+        """Where a file lies in the lake."""
+        return f"s3://{self._remote(path)}"
 
     def close(self) -> None:
         """Let others remove what is not used."""
@@ -263,3 +269,23 @@ class LakeCache:
 
 def _megabytes(size: int) -> str:
     return f"{size / 2**20:.1f} MiB"
+
+
+def open_cache(place: Place, sites: Sequence[str], start_ms: int | None, end_ms: int | None) -> LakeCache:
+    """The cache of the user, for the files of a lake that may hold flows of a window.
+
+    Raises:
+        NftuiError: the lake cannot be listed, or the cache not be used.
+    """
+    import platformdirs
+
+    from nftui.config import APP, load
+    from nftui.engine.lake.files import open_files
+    from nftui.engine.lake.listing import list_files
+    from nftui.engine.store.retention import parse_policy
+
+    most = parse_policy(size=load().lake.cache).most_bytes
+    files = open_files(place)
+    listed = list_files(place, sites, start_ms, end_ms, files)
+    root = Path(platformdirs.user_cache_dir(APP, appauthor=False)) / "lake"
+    return LakeCache(place, files, listed, root, most or 0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ from nftui.errors import NftuiError, first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import FileMetaData
 
     from nftui.engine.query.foreign import ForeignFlows
     from nftui.engine.store.narrow import NarrowBatch
@@ -30,6 +32,8 @@ _T = TypeVar("_T")
 
 __all__ = ["Interrupted", "Part", "Session", "sql_type"]
 
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
+"""A text in SQL, such as the name of a file."""
 _FIRST_SLOTS = 4
 _MOST_SLOTS = 256
 
@@ -123,7 +127,7 @@ class Session:
         names = list(dict.fromkeys(fields))
 
         def begin() -> list[tuple[Any, ...]]:
-            self._connection.execute(statement(self.relation(names, part)))
+            self._connection.execute(self._statement(statement, names, part))
             return self._connection.fetchmany(size)
 
         portion = self._retry(begin)
@@ -154,7 +158,7 @@ class Session:
         def begin() -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
             # Not `execute`: its Arrow batches come copied and, where no order of rows is kept, in any order even of
             # an ordered statement (DuckDB 2.0).
-            relation = self._connection.sql(statement(self.relation(names, part)))
+            relation = self._connection.sql(self._statement(statement, names, part))
             reader = relation.to_arrow_reader(size)
             return reader, next(reader, None)
 
@@ -201,7 +205,11 @@ class Session:
         """What the ends of some of the Parquet files say under a key, by their paths; nothing for those without it."""
 
         def ask() -> dict[str, bytes]:
-            wanted = {self._moved.get(path, path): path for path in paths if path in self.sources.files}
+            here = [path for path in paths if path in self.sources.files]
+            if self.sources.cache is not None:
+                ends = self._ends(here).items()
+                return {path: said[key.encode()] for path, end in ends if key.encode() in (said := end.metadata or {})}
+            wanted = {self._moved.get(path, path): path for path in here}
             if not wanted:
                 return {}
             self._connection.execute(
@@ -343,7 +351,43 @@ class Session:
             return False
         return True
 
+    def _statement(self, statement: Callable[[str], str], names: Sequence[str], part: Part | None) -> str:
+        """The text to run, once all files of a bucket that it reads are here."""
+        while True:
+            text = statement(self.relation(names, part))
+            cache = self.sources.cache
+            if cache is None:
+                return text
+            quoted = set(_QUOTED.findall(text))
+            named = [path for path in cache.paths if listed_sql([path])[1:-1] in quoted]
+            failed = cache.fetch(named, lambda: self._cancelled)
+            if self._cancelled:
+                raise Interrupted("interrupted")
+            if not failed:
+                return text
+            for path in failed:
+                self._leave_out_rollups(path)
+            self._skip(failed)
+
+    def _ends(self, files: Sequence[str]) -> Mapping[str, FileMetaData]:
+        """What the ends of files of a bucket say; those that cannot be had move to the skipped ones."""
+        assert self.sources.cache is not None
+        found, failed = self.sources.cache.footers(files, lambda: self._cancelled)
+        self._skip(failed)
+        if self._cancelled:
+            raise Interrupted("interrupted")
+        return found
+
+    def _skip(self, failed: Mapping[str, str]) -> None:
+        for path, reason in failed.items():
+            if path in self.sources.files:
+                self.sources.files.remove(path)
+                self.sources.skipped.append((self.sources.shown(path), reason))
+                self._stored = None
+
     def _count(self) -> int:
+        if self.sources.cache is not None:
+            return sum(end.num_rows for end in self._ends(self.sources.files).values())
         places = self._places(self.sources.files)
         # The engine's COUNT(*) prepares a scan of each file; this reads their ends alone.
         text = f"SELECT CAST(SUM(num_rows) AS BIGINT) FROM parquet_file_metadata({listed_sql(places)})"  # noqa: S608
@@ -359,6 +403,9 @@ class Session:
         """Columns that any of the files has."""
         if not files:
             return frozenset()
+        if self.sources.cache is not None:
+            ends = self._ends(files).values()
+            return frozenset(name for end in ends for name in end.schema.names if name in PHYSICAL)
         places = self._places(files)
 
         def find_out() -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from nftui.errors import UsageError
 
 if TYPE_CHECKING:
+    from nftui.engine.lake.cache import LakeCache
+    from nftui.engine.lake.place import Place
     from nftui.engine.query.foreign import Formats
     from nftui.engine.store.catalog import SlotFile
     from nftui.engine.store.segment import SegmentReader
 
 _SEALED = ".parquet"
 _MAGIC = b"PAR1"
+_SITE = "site="
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class Sources:
         rollups: by their paths, those of the files that have a roll-up.
         foreign: files of other tools.
         formats: opens those.
+        cache: where files of a bucket are kept once they are fetched; the paths above are those in it.
     """
 
     files: list[str] = field(default_factory=list)
@@ -39,6 +43,7 @@ class Sources:
     rollups: dict[str, SlotFile] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     formats: Formats | None = None
+    cache: LakeCache | None = None
 
     @property
     def count(self) -> int:
@@ -51,7 +56,7 @@ class Sources:
         Returns:
             Whether fewer are left, and at least one.
         """
-        sizes = [os.path.getsize(path) if os.path.exists(path) else 0 for path in self.files]
+        sizes = [self._size(path) for path in self.files]
         if not sizes or self.foreign or len(sizes) + len(self.segments) < 2:
             return False
         room = share * sum(sizes)
@@ -69,6 +74,17 @@ class Sources:
         for reader in self.segments:
             reader.close()
         self.segments = []
+        if self.cache is not None:
+            self.cache.close()
+
+    def shown(self, path: str) -> str:
+        """A path in messages."""
+        return self.cache.shown(path) if self.cache is not None else path
+
+    def _size(self, path: str) -> int:
+        if self.cache is not None:
+            return self.cache.size(path)
+        return os.path.getsize(path) if os.path.exists(path) else 0
 
 
 def find_sources(
@@ -101,6 +117,36 @@ def find_sources(
     return found
 
 
+def lake_sources(
+    place: Place, sites: Sequence[str] = (), start_ms: int | None = None, end_ms: int | None = None
+) -> Sources:
+    """Files of a lake that may hold flows of the window.
+
+    Args:
+        place: the lake; a store is one of one site without a name.
+        sites: whose; all if empty.
+        start_ms: the window, UTC, inclusive.
+        end_ms: as `start_ms`.
+
+    Raises:
+        UsageError: there is no such site.
+        BackendError: the lake cannot be listed.
+    """
+    from nftui.engine.lake.listing import chosen_sites
+
+    found = Sources()
+    if place.remote:
+        from nftui.engine.lake.cache import open_cache
+
+        found.cache = open_cache(place, sites, start_ms, end_ms)
+        found.files = [slot.file for slot in found.cache.slots]
+        found.rollups = {slot.file: slot for slot in found.cache.slots if slot.rollup is not None}
+        return found
+    for site in chosen_sites(place, sites):
+        _add_store(found, place.site_root(site), start_ms, end_ms)
+    return found
+
+
 def expand(dirlist: str, names: list[str]) -> list[str]:
     """Nfdump's `-M /any/a:b:c`: each name below /any/a, /any/b and /any/c; the directories if there are no names."""
     first, *others = dirlist.split(":")
@@ -116,10 +162,24 @@ def is_store(path: str) -> bool:
     return False
 
 
+def is_lake(path: str) -> bool:
+    """Whether a directory has stores of sites."""
+    with contextlib.suppress(OSError), os.scandir(path) as entries:
+        return any(e.name.startswith(_SITE) and e.is_dir() for e in entries)
+    return False
+
+
 def _add(found: Sources, path: str, start_ms: int | None, end_ms: int | None, ranges: bool) -> None:
     if os.path.isdir(path):
         if is_store(path):
             _add_store(found, path, start_ms, end_ms)
+        elif is_lake(path):
+            from nftui.engine.lake.listing import list_sites
+            from nftui.engine.lake.place import parse_place
+
+            place = parse_place(path)
+            for site in list_sites(place):
+                _add_store(found, place.site_root(site), start_ms, end_ms)
         else:
             _add_listed(found, _files_below(path, found.formats), start_ms, end_ms)
     elif os.path.isfile(path) and not ranges:
