@@ -14,6 +14,7 @@ from nftui.engine.history.values import TimeRange
 from nftui.engine.query.sources import Sources, find_sources, is_store
 from nftui.engine.store.arrow import schema_of
 from nftui.engine.store.catalog import Catalog
+from nftui.engine.store.narrow import NarrowBatch, narrow
 from nftui.engine.store.segment import SegmentReader, widen
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def state_of(sources: Sources) -> tuple[object, ...]:
 
 
 class KeptSegment(SegmentReader):
-    """A live segment whose flows are decoded once: each reading gives them all, those that came since included.
+    """A live segment whose flows are decompressed once: each reading gives them all, those that came since included.
 
     Flows that are forgotten are decoded again by the next reading.
 
@@ -57,34 +58,32 @@ class KeptSegment(SegmentReader):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.last_ms = 0
-        self._levels: list[list[pa.RecordBatch]] = [
-            []
-        ]  # of each level 16 make one of the next; the newest in the first
+        self._levels: list[list[NarrowBatch]] = [[]]  # of each level 16 make one of the next; the newest in the first
         self._forgotten = False
 
     @property
     def decoded_bytes(self) -> int:
         """Memory that the decoded flows take."""
-        return sum(batch.nbytes for level in self._levels for batch in level)
+        return sum(batch.record.nbytes for level in self._levels for batch in level)
 
     def forget(self) -> None:
         """Give the decoded flows back; what was counted stands until the next reading."""
         self._levels = [[]]
         self._forgotten = True
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def narrow_batches(self) -> Iterator[NarrowBatch]:
         """All complete batches of the file, small ones merged."""
         if self._forgotten:
             self.rewind()
             self._forgotten = False
-        for batch in super().batches():
-            received: Any = pc.max(batch.column("time_received_ms"))
+        for batch in super().narrow_batches():
+            received: Any = pc.max(batch.restore(("time_received_ms",)).column(0))
             self.last_ms = max(self.last_ms, received.as_py() or 0)
             self._keep(batch)
         for level in reversed(self._levels):
             yield from tuple(level)
 
-    def _keep(self, batch: pa.RecordBatch) -> None:
+    def _keep(self, batch: NarrowBatch) -> None:
         self._levels[0].append(batch)
         for number, level in enumerate(self._levels):
             if len(level) < _FEW:
@@ -103,11 +102,11 @@ class KeptSegment(SegmentReader):
         self._levels = [[]]
 
 
-def _merged(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+def _merged(batches: Sequence[NarrowBatch]) -> NarrowBatch:
     """One batch with the columns that any of them has."""
-    schema = schema_of(name for batch in batches for name in batch.schema.names)
-    table = pa.Table.from_batches([widen(batch, schema) for batch in batches], schema)
-    return table.combine_chunks().to_batches()[0]
+    schema = schema_of(name for batch in batches for name in batch.record.schema.names)
+    table = pa.Table.from_batches([widen(batch.restore(), schema) for batch in batches], schema)
+    return NarrowBatch(*narrow(table.combine_chunks().to_batches()[0]))
 
 
 class _Store:

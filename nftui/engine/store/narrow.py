@@ -8,7 +8,8 @@ with this; reading costs 0.01 s more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,38 @@ from nftui.engine.store.arrow import TYPES
 _TARGETS = ((np.dtype(np.uint8), pa.uint8()), (np.dtype(np.uint16), pa.uint16()), (np.dtype(np.uint32), pa.uint32()))
 
 
+@dataclass(frozen=True, slots=True)
+class NarrowBatch:
+    """A batch as it is stored: a quarter of the memory of the batch that it stands for.
+
+    Attributes:
+        record: columns as `narrow` leaves them.
+        offsets: what has to be added to each of those that are narrow.
+
+    Raises:
+        ValueError: a column or an offset is not one of `narrow`.
+    """
+
+    record: pa.RecordBatch
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for column in self.record.schema.names:
+            if column in self.offsets:
+                _check(column, self.record.column(column), self.offsets[column])
+
+    def restore(self, columns: Collection[str] | None = None) -> pa.RecordBatch:
+        """The batch with the types of the record: all of its columns, or those of them that are among the given."""
+        names = [name for name in self.record.schema.names if columns is None or name in columns]
+        arrays: list[pa.Array[Any]] = []
+        for column in names:
+            array = self.record.column(column)
+            arrays.append(_restore(column, array, self.offsets[column]) if column in self.offsets else array)
+        return pa.RecordBatch.from_arrays(arrays, names)
+
+
 def narrow(record: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, int]]:
-    """The batch with narrow columns, and what has to be added to each of those: `restore` undoes it.
+    """The batch with narrow columns, and what has to be added to each of those: `NarrowBatch.restore` undoes it.
 
     Args:
         record: columns as `to_arrow` makes them.
@@ -33,21 +64,6 @@ def narrow(record: pa.RecordBatch) -> tuple[pa.RecordBatch, dict[str, int]]:
         array = record.column(column)
         arrays.append(_narrow(column, array, offsets) if _is_number(column) and len(array) else array)
     return pa.RecordBatch.from_arrays(arrays, record.schema.names), offsets
-
-
-def restore(record: pa.RecordBatch, offsets: Mapping[str, int]) -> pa.RecordBatch:
-    """The batch with the types of the record.
-
-    Raises:
-        ValueError: a column or an offset is not one of `narrow`.
-    """
-    if not offsets:
-        return record
-    arrays: list[pa.Array[Any]] = []
-    for column in record.schema.names:
-        array = record.column(column)
-        arrays.append(_restore(column, array, offsets[column]) if column in offsets else array)
-    return pa.RecordBatch.from_arrays(arrays, record.schema.names)
 
 
 def _is_number(column: str) -> bool:
@@ -68,14 +84,20 @@ def _narrow(column: str, array: pa.Array[Any], offsets: dict[str, int]) -> pa.Ar
     return array
 
 
-def _restore(column: str, array: pa.Array[Any], offset: int) -> pa.Array[Any]:
+def _check(column: str, array: pa.Array[Any], offset: int) -> None:
     if column not in TYPES or not _is_number(column) or not pa.types.is_unsigned_integer(array.type):
         raise ValueError(f"{column} is no narrow column")
-    validity, data = array.buffers()
-    dtype = np.dtype(PHYSICAL[column].dtype)
-    info = np.iinfo(dtype)
+    info = np.iinfo(np.dtype(PHYSICAL[column].dtype))
     if not isinstance(offset, int) or not info.min <= offset <= info.max:
         raise ValueError(f"{column} cannot begin at {offset}")
+    _, data = array.buffers()
+    if data is None or data.size < (array.offset + len(array)) * array.type.bit_width // 8:
+        raise ValueError(f"{column} has too few values")
+
+
+def _restore(column: str, array: pa.Array[Any], offset: int) -> pa.Array[Any]:
+    validity, data = array.buffers()
+    dtype = np.dtype(PHYSICAL[column].dtype)
     narrow_dtype = np.dtype(array.type.to_pandas_dtype())
     stored = np.frombuffer(_content(data), narrow_dtype)[array.offset : array.offset + len(array)]
     values: NDArray[Any] = stored.astype(dtype)

@@ -36,7 +36,7 @@ from nftui.engine.counters import Counts, add
 from nftui.engine.schema import SCHEMA_VERSION
 from nftui.engine.store.arrow import CORE_COLUMNS, nulls, schema_of, to_arrow
 from nftui.engine.store.layout import PartName
-from nftui.engine.store.narrow import narrow, restore
+from nftui.engine.store.narrow import NarrowBatch, narrow
 
 _HEADER = struct.Struct("<4sIQI")
 _CHECK = struct.Struct("<I")
@@ -165,10 +165,15 @@ class SegmentReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The complete batches from the current position on, one at a time."""
+        for batch in self.narrow_batches():
+            yield batch.restore()
+
+    def narrow_batches(self) -> Iterator[NarrowBatch]:
+        """The same batches as they are stored."""
         while (chunk := self._next_payload()) is not None:
             batch = self._decode(*chunk)
-            if batch is not None and batch.num_rows:
-                self.rows += batch.num_rows
+            if batch is not None and batch.record.num_rows:
+                self.rows += batch.record.num_rows
                 yield batch
 
     def skip(self) -> int:
@@ -275,19 +280,19 @@ class SegmentReader:
         self.damaged_bytes += found - self._position
         self._position = found
 
-    def _decode(self, rows: int, payload: memoryview) -> pa.RecordBatch | None:
+    def _decode(self, rows: int, payload: memoryview) -> NarrowBatch | None:
         try:
             stream = pa.ipc.open_stream(pa.py_buffer(payload))
             about = json.loads(stream.schema.metadata[_METADATA_KEY])
-            batch = restore(stream.read_next_batch(), about.get("offsets", {}))
+            batch = NarrowBatch(stream.read_next_batch().replace_schema_metadata(None), about.get("offsets", {}))
             self.origin = Origin(int(about["slot_ms"]), int(about["slot_seconds"]), str(about["ident"]))
-            if batch.num_rows != rows:
+            if batch.record.num_rows != rows:
                 raise ValueError("the header counts other rows")
             add(self.notes, about["notes"])
         except (pa.ArrowException, OSError, StopIteration, KeyError, TypeError, ValueError, RecursionError):
             self.damaged_bytes += HEADER_BYTES + len(payload)
             return None
-        return batch.replace_schema_metadata(None)
+        return batch
 
 
 def widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -80,7 +80,7 @@ class Watcher:
         if "flood" in kinds:
             self._finders.append(FloodFinder(hashes, config.flood_flows).find)
         if "beacon" in kinds:
-            self._finders.append(BeaconFinder(hashes, limits.watched_calls).find)
+            self._finders.append(BeaconFinder(hashes, limits.watched_calls // 2).find)
         if "service" in kinds:
             self._finders.append(self._services.find)
         self._quiet = [_quiet(text, read_filter) for text in config.quiet]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nftui.engine.batch import FlowBatch, TextColumn
 from nftui.engine.store.arrow import TYPES, to_arrow
-from nftui.engine.store.narrow import narrow, restore
+from nftui.engine.store.narrow import NarrowBatch, narrow
 
 
 def record(column: str, values: list[int], valid: list[bool] | None = None) -> pa.RecordBatch:
@@ -41,7 +41,7 @@ def test_a_column_has_the_bytes_of_its_range(column, values, kind):
     narrowed, offsets = narrow(record(column, values))
     assert narrowed.schema.field(column).type == kind
     assert offsets == ({column: min(values)} if kind != TYPES[column] else {})
-    assert restore(narrowed, offsets).equals(record(column, values))
+    assert NarrowBatch(narrowed, offsets).restore().equals(record(column, values))
 
 
 @given(st.lists(st.tuples(st.integers(-(1 << 63), (1 << 63) - 1), st.booleans()), min_size=1, max_size=40), st.data())
@@ -49,9 +49,16 @@ def test_every_column_comes_back(rows, data):
     base = data.draw(st.sampled_from([1, 200, 60_000, 1 << 31, 1 << 62]))
     values = [value % base for value, _ in rows]
     before = record("time_flow_start_ms", values, [valid for _, valid in rows])
-    after = restore(*narrow(before))
+    after = NarrowBatch(*narrow(before)).restore()
     assert after.equals(before)
     assert after.schema == before.schema
+
+
+def test_only_the_columns_that_are_asked_for_come_back():
+    before = to_arrow(FlowBatch(2, {"bytes": np.array([7, 9]), "src_port": np.array([5, 6], np.uint16)}))
+    after = NarrowBatch(*narrow(before)).restore({"src_port", "username"})
+    assert after.schema.names == ["src_port"]
+    assert after.column("src_port").equals(before.column("src_port"))
 
 
 def test_text_and_empty_batches_stay_as_they_are():
@@ -61,7 +68,7 @@ def test_text_and_empty_batches_stay_as_they_are():
     assert offsets == {"bytes": 1}
     empty = to_arrow(batch).slice(0, 0)
     assert narrow(empty) == (empty, {})
-    assert restore(empty, {}) is empty
+    assert NarrowBatch(empty).restore() == empty
 
 
 @pytest.mark.parametrize(
@@ -77,4 +84,4 @@ def test_offsets_that_cannot_be_are_refused(offsets):
     if "src_addr_lo" in offsets:
         narrowed = to_arrow(batch)  # not narrow at all
     with pytest.raises(ValueError, match=next(iter(offsets))):
-        restore(narrowed, offsets)
+        NarrowBatch(narrowed, offsets)
