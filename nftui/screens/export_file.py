@@ -31,7 +31,7 @@ Hide = Callable[[str], str]
 
 
 def write_rows(
-    path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide, told: Callable[[int], None] = lambda rows: None
+    path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide, told: Callable[[int], None] | None = None
 ) -> int:
     """Write all rows, column by column as the screen has them, numbers plain.
 
@@ -93,14 +93,15 @@ class _Table:
 
 
 def _tables(
-    parts: Iterable[LiveSnapshot], columns: list[str], hide: Hide, told: Callable[[int], None]
+    parts: Iterable[LiveSnapshot], columns: list[str], hide: Hide, told: Callable[[int], None] | None
 ) -> Iterator[_Table]:
     done = 0
     for part in parts:
         for first in range(0, max(1, len(part)), PORTION):
             yield _table(part, slice(first, first + PORTION), columns, hide)
             done += len(part.keys[first : first + PORTION])
-            told(done)
+            if told is not None:
+                told(done)
 
 
 def _table(snapshot: LiveSnapshot, rows: slice, columns: list[str], hide: Hide) -> _Table:

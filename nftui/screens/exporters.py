@@ -20,6 +20,7 @@ from nftui.screens.exporter_sections import advice_lines, overview
 from nftui.screens.exporter_words import ago, version
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
+from nftui.screens.status import footer
 from nftui.text import compact
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.pager import Line, Pager, plain
@@ -99,15 +100,9 @@ class ExportersScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Ask now and then every second."""
-        items: list[Item] = []
-        for rank, action in enumerate(action_table(self.app).hints("exporters"), 1):
-            items += [
-                Item(action.key_text.split()[0], "accent", rank, action.command),
-                Item(f" {action.label}", "dim", rank, action.command, tight=True),
-            ]
-        self.query_one("#keys", Ribbon).show(items)
+        self.query_one("#keys", Ribbon).show(*footer(action_table(self.app).hints("exporters")))
         self._ask_again()
-        self.set_interval(_REFRESH_SECONDS, self._ask_again)
+        self._feed.every(_REFRESH_SECONDS, self, self._ask_again)
 
     def _ask_again(self) -> None:
         self.run_worker(self._refresh(), group="refresh", exclusive=True)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
 
 
+_USUAL_RATE = 2.0
+"""Refreshes per second while the terminal keeps up."""
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """What one pull brought.
@@ -55,7 +59,7 @@ class Feed:
         source: Source,
         request: Callable[[], LiveRequest],
         receive: Callable[[News], None],
-        rate: float = 2.0,
+        rate: float = _USUAL_RATE,
     ) -> None:
         self._owner = owner
         self._source = source
@@ -107,6 +111,25 @@ class Feed:
             self._again = True
         else:
             self._owner.run_worker(self._pull(), group="feed")
+
+    def every(self, seconds: float, owner: Widget, ask: Callable[[], object]) -> None:
+        """Do something again and again as long as a screen is there.
+
+        Args:
+            seconds: between two times; more where a line is slow or the terminal cannot keep up.
+            owner: the screen.
+            ask: what is done; left out while the terminal has not taken what was drawn last.
+        """
+
+        def again() -> None:
+            if self._pace.tick(queued_writes(owner)):
+                ask()
+            wait()
+
+        def wait() -> None:
+            owner.set_timer(seconds * self._pace.interval * _USUAL_RATE, again)
+
+        wait()
 
     async def run(self, work: Callable[[], object]) -> object:
         """Do something with the source in the worker thread."""

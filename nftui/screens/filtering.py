@@ -97,6 +97,8 @@ class Filtering(AskingBoard):
         self.filter_bar.past.put(await self._in_thread(history.read))
 
     async def _keep(self, text: str) -> None:
+        if getattr(self.app, "read_only", False):
+            return
         history = FilterHistory(self.read_filter.history_file)
         try:
             await self._in_thread(lambda: history.add(text))

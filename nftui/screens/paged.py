@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from nftui.screens.action_table import action_table, bindings
 from nftui.screens.feed import Feed
+from nftui.screens.status import footer
 from nftui.widgets.pager import Line, Pager
 from nftui.widgets.ribbon import Item, Ribbon
 
@@ -83,7 +84,7 @@ class PagedScreen(Screen[None]):
             self.pager.thumb = "#"
         self.show_keys()
         self.ask_again()
-        self.set_interval(self.REFRESH_SECONDS, self.ask_again)
+        self.feed.every(self.REFRESH_SECONDS, self, self.ask_again)
 
     def ask_again(self) -> None:
         """Ask for what is shown, unless an answer is awaited."""
@@ -108,14 +109,7 @@ class PagedScreen(Screen[None]):
 
     def show_keys(self) -> None:
         """The footer, from the action table."""
-        items: list[Item] = []
-        for rank, action in enumerate(action_table(self.app).hints(self.SCOPE), 1):
-            key = action.key_text.split()[0]
-            items += [
-                Item(key, "accent", rank, action.command),
-                Item(f" {action.label}", "dim", rank, action.command, tight=True),
-            ]
-        self.query_one("#keys", Ribbon).show(items)
+        self.query_one("#keys", Ribbon).show(*footer(action_table(self.app).hints(self.SCOPE)))
 
     def _tabs(self) -> list[Item]:
         narrow = self.size.width < _NARROW

@@ -15,11 +15,12 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from nftui.errors import NftuiError
-from nftui.screens.action_table import bindings
+from nftui.screens.action_table import action_table, bindings
 from nftui.screens.feed import Feed
 from nftui.screens.probe_cache import cache_columns, cache_data
 from nftui.screens.probe_statistics import Change, statistics_text, styles
 from nftui.screens.source import ProbeControl
+from nftui.screens.status import footer
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.question import Question
 from nftui.widgets.ribbon import Item, Ribbon
@@ -34,10 +35,6 @@ _RATE_SAMPLES = 4
 """Rates are over so many refreshes."""
 _MOST_FLOWS = 2000
 """Flows of the cache that are fetched, those that end next."""
-_KEYS = (
-    ("Esc", "back", "back"), ("Tab", "page", "page"), ("x", "expire", "expire_all"), ("D", "delete", "delete_all"),
-    ("Space", "gather", "gather"), ("t", "timeouts", "timeouts"), ("s", "sort", "sort"),
-)  # fmt: skip
 
 
 class ProbeScreen(Screen[None]):
@@ -90,12 +87,14 @@ class ProbeScreen(Screen[None]):
         self.table.ascii_only = self._ascii_only
         self.table.set_sort(*self._sort)
         self.query_one(Input).cursor_blink = False
-        items = []
-        for rank, (key, word, action) in enumerate(_KEYS, 1):
-            items += [Item(key, "accent", rank, action), Item(f" {word}", "dim", rank, action, tight=True)]
-        self.query_one("#keys", Ribbon).show(items)
+        self._show_keys()
         self.run_worker(self._refresh(), group="refresh")
-        self.set_interval(_REFRESH_SECONDS, lambda: self.run_worker(self._refresh(), group="refresh", exclusive=True))
+        self._feed.every(
+            _REFRESH_SECONDS, self, lambda: self.run_worker(self._refresh(), group="refresh", exclusive=True)
+        )
+
+    def _show_keys(self) -> None:
+        self.query_one("#keys", Ribbon).show(*footer(action_table(self.app).hints("statistics")))
 
     @property
     def help_scope(self) -> str:

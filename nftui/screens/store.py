@@ -53,7 +53,7 @@ class StoreScreen(PagedScreen):
 
     def on_mount(self) -> None:
         """A running check is watched more often than a store changes."""
-        self.set_interval(0.5, self._watch_check)
+        self.feed.every(0.5, self, self._watch_check)
 
     @property
     def check(self) -> StoreCheck | None:

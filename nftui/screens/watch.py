@@ -17,6 +17,7 @@ from nftui.screens.action_table import action_table, bindings
 from nftui.screens.curtain import Curtain
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
+from nftui.screens.status import footer
 from nftui.text import clean, compact
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
@@ -77,13 +78,9 @@ class WatchScreen(Screen["Finding | None"]):
 
     def on_mount(self) -> None:
         """Ask now and then every second."""
-        items = []
-        for action in action_table(self.app).hints("watch"):
-            items.append(Item(action.key_text.split()[0], "accent", action.hint))
-            items.append(Item(f" {action.label}", "dim", action.hint, tight=True))
-        self.query_one("#keys", Ribbon).show(items)
+        self.query_one("#keys", Ribbon).show(*footer(action_table(self.app).hints("watch")))
         self.run_worker(self._refresh())
-        self.set_interval(_REFRESH_SECONDS, lambda: self.run_worker(self._refresh(), exclusive=True))
+        self._feed.every(_REFRESH_SECONDS, self, lambda: self.run_worker(self._refresh(), exclusive=True))
 
     async def _refresh(self) -> None:
         found = await self._feed.run(self._source.watch)
@@ -122,6 +119,10 @@ class WatchScreen(Screen["Finding | None"]):
         found = self._state.findings if self._state is not None else ()
         row = self.query_one(FlowTable).cursor_row
         return found[row] if row < len(found) else None
+
+    @on(Ribbon.Pressed)
+    async def _pressed(self, event: Ribbon.Pressed) -> None:
+        await self.run_action(event.action)
 
     @on(FlowTable.Opened)
     def _opened(self) -> None:
