@@ -9,7 +9,7 @@ TOOLS  := $(VENV)/tools
 # Tests mostly wait, for sockets, timers and peers: more processes than cores.
 JOBS   ?= 4
 
-.PHONY: demo run test scale-test check lint types imports audit sbom bench soak fuzz screenshots clean
+.PHONY: demo run test scale-test cluster-test check lint types imports audit sbom bench soak fuzz screenshots clean
 
 demo: $(STAMP)
 	$(BIN)/nftui demo $(ARGS)
@@ -24,6 +24,15 @@ test: $(VENV)/.installed-dev
 scale-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check chdb
 	$(BIN)/python -m pytest tests/scale $(ARGS)
+
+# A Spark cluster on the loopback address: a master, two workers, a Connect server; tests; all of it ended again. Needs
+# Java 17; the package pyspark is a download of 460 MB, once.
+cluster-test: $(VENV)/.installed-dev
+	@java -version 2>&1 | grep -Eq 'version "(1[7-9]|[2-9][0-9])' || { echo "cluster-test: a Spark cluster needs Java 17 or newer: on Debian and Ubuntu, apt install openjdk-17-jre-headless" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
+	test -x $(VENV)/spark/bin/python || $(PYTHON) -m venv $(VENV)/spark
+	$(VENV)/spark/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.3.0
+	NFTUI_SPARK=$(VENV)/spark timeout 3600 $(BIN)/python -m pytest -m cluster -p no:xdist tests/cluster $(ARGS)
 
 check: lint types imports audit test
 

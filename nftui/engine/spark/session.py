@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 REMOTE = "s3a://"
 """Beginning of files that this machine cannot open; the cluster has its own keys for them."""
 
+_FOOTER_MEMORY = "128MB"
 _T = TypeVar("_T")
 
 
@@ -67,8 +68,9 @@ class ClusterSession:
         """Forget the tables of these queries; the connection stays."""
         with suppress(NftuiError):
             self.drop(*self._made)
-        if self._local is not None:
-            self._local.close()
+        local, self._local = self._local, None
+        if local is not None:
+            local.close()
 
     def interrupt(self) -> None:
         """Give up, soon: the running query and the next portion of rows raise Interrupted. From any thread."""
@@ -215,7 +217,7 @@ class ClusterSession:
         if any(path.startswith(REMOTE) for path in self.sources.files):
             return None
         if self._local is None:
-            self._local = Session(self.sources)
+            self._local = Session(self.sources, _FOOTER_MEMORY, 1)
         return self._local
 
     def _uris(self, files: Iterable[str]) -> list[str]:
