@@ -235,12 +235,12 @@ class Source(Part, Protocol):
         ...
 
 
-def open_past(paths: Sequence[str]) -> Past | None:
-    """Stores, directories and files to ask about. Raises NftuiError."""
+def open_past(paths: Sequence[str], alone: bool = False) -> Past | None:
+    """Stores, directories and files to ask about, with all cores if nothing is received here. Raises NftuiError."""
     from nftui.engine.archive.formats import ArchiveFormats
     from nftui.engine.history.history import History
 
-    return History(paths, ArchiveFormats())
+    return History(paths, ArchiveFormats(), alone=alone)
 
 
 class Answering:
@@ -355,7 +355,7 @@ class LocalSource(Answering):
         """The store that is written or followed here, or what was given in its place."""
         if self._past is not None:
             return self._past()
-        return open_past([str(self._config.store.root)])
+        return open_past([str(self._config.store.root)], alone=bool(self._viewing))
 
     @property
     def collector(self) -> Collector | None:

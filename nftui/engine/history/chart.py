@@ -15,18 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nftui.engine.history.layers import LAYERINGS, Layering, Values, busiest, code_sql
+from nftui.engine.history.layers import LAYERINGS, Layering, Values, busiest, charts_of, code_sql
 from nftui.engine.history.parts import Amounts
 from nftui.engine.history.question import Question
 from nftui.engine.history.values import TimelineRequest, TimeRange
 from nftui.engine.query.filters import Filter
 from nftui.engine.query.flow_session import FlowSession, Part
-from nftui.engine.query.rollup import ANSWERS, rows_sql
-from nftui.engine.query.series import passed_sql
+from nftui.engine.query.passed import passed_sql
+from nftui.engine.query.rollup import ANSWERS, CHARTS, rows_sql
 from nftui.engine.store.layout import parse_hour
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -111,7 +112,7 @@ class Charts:
             scale: the buckets.
         """
         layering = LAYERINGS[request.by]
-        layers = self._layers(session, request, layering, scale)
+        layers = self._layers(session, request, scale)
         kind = _Kind(request.by, request.filter, request.scaled, scale.step_ms, layers)
         cells = self._all_cells(session, kind, layering, scale)
         table = np.zeros((len(layers) + 1, scale.count))
@@ -131,9 +132,7 @@ class Charts:
             return (*names[: request.layers], "other"), np.vstack([values, rest])
         return tuple(names[: request.layers]), values
 
-    def _layers(
-        self, session: FlowSession, request: TimelineRequest, layering: Layering, scale: Scale
-    ) -> tuple[Values, ...]:
+    def _layers(self, session: FlowSession, request: TimelineRequest, scale: Scale) -> tuple[Values, ...]:
         """The layers to tell apart: chosen once for as long as charts of one kind overlap what they were chosen for."""
         if request.by == "proto":
             return tuple((number,) for number in (*range(256), None))
@@ -142,7 +141,7 @@ class Charts:
         if known is not None and _holds(known[0], scale.range) and len(known[1]) >= request.layers:
             return known[1]
         question = Question(session, scale.range, request.filter, request.scaled)
-        chosen = tuple(busiest(question, layering, request.measure, request.layers))
+        chosen = tuple(busiest(question, request.by, request.measure, request.layers, scale.step_ms))
         self._chosen[key] = (_wider(scale), chosen)
         self._chosen.move_to_end(key)
         while len(self._chosen) > 16:
@@ -210,47 +209,91 @@ def _read_cells(
     question: Question, kind: _Kind, layering: Layering, hours: Sequence[tuple[str, ...]]
 ) -> dict[tuple[str, ...], list[Cell]]:
     """Cells of the files of each hour, and under an empty name those of all flows that are in no sealed file."""
-    session = question.session
-    code = f"COALESCE(proto, {_NO_PROTOCOL})" if kind.by == "proto" else code_sql(layering, kind.layers)
-    fields = {*layering.fields, *question.amounts.fields}
     parts = [*hours, ()]
-
-    # Roll-ups know what began in each minute.
-    summed = kind.by == "proto" and not kind.step_ms % _MINUTE and not question.plan(("minute",)).reason
-
-    def statement(_: str) -> str:
-        selects = ["(SELECT 0, 0, 0, 0, 0, 0 LIMIT 0)"]
-        for place, files in enumerate(parts):
-            left = [path for path in files if path in session.sources.files]
-            rolled = {
-                path: session.sources.rollups[path] for path in left if summed and path in session.sources.rollups
-            }
-            alone = [path for path in left if path not in rolled]
-            live = not files and bool(session.sources.segments or session.sources.foreign)
-            if rolled:
-                sums = [slot.rollup_file for slot in rolled.values() if slot.rollup_file]
-                selects.append(_rolled_sql(sums, place, kind, question.within.start_ms))
-            for make, some in ((_begun_sql, alone), (_moved_sql, left)):
-                if some or live:
-                    names, over = question.over(fields, partial(make, question.amounts, place, code, kind.step_ms))
-                    selects.append(over(session.relation(names, Part(tuple(some), live))))
-        return " UNION ALL ".join(selects)
-
     found: dict[tuple[str, ...], list[Cell]] = {}
-    for place, *cell in session.all_rows((), statement):
+    rows = _read_rolled(question, kind, layering, parts)
+    for place, files in enumerate(parts):
+        rows += _read_flows(question, kind, layering, place, files)
+    for place, *cell in rows:
         layer, bucket, flows, packets, octets = (int(value or 0) for value in cell)
         found.setdefault(parts[place], []).append((layer, bucket, flows, packets, octets))
     return found
 
 
-def _rolled_sql(rollups: Sequence[str], place: int, kind: _Kind, low: int) -> str:
-    """As `_begun_sql`, from roll-ups."""
-    packets, octets = (f"COALESCE(scaled_{n}, {n})" if kind.scaled else n for n in ("packets", "bytes"))
+def _read_rolled(
+    question: Question, kind: _Kind, layering: Layering, parts: Sequence[tuple[str, ...]]
+) -> list[tuple[Any, ...]]:
+    """What roll-ups know, all of them in one statement: those of a day are read sooner than a statement is planned."""
+
+    def statement(_: str) -> str:
+        selects = ["(SELECT 0, 0, 0, 0, 0, 0 LIMIT 0)"]
+        charts = charts_of(question, kind.by, kind.step_ms)
+        minutes = _minutes_of(question, kind)
+        for place, files in enumerate(parts):
+            if passed := [charts[path] for path in files if path in charts]:
+                selects.append(_passed_sql(passed, place, kind, layering, question.within))
+            if begun := [minutes[path] for path in files if path in minutes]:
+                selects.append(_minutes_sql(begun, place, kind, question.within.start_ms))
+        return " UNION ALL ".join(selects)
+
+    return question.session.all_rows((), statement)
+
+
+def _read_flows(
+    question: Question, kind: _Kind, layering: Layering, place: int, files: tuple[str, ...]
+) -> list[tuple[Any, ...]]:
+    """What no roll-up knows of some files; of what is in no sealed file if there are none."""
+    session = question.session
+    code = f"COALESCE(proto, {_NO_PROTOCOL})" if kind.by == "proto" else code_sql(layering.columns, kind.layers)
+    fields = {*layering.fields, *question.amounts.fields}
+    live = not files and bool(session.sources.segments or session.sources.foreign)
+
+    def statement(_: str) -> str:
+        charts, minutes = charts_of(question, kind.by, kind.step_ms), _minutes_of(question, kind)
+        left = [path for path in files if path in session.sources.files and path not in charts]
+        selects = ["(SELECT 0, 0, 0, 0, 0, 0 LIMIT 0)"]
+        for make, some in ((_begun_sql, [path for path in left if path not in minutes]), (_moved_sql, left)):
+            if some or live:
+                names, over = question.over(fields, partial(make, question.amounts, place, code, kind.step_ms))
+                selects.append(over(session.relation(names, Part(tuple(some), live))))
+        return " UNION ALL ".join(selects)
+
+    if not live and set(files) <= charts_of(question, kind.by, kind.step_ms).keys():
+        return []
+    return session.all_rows((), statement)
+
+
+def _minutes_of(question: Question, kind: _Kind) -> dict[str, str]:
+    """Roll-ups by the paths of their flows that know only what began in each minute, and suffice for that."""
+    if kind.by != "proto" or kind.step_ms % _MINUTE or question.plan(("minute",)).reason:
+        return {}
+    rollups = question.session.sources.rollups.items()
+    charts = charts_of(question, kind.by, kind.step_ms)
+    return {path: slot.rollup_file for path, slot in rollups if slot.rollup_file and path not in charts}
+
+
+def _passed_sql(rollups: Sequence[str], place: int, kind: _Kind, layering: Layering, within: TimeRange) -> str:
+    """Sums by layer and bucket, complete, from roll-ups."""
+    code = f"COALESCE(key_lo, {_NO_PROTOCOL})" if kind.by == "proto" else code_sql(layering.rolled, kind.layers)
     return (
-        f"SELECT {place}, COALESCE(key_lo, {_NO_PROTOCOL}) AS code, key_hi // {kind.step_ms} AS i, SUM(flows), "  # noqa: S608
-        f"SUM({packets}), SUM({octets}) FROM ({rows_sql(rollups, ANSWERS[('minute',)])}) AS minutes "
+        f"SELECT {place}, {code} AS code, minute // {kind.step_ms} AS i, {_rolled_sums(kind)} "  # noqa: S608
+        f"FROM ({rows_sql(rollups, (CHARTS[kind.by].kind,))}) AS minutes "
+        f"WHERE minute >= {within.start_ms} AND minute < {within.end_ms} GROUP BY code, i"
+    )
+
+
+def _minutes_sql(rollups: Sequence[str], place: int, kind: _Kind, low: int) -> str:
+    """As `_begun_sql`, from roll-ups."""
+    return (
+        f"SELECT {place}, COALESCE(key_lo, {_NO_PROTOCOL}) AS code, key_hi // {kind.step_ms} AS i, "  # noqa: S608
+        f"{_rolled_sums(kind)} FROM ({rows_sql(rollups, ANSWERS[('minute',)])}) AS minutes "
         f"WHERE key_hi >= {low} GROUP BY code, i"
     )
+
+
+def _rolled_sums(kind: _Kind) -> str:
+    packets, octets = (f"COALESCE(scaled_{n}, {n})" if kind.scaled else n for n in ("packets", "bytes"))
+    return f"SUM(flows), SUM({packets}), SUM({octets})"
 
 
 def _begun_sql(amounts: Amounts, place: int, code: str, step: int, source: str) -> str:

@@ -83,6 +83,7 @@ class History:
         clock: tells what is in the future.
         holdings: what is there, in the place of `paths` and `formats`.
         sessions: runs the statements of a question over its files, in the place of DuckDB in this process.
+        alone: nothing is received here, so that questions may have all cores.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class History:
         clock: Clock | None = None,
         holdings: Kept | None = None,
         sessions: Callable[[Sources], FlowSession] | None = None,
+        alone: bool = False,
     ) -> None:
         self.unread: tuple[tuple[str, str], ...] = ()
         self._clock = clock or SystemClock()
@@ -100,7 +102,7 @@ class History:
         self._coverage = Coverage()
         self._sums = KnownSums()
         self._holdings = holdings or Holdings(paths, formats)
-        self._open = sessions or (lambda sources: Session(sources, memory, _THREADS))
+        self._open = sessions or (lambda sources: Session(sources, memory, 0 if alone else _THREADS))
         self._version = 0
         self._known: OrderedDict[tuple[str, int], Key] = OrderedDict()
         self._flows: FoundFlows | None = None

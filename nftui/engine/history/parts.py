@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nftui.engine.history.values import TimeRange
-from nftui.engine.query.series import passed_sql
+from nftui.engine.query.passed import passed_sql
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.values import MAX_SUM
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nftui.engine.query.flow_session import FlowSession
+from nftui.engine.query.passed import passed_sql
 from nftui.engine.query.query import Query
-from nftui.engine.query.series import passed_sql
 from nftui.engine.query.sql import value_sql
 
 _READ = ("time_flow_start_ms", "time_flow_end_ms", "packets", "bytes", "sampling_rate")

@@ -14,8 +14,9 @@ from nftui.engine.query.aggregate import ByKeys
 from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.grouping import MERGED, SUMS, Grouped, Key, by_either, by_keys, field_key
 from nftui.engine.query.numbers import duration
+from nftui.engine.query.passed import passed_sql
 from nftui.engine.query.query import EMPTY, Group, Query, Ranking, key_values, totals_of
-from nftui.engine.query.series import MOST_BINS, passed_sql
+from nftui.engine.query.series import MOST_BINS
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Window

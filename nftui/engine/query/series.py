@@ -19,6 +19,7 @@ from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.keys import key_table
 from nftui.engine.query.numbers import duration
 from nftui.engine.query.orders import Order
+from nftui.engine.query.passed import passed_sql
 from nftui.engine.query.query import Query, Totals
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.statistics import STATISTICS, Statistic, StatisticRequest
@@ -223,12 +224,6 @@ class _Statement:
 
     def _place(self, moment: str) -> str:
         return f"({moment} - {self.start_ms}) // {self.step_ms}"
-
-
-def passed_sql(name: str, moment: str) -> str:
-    """How much of a counter has passed at a moment. 128 bits: bytes times milliseconds need more than 64."""
-    part = f"CAST({name} AS HUGEINT) * ({moment} - s) // (e - s)"
-    return f"CASE WHEN {moment} <= s THEN 0 WHEN {moment} >= e THEN {name} ELSE {part} END"
 
 
 def _lines(

@@ -22,16 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nftui.engine.counters import Counts, add
 from nftui.engine.limits import Limits
-from nftui.engine.query import rollup
-from nftui.engine.query.parquet import parquet_sql
 from nftui.engine.schema import SCHEMA_VERSION
-from nftui.engine.store import checksum, disk
+from nftui.engine.store import disk
 from nftui.engine.store.arrow import CORE_COLUMNS, TYPES, schema_of
 from nftui.engine.store.catalog import Catalog, SlotFile, files_of, without_replaced
 from nftui.engine.store.footer import Summary, read_footer
@@ -49,8 +45,9 @@ from nftui.engine.store.layout import (
     parse_rollup,
     replaced_path,
 )
-from nftui.engine.store.merge import Cancelled, merged
+from nftui.engine.store.merge import merged
 from nftui.engine.store.quarantine import quarantine
+from nftui.engine.store.rollups import SPILL, write_rollup
 from nftui.engine.store.seal import finish, open_writer
 from nftui.engine.store.segment import Origin
 from nftui.errors import CorruptFile, StoreError
@@ -61,8 +58,6 @@ KEEP_SECONDS = 600
 """Replaced parts stay so long for queries that have listed them."""
 _LATE_SHARE = 8
 _LATE_PARTS = 12
-_ROLLUP_GROUP_ROWS = 65_536
-_SPILL = "compaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +112,7 @@ def clear(root: Path) -> None:
             os.unlink(entry.path)
         if entry.name.endswith(".tmp") and (entry.name.startswith(".range-") or "-hour" in entry.name):
             os.unlink(entry.path)
-    shutil.rmtree(root / TEMPORARY / _SPILL, ignore_errors=True)
+    shutil.rmtree(root / TEMPORARY / SPILL, ignore_errors=True)
 
 
 def compact_hour(
@@ -252,11 +247,11 @@ def _replace(
     try:
         summary = _write(temporary, name, parts, limits, cancelled)
         _check(summary, parts)
-        has_rollup = _write_rollup(temporary, sums, limits, cancelled)
+        charts = write_rollup(temporary, sums, limits, cancelled)
         rollup_path = None
-        if has_rollup:
+        if charts is not None:
             disk.sync_file(sums)
-            rollup_path = final.parent / RollupName.of(name, summary.times).file_name
+            rollup_path = final.parent / RollupName.of(name, summary.times, charts).file_name
             disk.publish(sums, rollup_path)
         disk.sync_file(temporary)
         disk.publish(temporary, final)  # the day's markers of reach are those of the parts and hold for this one, too
@@ -301,55 +296,3 @@ def _check(summary: Summary, parts: Sequence[_Part]) -> None:
     expected = tuple(sum(part.about[key] for part in parts) for key in ("rows", "flows", "packets", "bytes"))
     if made != expected:
         raise StoreError(f"compaction of {parts[0].file.path.parent} has sums {made}, its parts {expected}")
-
-
-def _write_rollup(flows: Path, target: Path, limits: Limits, cancelled: Callable[[], bool]) -> bool:
-    """Write the roll-up of a file; False if a sum needs more than 63 bits."""
-    relation = parquet_sql([str(flows)])
-    writer: pq.ParquetWriter | None = None
-    with duckdb.connect() as connection:
-        for setting, value in (
-            ("threads", "1"),
-            ("memory_limit", f"{limits.compact_memory_bytes}B"),
-            ("temp_directory", str(flows.with_name(_SPILL))),
-        ):
-            connection.execute(f"SET {setting} = {_quoted(value)}")
-        try:
-            for section in rollup.SECTIONS:
-                rows = connection.sql(rollup.make_sql(section, relation)).to_arrow_reader(_ROLLUP_GROUP_ROWS)
-                for batch in rows:
-                    if cancelled():
-                        raise Cancelled
-                    if writer is None:
-                        writer = _open_rollup(target, rows.schema)
-                    writer.write_batch(batch)
-            if writer is not None:
-                writer.add_key_value_metadata({checksum.KEY: checksum.PLACE})
-        except duckdb.ConversionException:
-            return False
-        finally:
-            if writer is not None:
-                writer.close()
-    if writer is None:
-        return False
-    checksum.stamp(target)
-    return True
-
-
-def _open_rollup(target: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    delta = [name for name in schema.names if name not in {"kind", "key_hi"}]
-    disk.make_file(target)
-    return pq.ParquetWriter(
-        target,
-        schema,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=["kind", "key_hi"],  # type: ignore[arg-type]
-        column_encoding=dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
-        write_page_checksum=True,
-        store_schema=False,
-    )
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

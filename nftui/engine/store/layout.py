@@ -43,7 +43,9 @@ DAY_MS = 24 * HOUR_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z: what a four-digit year can name
 _STEM = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-([0-9a-f]{8})-(\d{6,9})(-hour)?", re.ASCII)
-_ROLLUP = re.compile(r"_([0-9A-Za-z-]+)\.(-?\d{1,12})\.(-?\d{1,12})\.(-?\d{1,12})\.(-?\d{1,12})\.rollup", re.ASCII)
+_ROLLUP = re.compile(
+    r"_([0-9A-Za-z-]+)\.(-?\d{1,12})\.(-?\d{1,12})\.(-?\d{1,12})\.(-?\d{1,12})(?:\.([a-z-]{1,80}))?\.rollup", re.ASCII
+)
 _DATE = re.compile(r"date=(\d{4}-\d{2}-\d{2})", re.ASCII)
 _HOUR = re.compile(r"hour=(\d|1\d|2[0-3])", re.ASCII)
 
@@ -98,16 +100,18 @@ class RollupName:
         stem: of the compacted file.
         start: earliest and latest start of a flow, UTC ms.
         end: earliest and latest end.
+        charts: what it has sections of charts by.
     """
 
     stem: str
     start: tuple[int, int]
     end: tuple[int, int]
+    charts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: PartName, times: Mapping[str, Sequence[int]]) -> RollupName:
+    def of(cls, name: PartName, times: Mapping[str, Sequence[int]], charts: Sequence[str] = ()) -> RollupName:
         """The name for a compacted file; `times` as in its footer."""
-        return cls(name.stem, _outwards(*times["start"]), _outwards(*times["end"]))
+        return cls(name.stem, _outwards(*times["start"]), _outwards(*times["end"]), tuple(charts))
 
     @property
     def file_name(self) -> str:
@@ -115,7 +119,8 @@ class RollupName:
         name = parse_stem(self.stem)
         assert name is not None
         seconds = [(edge - name.slot_ms) // 1000 for edge in (*self.start, *self.end)]
-        return f"_{self.stem}.{'.'.join(map(str, seconds))}{ROLLUP_SUFFIX}"
+        charts = f".{'-'.join(self.charts)}" if self.charts else ""
+        return f"_{self.stem}.{'.'.join(map(str, seconds))}{charts}{ROLLUP_SUFFIX}"
 
 
 def _outwards(first: int, last: int) -> tuple[int, int]:
@@ -129,7 +134,8 @@ def parse_rollup(file_name: str) -> RollupName | None:
     if match is None or name is None:
         return None
     edges = [name.slot_ms + int(match[place]) * 1000 for place in range(2, 6)]
-    return RollupName(name.stem, (edges[0], edges[1]), (edges[2], edges[3]))
+    charts = tuple(match[6].split("-")) if match[6] else ()
+    return RollupName(name.stem, (edges[0], edges[1]), (edges[2], edges[3]), charts)
 
 
 def slot_start(time_ms: int, slot_seconds: int) -> int:

@@ -1,9 +1,12 @@
 """Many sorted files into one order, in bounded memory and two passes.
 
-The first pass reads the sort keys alone and chooses boundaries, so that each range of keys holds about as many rows
-as a row group shall have. The second reads every file once and deals its rows out to one spill file per range; a
-range is then read back, sorted and handed on. Merging the files side by side instead would hold one decoded row
-group of each in memory.
+The order is by time of reception in up to six equal portions, and by source address within each: a question about ten
+minutes reads a part of the hour, one about an address a part of each portion.
+
+The first pass reads times and sort keys alone and chooses boundaries, so that each range of a portion's keys holds
+about as many rows as a row group shall have. The second reads every file once and deals its rows out to one spill file
+per range; a range is then read back, sorted and handed on. Merging the files side by side instead would hold one
+decoded row group of each in memory.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +28,9 @@ from nftui.engine.store.segment import widen
 from nftui.errors import CorruptFile
 
 _SAMPLE = 64
-"""One key of so many decides about the boundaries."""
+"""One row of so many decides about the boundaries."""
+_MOST_PORTIONS = 6
+_TIME = "time_received_ms"
 _OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("lz4", compression_level=-30), use_threads=False)
 
 
@@ -35,9 +41,9 @@ class Cancelled(Exception):
 def merged(
     paths: Sequence[Path], schema: pa.Schema, rows: int, spill: Path, cancelled: Callable[[], bool]
 ) -> Iterator[pa.Table]:
-    """All rows of the files in tables of about `rows` rows, sorted within and across tables.
+    """All rows of the files in tables of about `rows` rows, in order within and across tables.
 
-    A single source address with more rows than that gets several tables.
+    A single source address with more rows than that in a portion gets several tables.
 
     Args:
         paths: Parquet files with columns of `schema`; a missing column is null.
@@ -51,15 +57,15 @@ def merged(
         Cancelled: `cancelled` said so.
         OSError: the disk failed.
     """
-    boundaries = _boundaries(paths, rows)
-    ranges = _Ranges(spill, len(boundaries) + 1, schema)
+    boundaries = _Boundaries.choose(paths, rows)
+    ranges = _Ranges(spill, boundaries.count, schema)
     try:
         for path in paths:
             for batch in _row_groups(path, schema.names):
                 if cancelled():
                     raise Cancelled
-                ranges.deal(batch, np.searchsorted(boundaries, sort_keys(batch), side="right"))
-        for number in range(len(boundaries) + 1):
+                ranges.deal(batch, boundaries.ranges(batch))
+        for number in range(boundaries.count):
             for batches in ranges.take(number, 2 * rows):
                 if cancelled():
                     raise Cancelled
@@ -68,17 +74,66 @@ def merged(
         ranges.close()
 
 
-def _boundaries(paths: Sequence[Path], rows: int) -> NDArray[np.int64]:
-    samples = [np.zeros(0, np.int64)]
-    total = 0
-    for path in paths:
-        for batch in _row_groups(path, ["src_addr_hi", "src_addr_lo"]):
-            total += batch.num_rows
-            samples.append(np.sort(sort_keys(batch))[::_SAMPLE])
-    keys = np.sort(np.concatenate(samples))
-    parts = max(1, round(total / rows))
-    places = np.arange(1, parts) * len(keys) // parts
-    return np.unique(keys[places])
+@dataclass(frozen=True, slots=True)
+class _Boundaries:
+    """Where portions of time end, and ranges of keys in each.
+
+    Attributes:
+        moments: int64[portions - 1], first time of each portion but the first.
+        keys: by portion, int64[ranges - 1], first key of each range but the first.
+    """
+
+    moments: NDArray[np.int64]
+    keys: tuple[NDArray[np.int64], ...]
+
+    @classmethod
+    def choose(cls, paths: Sequence[Path], rows: int) -> _Boundaries:
+        """Boundaries of ranges of about so many rows, from a sample of the rows of all files."""
+        moments, keys = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        total = 0
+        for path in paths:
+            for batch in _row_groups(path, [_TIME, "src_addr_hi", "src_addr_lo"]):
+                total += batch.num_rows
+                mine = sort_keys(batch)
+                sample = np.argsort(mine, kind="stable")[::_SAMPLE]
+                keys.append(mine[sample])
+                moments.append(_times(batch)[sample])
+        key, moment = np.concatenate(keys), np.concatenate(moments)
+        parts = max(1, round(total / rows))
+        portions = min(parts, _MOST_PORTIONS)
+        edges = _quantiles(moment, portions)
+        portion = np.searchsorted(edges, moment, side="right")
+        each = max(1, round(parts / portions))
+        return cls(edges, tuple(_quantiles(key[portion == number], each) for number in range(len(edges) + 1)))
+
+    @property
+    def count(self) -> int:
+        """Ranges of all portions."""
+        return sum(len(keys) + 1 for keys in self.keys)
+
+    def ranges(self, batch: pa.RecordBatch) -> NDArray[np.int64]:
+        """Number of the range of each row."""
+        portion = np.searchsorted(self.moments, _times(batch), side="right")
+        keys = sort_keys(batch)
+        numbers = np.zeros(len(keys), np.int64)
+        first = 0
+        for number, edges in enumerate(self.keys):
+            mine = portion == number
+            numbers[mine] = first + np.searchsorted(edges, keys[mine], side="right")
+            first += len(edges) + 1
+        return numbers
+
+
+def _times(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    times: NDArray[np.int64] = batch.column(_TIME).to_numpy()
+    return times
+
+
+def _quantiles(values: NDArray[np.int64], parts: int) -> NDArray[np.int64]:
+    """The first value of each of so many equal parts but the first."""
+    if not len(values):
+        return np.zeros(0, np.int64)
+    return np.unique(np.sort(values)[np.arange(1, parts) * len(values) // parts])
 
 
 def _row_groups(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

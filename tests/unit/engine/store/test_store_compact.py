@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -79,12 +80,28 @@ def test_replaced_parts_stay_a_while_for_queries_that_run(hour: Path, monkeypatc
     assert list((hour / "_tmp").iterdir()) == []
 
 
-def test_rows_are_sorted_through_the_whole_file(hour: Path) -> None:
+def test_rows_are_in_portions_of_time_each_sorted_by_address(hour: Path) -> None:
     [done] = compact(hour)
-    table = pq.ParquetFile(done.path)
-    assert table.num_row_groups > 3
-    addresses = table.read(columns=["src_addr_lo"]).column(0).to_numpy()
-    assert (np.diff(addresses) >= 0).all()
+    file = pq.ParquetFile(done.path)
+    groups = [file.read_row_group(n, ["time_received_ms", "src_addr_lo"]) for n in range(file.num_row_groups)]
+    times = [group.column(0).to_numpy() for group in groups]
+    assert [(part.min(), part.max()) for part in times] == [(NOON_MS + 600_000 * n,) * 2 for n in range(4)]
+    for group in groups:
+        assert (np.diff(group.column(1).to_numpy()) >= 0).all()
+
+
+def test_a_portion_that_is_large_is_cut_by_address(tmp_path: Path) -> None:
+    write(tmp_path, *(sample_flows(400 * n, 400, NOON_MS + 300_000 * n) for n in range(12)))
+    [done] = compact(tmp_path)
+    file = pq.ParquetFile(done.path)
+    groups = [file.read_row_group(n, ["time_received_ms", "src_addr_lo"]) for n in range(file.num_row_groups)]
+    spans = [(int(min(part)), int(max(part))) for group in groups for part in [group.column(0).to_pylist()]]
+    assert len(set(spans)) == 6
+    assert all(last < first for (_, last), (first, _) in pairwise(sorted(set(spans))))
+    for (one, span), (other, next_span) in pairwise(zip(groups, spans, strict=True)):
+        if span == next_span:
+            assert max(one.column(1).to_pylist()) < min(other.column(1).to_pylist())
+    assert stored_ids(tmp_path) == list(range(4800))
 
 
 def test_every_column_survives(tmp_path: Path) -> None:
