@@ -80,10 +80,11 @@ def compare(now: Question, before: Question, view: StoredView, measure: str, lim
             f"(SELECT *, {difference} AS x FROM ({joined}) AS joined) AS differing"
         )
         return (
-            f"WITH compared AS MATERIALIZED ({compared}) "  # noqa: S608
+            f"WITH compared AS MATERIALIZED ({compared}) SELECT * FROM ("  # noqa: S608
             f"(SELECT 0 AS what, {keys}, n, b, x, kind, cut FROM compared "
             f"ORDER BY ABS(x) DESC, {order} LIMIT {limit}) UNION ALL "
             f"SELECT 1, {nulls}, COUNT(*), SUM(ABS(x)), SUM(x), kind, BOOL_OR(cut) FROM compared GROUP BY kind"
+            f") AS answer ORDER BY what, ABS(x) DESC, {order}"
         )
 
     try:

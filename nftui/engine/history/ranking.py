@@ -73,7 +73,8 @@ def rank(
             before = _before(order, ties(view), descending)
             rows.append(f"SELECT 2, {nulls}, COUNT(*) FROM groups, anchor WHERE {before}")  # noqa: S608
             rows.append(f"SELECT 3, {nulls}, COUNT(*) FROM anchor")  # noqa: S608
-        return f"WITH {steps} {' UNION ALL '.join(rows)}"
+        # Ordered as a whole, too: the branches of a union may come in any order.
+        return f"WITH {steps} SELECT * FROM ({' UNION ALL '.join(rows)}) AS answer ORDER BY what, {terms}"  # noqa: S608
 
     rows = question.rows(view.read, view.sections, statement)
     keys = [key_values(view.fields, row[1:]) for row in rows if row[0] == 0]
@@ -215,7 +216,7 @@ def _before(order: Sequence[str], equals: Sequence[str], descending: bool) -> st
     """Condition that a group stands before the anchor."""
 
     def row(relation: str, terms: Sequence[str]) -> str:
-        return f"ROW({', '.join(terms)})".replace("@", f"{relation}.")
+        return f"({', '.join(terms)})".replace("@", f"{relation}.")
 
     sign = ">" if descending else "<"
     mine, theirs = row("groups", order), row("anchor", order)

@@ -65,12 +65,13 @@ class Grouped:
         names = ", ".join(f"k{i}" for i in range(self.columns))
         nulls = ", ".join("NULL" for _ in range(self.columns))
         ties = ", ".join(f"k{i} NULLS LAST" for i in range(self.columns))
-        cut = f" LIMIT {limit}" if limit else ""
+        ordered = f"{order.group_sql()}, {ties}"
+        first = f" ORDER BY {ordered} LIMIT {limit}" if limit else ""
+        # Ordered as a whole, too: the branches of a union may come in any order.
         return (
             f"WITH {self.with_sql()} "  # noqa: S608 - our own text; values in it are number literals
-            f"(SELECT 0 AS total, {names}, {', '.join(SUMS)} FROM {self.groups} "
-            f"ORDER BY {order.group_sql()}, {ties}{cut}) "
-            f"UNION ALL SELECT 1, {nulls}, {MERGED} FROM {self.whole}"
+            f"SELECT * FROM ((SELECT 0 AS total, {names}, {', '.join(SUMS)} FROM {self.groups}{first}) "
+            f"UNION ALL SELECT 1, {nulls}, {MERGED} FROM {self.whole}) AS answer ORDER BY total, {ordered}"
         )
 
     def with_sql(self) -> str:
