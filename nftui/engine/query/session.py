@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nftui.engine.query.duck import connect, duckdb, spare_memory, with_arrow
 from nftui.engine.query.flow_session import Interrupted, Part
+from nftui.engine.query.live_flows import TABLE as LIVE_TABLE
+from nftui.engine.query.live_flows import LiveFlows
 from nftui.engine.query.parquet import listed_sql, parquet_sql
 from nftui.engine.query.remembered import remembered
 from nftui.engine.query.sources import Sources
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData
 
     from nftui.engine.query.foreign import ForeignFlows
-    from nftui.engine.store.narrow import NarrowBatch
 
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
 _SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
@@ -55,9 +56,7 @@ class Session:
         self.sources = sources
         self._connection = connect(memory, threads)
         self._connection.execute("SET enable_progress_bar_print = false")
-        self._live_flows: list[NarrowBatch] | None = None
-        self._live_columns: frozenset[str] = frozenset()
-        self._live_registered: frozenset[str] = frozenset()
+        self._live = LiveFlows(self._connection, sources)
         self._moved: dict[str, str] = {}
         self._tables = 0
         self._stored: frozenset[str] | None = None
@@ -188,7 +187,7 @@ class Session:
         """Columns that any of the files or segments has; all if there are files of other tools."""
         if self._foreign is not None:
             return frozenset(PHYSICAL)
-        live = self._live() if self.sources.segments else frozenset()
+        live = self._live.columns() if self.sources.segments else frozenset()
         return self._stored_columns() | live
 
     def records(self) -> int:
@@ -197,7 +196,7 @@ class Session:
         if self.sources.files:
             stored = self._retry(self._count)
         if self.sources.segments:
-            self._live()
+            self._live.columns()
         foreign = self._foreign.records() if self._foreign is not None else 0
         return stored + foreign + sum(reader.rows for reader in self.sources.segments)
 
@@ -273,8 +272,8 @@ class Session:
             union = bool(set(optional) & known)
             parts.append(f"SELECT {_select(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
-            self._register_live(columns)
-            parts.append(f"SELECT {_select(columns, self._live())} FROM live_flows")  # noqa: S608
+            self._live.make_table(columns)
+            parts.append(f"SELECT {_select(columns, self._live.columns())} FROM {LIVE_TABLE}")  # noqa: S608
         if self._foreign is not None and columns and (part is None or part.live):
             table = self._foreign.table(self._connection, fields)
             parts.append(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
@@ -414,37 +413,6 @@ class Session:
             return frozenset(name for name in names if name in PHYSICAL)
 
         return remembered("columns", places, find_out)
-
-    def _live(self) -> frozenset[str]:
-        """Columns of the flows that the segments held when they were first asked for."""
-        if self._live_flows is None:
-            self._live_flows = [batch for reader in self.sources.segments for batch in reader.narrow_batches()]
-            names = _CORE_COLUMNS.union(*(batch.record.schema.names for batch in self._live_flows))
-            self._live_columns = names & PHYSICAL.keys()
-            self._note_damage()
-        return self._live_columns
-
-    def _register_live(self, columns: Sequence[str]) -> None:
-        """Make the table `live_flows` with the given columns of these flows, and those that it had: few of them all."""
-        wanted = (self._live() & frozenset(columns)) | self._live_registered or _CORE_COLUMNS
-        if wanted == self._live_registered:
-            return
-        import pyarrow as pa
-
-        from nftui.engine.store.arrow import schema_of
-        from nftui.engine.store.segment import widen
-
-        with_arrow()
-        schema = schema_of(wanted)
-        flows = self._live_flows or []
-        table = pa.Table.from_batches([widen(batch.restore(wanted), schema) for batch in flows], schema)
-        self._connection.register("live_flows", table)
-        self._live_registered = wanted
-
-    def _note_damage(self) -> None:
-        for reader in self.sources.segments:
-            if reader.damaged_bytes:
-                self.sources.skipped.append((str(reader.path), f"{reader.damaged_bytes} damaged bytes"))
 
 
 def _select(columns: Sequence[str], known: frozenset[str]) -> str:
