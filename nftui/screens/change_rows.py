@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nftui.screens.columns import Display, table_columns
 from nftui.text import compact
 from nftui.widgets.ribbon import Item, Role
-from nftui.widgets.table_layout import Column, TableData, bar
+from nftui.widgets.table_layout import Column, TableData, bar, plain_cell
 
 if TYPE_CHECKING:
     from nftui.engine.history.changes import Changes
@@ -34,7 +34,7 @@ def change_columns(changes: Changes, display: Display) -> tuple[Column, ...]:
         Column("now", "Now", 6, amount, "right", rank=2, sortable=False),
         Column("before", "Before", 6, amount, "right", rank=2, sortable=False),
         Column("difference", "Diff", 7, partial(_signed, factor=factor), "right", sortable=False),
-        Column("growth", "By", 6, _text, "right", rank=3, role="dim", sortable=False),
+        Column("growth", "By", 6, plain_cell, "right", rank=3, role="dim", sortable=False),
         Column("share", "%", 5, _percent, "right", rank=1, sortable=False),
         Column("weight", "", 8, partial(_bar, ascii_only=display.ascii_only), grow=40, rank=4, role="bar",
                sortable=False),
@@ -106,10 +106,6 @@ def _total(changes: Changes, now: bool) -> float:
 
 def _unit(measure: str, display: Display) -> str:
     return {"rate": "bit/s" if display.bits else "B/s", "packet_rate": " packets/s", "flow_rate": " flows/s"}[measure]
-
-
-def _text(value: Any, width: int) -> str:  # noqa: ARG001  the table cuts
-    return str(value)
 
 
 def _amount(value: Any, width: int, factor: float) -> str:  # noqa: ARG001

@@ -18,8 +18,11 @@ from nftui.screens.actions import VIEW_TITLES
 from nftui.screens.change_ranges import AGAINST, other_range
 from nftui.screens.change_rows import change_columns, change_data, gaps, sums, tallies
 from nftui.screens.columns import Display
+from nftui.screens.copying import send
 from nftui.screens.drill import row_filter, row_name
+from nftui.screens.dump_command import dump_command
 from nftui.screens.inquiry import Inquiry
+from nftui.screens.navigation import Place
 from nftui.screens.status import footer
 from nftui.screens.time_words import EXAMPLES, asked, length, written
 from nftui.screens.views import CONVERSATIONS, view_title
@@ -49,6 +52,7 @@ class Comparison:
         within: the range now.
         bounds: what is stored.
         now_ms: the time of the source, which typed times refer to.
+        paths: what the flows are stored in.
         scaled: counters times the sampling rate.
     """
 
@@ -57,6 +61,7 @@ class Comparison:
     within: TimeRange
     bounds: TimeRange
     now_ms: int
+    paths: tuple[str, ...] = ()
     scaled: bool = True
 
 
@@ -231,6 +236,20 @@ class ChangesScreen(Screen["Narrowing | None"]):
         if found is None:
             raise UsageError("now is what it is compared with: type another time")
         return found
+
+    def action_copy_commands(self) -> None:
+        """The `nftui dump` command lines for both ranges."""
+        if self._curtain.drawn:
+            self.notify("The commands would name real addresses: press a in the tables first.", markup=False)
+            return
+        what = self.comparison
+        text = what.filter.text if what.filter is not None else ""
+        lines = [
+            dump_command(Place(self.view, text, within=within), what.paths, self.measure, 0, what.scaled, 0.0)
+            for within in (what.within, self.before)
+        ]
+        about = "now, and before; dump counts flows whole that reach beyond a range"
+        send(self.app, "\n".join(lines), f"Command lines ({about})")
 
     def action_close(self) -> None:
         """Give up the question, or leave."""

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from nftui.text import compact, tcp_flags
-from nftui.widgets.table_layout import Column, TableData, bar
+from nftui.widgets.table_layout import Column, TableData, bar, plain_cell
 
 if TYPE_CHECKING:
     from nftui.engine.live.snapshot import ColumnSpec, LiveSnapshot
@@ -69,10 +69,6 @@ def _port(value: Any, width: int, names: bool) -> str:
     if names:
         text = service(text)
     return text[:width]
-
-
-def _text(value: Any, width: int) -> str:  # noqa: ARG001  the table cuts
-    return str(value)
 
 
 def _missing(value: Any) -> bool:
@@ -177,13 +173,13 @@ def _look(spec: ColumnSpec, display: Display) -> _Look:
     if show == "port":
         return (10 if display.names else 5), 0, partial(_port, names=display.names), "key"
     if show == "protocol":
-        return 5, 1, _text, "key"
+        return 5, 1, plain_cell, "key"
     if show == "time":
         return 8, 4, _time, "dim"
     if show == "tcp_flags":
         return 8, 0, _flags, "dim"
     if show == "text":
-        return 8, 12, _text, "key"
+        return 8, 12, plain_cell, "key"
     if spec.unit == "bit/s":
         return 6, 1, partial(_count, factor=1.0 if display.bits else 0.125), "number"
     if spec.unit == "%":
@@ -191,7 +187,7 @@ def _look(spec: ColumnSpec, display: Display) -> _Look:
     if spec.unit == "s":
         return 6, 0, _span, "dim"
     if spec.name in {"as", "if"}:
-        return 10, 0, _text, "key"
+        return 10, 0, plain_cell, "key"
     return 5, 1, _count, "number"
 
 

@@ -7,6 +7,7 @@ from nftui.errors import NftuiError
 from nftui.screens.browsing import Browsing
 from nftui.screens.changes import ChangesScreen, Comparison, Narrowing
 from nftui.screens.drill import combine
+from nftui.screens.dump_command import stored_paths
 from nftui.screens.navigation import Place
 
 LIVE_MS = 300_000
@@ -36,7 +37,8 @@ class Comparing(Browsing):
         length_ms = max(_LEAST_MS, min(LIVE_MS, (end_ms - stored.start_ms) // 2))
         within = place.within or TimeRange(end_ms - length_ms, end_ms)
         bounds = TimeRange(stored.start_ms, max(now_ms, stored.end_ms))
-        what = Comparison(place.view, self.read_filter(place.filter), within, bounds, now_ms, not self.unscaled)
+        paths = tuple(stored_paths(self.store))
+        what = Comparison(place.view, self.read_filter(place.filter), within, bounds, now_ms, paths, not self.unscaled)
         self.app.push_screen(ChangesScreen(what, self.past, self.display_options, self.curtain), self._look_closer)
 
     def _look_closer(self, row: Narrowing | None) -> None:

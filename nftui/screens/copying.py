@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from textual.app import App
+
 from nftui.screens.asking import AskingBoard
-from nftui.screens.dump_command import dump_command
+from nftui.screens.dump_command import dump_command, stored_paths
 from nftui.widgets.text_dialog import TextDialog
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ class Copying(AskingBoard):
             return
         seconds = snapshot.window_seconds if snapshot is not None else _WINDOW_SECONDS
         command = dump_command(
-            place, self._stored(), snapshot.sort if snapshot is not None else place.sort, self.table.visible_rows,
+            place, stored_paths(self.health.store_root if self.health is not None else ""),
+            snapshot.sort if snapshot is not None else place.sort, max(1, self.table.visible_rows),
             not self.unscaled, seconds,
         )  # fmt: skip
         about = "the same for the past"
@@ -34,12 +37,7 @@ class Copying(AskingBoard):
             about = "the live window moves on, and its rates are of flows as they arrive"
         elif place.view == "interface":
             about = "interfaces of one number are added up over all exporters"
-        self.send(command, f"Command line ({about})")
-
-    def _stored(self) -> list[str]:
-        """Where the flows are stored: what `-r` takes."""
-        root = self.health.store_root if self.health is not None else ""
-        return [path for path in root.split(", ") if path]
+        send(self.app, command, f"Command line ({about})")
 
     def action_copy_row(self) -> None:
         """The row under the cursor as JSON."""
@@ -48,12 +46,13 @@ class Copying(AskingBoard):
             return
         record = row_record(snapshot, row)
         text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-        self.send(self.curtain.text(text), "Row")
+        send(self.app, self.curtain.text(text), "Row")
 
-    def send(self, text: str, title: str) -> None:
-        """Send a text to the terminal and show it."""
-        self.app.copy_to_clipboard(text)
-        self.app.push_screen(TextDialog(f"{title}: sent to the terminal for its clipboard", text))
+
+def send(app: App[object], text: str, title: str) -> None:
+    """Send a text to the terminal and show it."""
+    app.copy_to_clipboard(text)
+    app.push_screen(TextDialog(f"{title}: sent to the terminal for its clipboard", text))
 
 
 def row_record(snapshot: LiveSnapshot, row: int) -> dict[str, Any]:

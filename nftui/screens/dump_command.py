@@ -38,7 +38,7 @@ def dump_command(place: Place, paths: Sequence[str], sort: str, rows: int, scale
         place: view, filter and range.
         paths: where the flows are stored; none for the default store.
         sort: column that orders the rows.
-        rows: how many are seen.
+        rows: how many are seen; 0 for all.
         scaled: sampling is applied.
         live_seconds: length of the live window, for a place without a range.
     """
@@ -49,12 +49,17 @@ def dump_command(place: Place, paths: Sequence[str], sort: str, rows: int, scale
         ["-t", f"-{round(live_seconds)}s"] if place.within is None else ["--utc", "-t", written_range(place.within)]
     )
     words += _what(place, sort)
-    words += ["-n", str(max(1, rows))]
+    words += ["-n", str(rows)]
     if not scaled:
         words.append("--unscaled")
     if place.filter.strip():
         words.append(place.filter.strip())
     return shlex.join(words)
+
+
+def stored_paths(root: str) -> list[str]:
+    """What `-r` takes, of what a source says that its flows are stored in."""
+    return [path for path in root.split(", ") if path]
 
 
 def _what(place: Place, sort: str) -> list[str]:

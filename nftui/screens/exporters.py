@@ -21,12 +21,11 @@ from nftui.screens.exporter_words import ago, version
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
 from nftui.screens.status import footer
-from nftui.text import compact
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.pager import Line, Pager, plain
 from nftui.widgets.question import Question
 from nftui.widgets.ribbon import Item, Ribbon
-from nftui.widgets.table_layout import Column, TableData
+from nftui.widgets.table_layout import Column, TableData, count_cell, plain_cell
 
 if TYPE_CHECKING:
     from nftui.engine.advice import Case
@@ -36,27 +35,19 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 1.0
 
 
-def _plain(value: object, width: int) -> str:  # noqa: ARG001  the table cuts
-    return str(value)
-
-
-def _count(value: int, width: int) -> str:  # noqa: ARG001
-    return compact(value)
-
-
 COLUMNS: tuple[Column, ...] = (
-    Column("address", "Exporter", 15, _plain, grow=24, role="key", sortable=False),
-    Column("state", "State", 8, _plain, sortable=False),
-    Column("versions", "Version", 8, _plain, role="dim", rank=1, sortable=False),
-    Column("templates", "Tmpl", 5, _count, "right", rank=4, sortable=False),
-    Column("waiting", "Wait", 5, _count, "right", rank=6, sortable=False),
-    Column("sampling", "Sampling", 9, _plain, "right", grow=12, rank=5, sortable=False),
-    Column("datagrams", "Datagrams", 9, _count, "right", rank=3, sortable=False),
-    Column("flows", "Flows", 6, _count, "right", sortable=False),
-    Column("lost", "Lost", 6, _count, "right", sortable=False),
-    Column("rejected", "Rejected", 8, _count, "right", rank=7, sortable=False),
-    Column("skew", "Clock", 8, _plain, "right", rank=8, sortable=False),
-    Column("seen", "Seen", 8, _plain, "right", rank=2, sortable=False),
+    Column("address", "Exporter", 15, plain_cell, grow=24, role="key", sortable=False),
+    Column("state", "State", 8, plain_cell, sortable=False),
+    Column("versions", "Version", 8, plain_cell, role="dim", rank=1, sortable=False),
+    Column("templates", "Tmpl", 5, count_cell, "right", rank=4, sortable=False),
+    Column("waiting", "Wait", 5, count_cell, "right", rank=6, sortable=False),
+    Column("sampling", "Sampling", 9, plain_cell, "right", grow=12, rank=5, sortable=False),
+    Column("datagrams", "Datagrams", 9, count_cell, "right", rank=3, sortable=False),
+    Column("flows", "Flows", 6, count_cell, "right", sortable=False),
+    Column("lost", "Lost", 6, count_cell, "right", sortable=False),
+    Column("rejected", "Rejected", 8, count_cell, "right", rank=7, sortable=False),
+    Column("skew", "Clock", 8, plain_cell, "right", rank=8, sortable=False),
+    Column("seen", "Seen", 8, plain_cell, "right", rank=2, sortable=False),
 )
 
 

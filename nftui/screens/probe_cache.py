@@ -6,20 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nftui.probe.timeouts import Reason, reason_name
-from nftui.text import address, compact, protocol
-from nftui.widgets.table_layout import Column, TableData
+from nftui.text import address, protocol
+from nftui.widgets.table_layout import Column, TableData, count_cell, plain_cell
 
 if TYPE_CHECKING:
     from nftui.probe.cache import CacheEntry, CacheSnapshot
     from nftui.probe.timeouts import Timeouts
-
-
-def _plain(value: object, width: int) -> str:  # noqa: ARG001  the table cuts
-    return str(value)
-
-
-def _count(value: int, width: int) -> str:  # noqa: ARG001
-    return compact(value)
 
 
 def _time(seconds: float, width: int) -> str:  # noqa: ARG001
@@ -36,15 +28,15 @@ def _left(seconds: float, width: int) -> str:
 
 CACHE_COLUMNS: tuple[Column, ...] = (
     Column("expires", "Ends in", 7, _left, "right"),
-    Column("reason", "Reason", 8, _plain, role="dim", rank=5, sortable=False),
-    Column("proto", "Proto", 5, _plain, role="dim", sortable=False),
-    Column("lower", "Lower end", 15, _plain, grow=30, role="key", sortable=False),
-    Column("upper", "Upper end", 15, _plain, grow=30, role="key", sortable=False),
-    Column("packets", "Packets", 7, _count, "right"),
-    Column("octets", "Octets", 7, _count, "right"),
+    Column("reason", "Reason", 8, plain_cell, role="dim", rank=5, sortable=False),
+    Column("proto", "Proto", 5, plain_cell, role="dim", sortable=False),
+    Column("lower", "Lower end", 15, plain_cell, grow=30, role="key", sortable=False),
+    Column("upper", "Upper end", 15, plain_cell, grow=30, role="key", sortable=False),
+    Column("packets", "Packets", 7, count_cell, "right"),
+    Column("octets", "Octets", 7, count_cell, "right"),
     Column("age", "Age", 6, _time, "right", rank=3),
     Column("idle", "Idle", 6, _time, "right", rank=4),
-    Column("process", "Process", 12, _plain, role="dim", rank=6, sortable=False),
+    Column("process", "Process", 12, plain_cell, role="dim", rank=6, sortable=False),
 )
 
 

@@ -21,7 +21,7 @@ from nftui.screens.status import footer
 from nftui.text import clean, compact
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
-from nftui.widgets.table_layout import Column, TableData
+from nftui.widgets.table_layout import Column, TableData, count_cell, plain_cell
 
 if TYPE_CHECKING:
     from nftui.engine.watch.finding import Finding, RuleState, WatchState
@@ -29,22 +29,14 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 1.0
 
 
-def _plain(value: object, width: int) -> str:  # noqa: ARG001  the table cuts
-    return str(value)
-
-
-def _count(value: int, width: int) -> str:  # noqa: ARG001
-    return compact(value)
-
-
 COLUMNS: tuple[Column, ...] = (
-    Column("seen", "Seen", 8, _plain, role="dim", sortable=False),
-    Column("kind", "Kind", 9, _plain, role="key", sortable=False),
-    Column("summary", "What", 30, _plain, grow=100, sortable=False),
-    Column("since", "Since", 8, _plain, role="dim", rank=3, sortable=False),
-    Column("flows", "Flows", 6, _count, "right", rank=1, sortable=False),
-    Column("packets", "Packets", 7, _count, "right", rank=4, sortable=False),
-    Column("bytes", "Bytes", 6, _count, "right", rank=2, sortable=False),
+    Column("seen", "Seen", 8, plain_cell, role="dim", sortable=False),
+    Column("kind", "Kind", 9, plain_cell, role="key", sortable=False),
+    Column("summary", "What", 30, plain_cell, grow=100, sortable=False),
+    Column("since", "Since", 8, plain_cell, role="dim", rank=3, sortable=False),
+    Column("flows", "Flows", 6, count_cell, "right", rank=1, sortable=False),
+    Column("packets", "Packets", 7, count_cell, "right", rank=4, sortable=False),
+    Column("bytes", "Bytes", 6, count_cell, "right", rank=2, sortable=False),
 )
 
 

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from nftui.widgets.flow_table import FlowTable
-from nftui.widgets.table_layout import Column, TableData
+from nftui.widgets.table_layout import Column, TableData, plain_cell
 
 WIDEST = 80
 NARROWEST = 3
@@ -53,10 +53,6 @@ class ColumnAnswer:
     widths: Mapping[str, int]
 
 
-def _text(value: object, width: int) -> str:  # noqa: ARG001  the table cuts
-    return str(value)
-
-
 class ColumnDialog(ModalScreen[ColumnAnswer | None]):
     """Space shows or hides a column, J and K move it, + and - resize it; closes with None when nothing shall change.
 
@@ -76,9 +72,11 @@ class ColumnDialog(ModalScreen[ColumnAnswer | None]):
     SCOPE = "columns"
     AUTO_FOCUS = "FlowTable"
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("mark", "", 2, _text, sortable=False), Column("title", "Column", 16, _text, grow=8, role="key"),
-        Column("width", "Width", 5, _text, "right"), Column("doc", "", 10, _text, grow=80, rank=1, role="dim"),
-    )  # fmt: skip
+        Column("mark", "", 2, plain_cell, sortable=False),
+        Column("title", "Column", 16, plain_cell, grow=8, role="key"),
+        Column("width", "Width", 5, plain_cell, "right"),
+        Column("doc", "", 10, plain_cell, grow=80, rank=1, role="dim"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "show", id="columns-toggle"),
         Binding("J,shift+down", "shift(1)", id="columns-down"), Binding("K,shift+up", "shift(-1)", id="columns-up"),

@@ -16,7 +16,7 @@ from textual.widgets import Static
 from nftui.text import clean
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
-from nftui.widgets.table_layout import Column, TableData
+from nftui.widgets.table_layout import Column, TableData, plain_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,6 @@ class DetailSection:
     lines: tuple[DetailLine, ...]
 
 
-def _plain(value: str, width: int) -> str:  # noqa: ARG001  the table cuts
-    return value
-
-
 class FlowDetail(Vertical):
     """Sections of lines, one at a time, and below them the whole value and meaning of the line under the cursor.
 
@@ -70,9 +66,9 @@ class FlowDetail(Vertical):
         Binding("shift+tab", "section_step(-1)", id="detail-before"),
     ]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("title", "Field", 14, _plain, role="dim", sortable=False, grow=2),
-        Column("value", "Value", 27, _plain, role="key", sortable=False, grow=12),
-        Column("doc", "Meaning", 24, _plain, role="dim", sortable=False, grow=60, rank=1),
+        Column("title", "Field", 14, plain_cell, role="dim", sortable=False, grow=2),
+        Column("value", "Value", 27, plain_cell, role="key", sortable=False, grow=12),
+        Column("doc", "Meaning", 24, plain_cell, role="dim", sortable=False, grow=60, rank=1),
     )
 
     @dataclass

@@ -8,13 +8,23 @@ from typing import Any, Literal
 
 from rich.cells import cell_len, set_cell_size
 
-from nftui.text import clean
+from nftui.text import clean, compact
 
 GAP = 2
 """Blank cells between two columns."""
 
 MARGIN = 1
 """Blank cells before the first column."""
+
+
+def plain_cell(value: object, width: int) -> str:  # noqa: ARG001  the table cuts
+    """A value as it is."""
+    return str(value)
+
+
+def count_cell(value: int, width: int) -> str:  # noqa: ARG001
+    """A number with three digits and a unit prefix."""
+    return compact(value)
 
 
 @dataclass(frozen=True, slots=True)

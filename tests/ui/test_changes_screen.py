@@ -16,7 +16,9 @@ from nftui.engine.history.values import TimeRange
 from nftui.screens.change_ranges import other_range
 from nftui.screens.change_rows import growth
 from nftui.screens.changes import ChangesScreen
+from nftui.screens.dump_command import written_range
 from nftui.widgets.flow_table import FlowTable
+from nftui.widgets.text_dialog import TextDialog
 
 SIZE = (120, 40)
 HOUR = 3_600_000
@@ -85,7 +87,7 @@ async def test_other_groupings_measures_and_ranges():
         await pilot.press("v")
         await until(pilot, screen._is_answer)
         assert [column.name for column in screen.query_one(FlowTable).columns][:2] == ["proto", "change"]
-        for key, days in (("y", 1), ("w", 7)):
+        for key, days in (("d", 1), ("w", 7)):
             await pilot.press(key)
             await until(pilot, screen._is_answer)
             request, before = source.stored.compared[-1]
@@ -94,6 +96,29 @@ async def test_other_groupings_measures_and_ranges():
         await pilot.press("at", *"-6m", "enter")
         await until(pilot, lambda: screen.against == "typed" and screen._is_answer())
         assert source.stored.compared[-1][1].end_ms > source.stored.compared[-1][1].start_ms
+
+
+async def test_both_ranges_are_copied_as_command_lines():
+    source = FakeSource(seconds=400)
+    async with NftuiApp(source).run_test(size=SIZE) as pilot:
+        board = await ready(pilot)
+        await until(pilot, lambda: board.extent is not None)
+        board.trail.change(filter="port 443")
+        screen = await opened(pilot, "4")
+        await pilot.press("m", "y")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextDialog))
+        ranges = (screen.comparison.within, screen.before)
+        path = source.health().store_root
+        assert pilot.app.clipboard.splitlines() == [
+            f"nftui dump -r {path} --utc -t {written_range(within)} -s port:p/packets -n 0 'port 443'"
+            for within in ranges
+        ]
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        screen._curtain.drawn = True
+        await pilot.press("y")
+        assert any("real addresses" in note.message for note in pilot.app._notifications)
+        assert pilot.app.screen is screen
 
 
 async def test_a_brushed_range_with_its_filter_is_what_is_compared():

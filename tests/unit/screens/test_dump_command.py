@@ -85,6 +85,35 @@ def test_the_list_of_flows_is_the_same_one(flows: Path, capsys: pytest.CaptureFi
     assert [row["src_addr"] for row in found] == list(snapshot.values["src_addr"])
 
 
+def test_the_commands_of_what_changed_give_its_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two minutes, and flows that lie within one of them."""
+    random = np.random.default_rng(8)
+    rows: list[dict[str, int | str | None]] = []
+    for number in range(200):
+        start = BASE_MS + 60_000 * (number % 2) + int(random.integers(50_000))
+        rows.append({
+            "src_addr": f"10.0.0.{random.integers(1, 9)}", "dst_addr": f"192.0.2.{random.integers(1, 4)}",
+            "src_port": 2000, "dst_port": 443, "proto": 6, "bytes": int(random.integers(1, 9000)),
+            "packets": int(random.integers(1, 20)), "sampling_rate": 10, "time_flow_start_ms": start,
+            "time_flow_end_ms": start + int(random.integers(9000)), "time_received_ms": start + 9000,
+        })  # fmt: skip
+    path = flow_file(tmp_path / "flows.parquet", rows)
+    ranges = {"before": TimeRange(BASE_MS, BASE_MS + 60_000), "now": TimeRange(BASE_MS + 60_000, BASE_MS + 120_000)}
+    history = History([str(path)])
+    try:
+        changes = history.changes(
+            LiveRequest("host", sort="rate", limit=100, scaled=True, within=ranges["now"]), ranges["before"]
+        )
+    finally:
+        history.close()
+    assert len(changes.keys) == 11
+    for name, within in ranges.items():
+        found = dumped(capsys, dump_command(Place("host", within=within), [str(path)], changes.measure, 0, True, 0.0))
+        octets = {row["addr"]: row["bytes"] for row in found}
+        rates = dict(zip(changes.values["addr"], changes.values[name], strict=True))
+        assert {host: octets.get(host, 0) * 8 / 60 for host in rates} == pytest.approx(rates)
+
+
 def dumped(capsys: pytest.CaptureFixture[str], command: str) -> list[dict[str, Any]]:
     """What a command line prints, as a shell would run it."""
     program, *arguments = shlex.split(command)
