@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nftui.screens.filter_reader import FilterReader
     from nftui.screens.source import Past, Source
 
+_FRAMES = "120"
+"""Frames per second at most. A key that comes right after a frame waits for up to two of Textual's usual 60."""
+
 EPILOG = """\b
 Examples:
   nftui                               listen on port 2055, keep flows in the user's store
@@ -175,11 +178,12 @@ def lake_past(
 
 
 def require_terminal() -> None:
-    """Make sure that a screen can be shown.
+    """Make sure that a screen can be shown, and that its keys are answered soon: before Textual is loaded.
 
     Raises:
         NoTerminal: input or output is not a terminal, or one that cannot place text.
     """
+    os.environ.setdefault("TEXTUAL_FPS", _FRAMES)
     if in_browser():
         return
     instead = "`nftui collect` collects without a screen, `nftui dump` prints what is stored"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -111,9 +111,13 @@ class AskingBoard(LiveBoard):
         )  # fmt: skip
 
     def _live_request(self) -> LiveRequest:
-        """What to ask of the live window; hardly any rows while the table is about another time."""
+        """What to ask of the live window: while the table is about another time, sums and chart, and no groups."""
+        from nftui.engine.live.snapshot import LiveRequest
+
         request = self.request()
-        return request if request.within is None else replace(request, within=None, limit=1, anchor=None)
+        if request.within is None:
+            return request
+        return LiveRequest("flows", request.filter, "time_received_ms", limit=1, scaled=request.scaled)
 
     async def answer(self, request: LiveRequest) -> LiveSnapshot:
         """The answer to a question beside the table's, of its time or of the live window. Raises NftuiError."""
@@ -151,8 +155,8 @@ class AskingBoard(LiveBoard):
         self.problem = news.problem or self.past_problem or noted
         snapshot = news.snapshot
         place = self.trail.place
-        if snapshot is not None and (snapshot.request.view, _text(snapshot)) == (place.view, place.filter):
-            if place.within is None and (self.paused is None or self._refreeze):
+        if snapshot is not None and _text(snapshot) == place.filter:
+            if snapshot.request.view == place.view and place.within is None and (self.paused is None or self._refreeze):
                 self._refreeze = False
                 self.show_table(snapshot)
             self.show_chart(snapshot)

@@ -42,9 +42,8 @@ class Displaying(AskingBoard):
         self.draw()
 
     def action_scaled(self) -> None:
-        """Raw counters or scaled ones."""
+        """Raw counters or scaled ones; the line of totals says when they are raw."""
         self.unscaled = not self.unscaled
-        self.notify("Counters as sent, sampling not applied." if self.unscaled else "Counters times sampling rate.")
         self.go_on()
 
     def action_hide(self) -> None:

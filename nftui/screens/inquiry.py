@@ -26,6 +26,9 @@ _SHOWN_AFTER = 0.3
 _REST_SECONDS = 5.0
 """Without a question for so long, the past gives its memory back."""
 
+_STEPS_BACK = 5
+"""Of the priority: what comes in and what is pressed go before a question that takes seconds."""
+
 _Answer = TypeVar("_Answer")
 
 
@@ -58,7 +61,7 @@ class Inquiry:
         self._owner = owner
         self._open = past
         self._changed = changed
-        self._pool = ThreadPoolExecutor(1, "past")
+        self._pool = ThreadPoolExecutor(1, "past", _make_courteous)
         self._past: Past | None = None
         self._waiting: dict[str, _Asked] = {}
         self._running: _Asked | None = None
@@ -212,6 +215,12 @@ class Inquiry:
             self._past.cancel()  # once more: the question had not begun when it was cancelled first
         if self.slow:
             self._changed()
+
+
+def _make_courteous() -> None:
+    from nftui.engine.courtesy import step_back
+
+    step_back(_STEPS_BACK)
 
 
 def _named(question: Callable[[Past], _Answer], past: Past) -> _Answer:

@@ -67,6 +67,7 @@ class TimelineBoard(AskingBoard):
         self.answered: tuple[Place, Outlook] | None = None
         self._colours = Colours()
         self._drawn: TimelineData | None = None
+        self._drawn_of: tuple[Timeline, TimeRange, bool] | None = None
         self._chart_asked: tuple[TimelineRequest, int] | None = None
         self._chart_after = 0.0
         self._earlier_for: object = None
@@ -225,10 +226,12 @@ class TimelineBoard(AskingBoard):
         if self.shows_seconds():
             fits = self._earlier_for == (self.live.request.filter, self.live.request.scaled, around.columns)
             earlier = self.earlier if fits else None
+            self._drawn_of = None
             data = from_live(self.live.series, earlier, around.columns, self._colours, bits)
         elif self.timeline is not None:
-            data = from_timeline(self.timeline, self.outlook.shown(around), self._colours, bits)
+            data = self._from_past(self.timeline, self.outlook.shown(around), bits)
         else:
+            self._drawn_of = None
             data = from_timeline(
                 Timeline(TimelineRequest(self.outlook.shown(around), by=self.stacked_by, measure=self.measure)),
                 self.outlook.shown(around), self._colours, bits,
@@ -237,6 +240,15 @@ class TimelineBoard(AskingBoard):
         self.chart.show(data, self._marks(data, around))
         self.show_totals()
         self.ask_chart()
+
+    def _from_past(self, timeline: Timeline, frame: TimeRange, bits: bool) -> TimelineData:
+        """The same object as long as it is the same picture, which the chart then need not draw again."""
+        if self._drawn is not None and self._drawn_of is not None:
+            before, *rest = self._drawn_of
+            if before is timeline and rest == [frame, bits]:
+                return self._drawn
+        self._drawn_of = (timeline, frame, bits)
+        return from_timeline(timeline, frame, self._colours, bits)
 
     def _marks(self, data: TimelineData, around: Surroundings) -> TimelineMarks:
         outlook = self.outlook
@@ -285,6 +297,8 @@ class TimelineBoard(AskingBoard):
         """Which time the table is about, and whether it moves."""
         within = self.trail.place.within
         working = self._working(self.past)
+        if self.unscaled:
+            working.append(Item(" UNSCALED ", "alert", action="scaled"))
         if within is None:
             live = self.live if self.live is not None else self.snapshot
             recorded = self.source.playback is not None

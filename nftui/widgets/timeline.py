@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -19,16 +19,13 @@ from nftui.text import compact
 from nftui.widgets.timeline_axis import ago_ticks, clock_ticks
 from nftui.widgets.timeline_data import Look, TimelineData, TimelineMarks
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 AXIS = 7
 """Columns left of the plot."""
 
 _SHRINK = 0.4
 _NARROWEST = 4
 _FADED = 0.6
+_GAP = int(Look.GAP)
 _PARTS = ("axis", "brush", "loss", "cursor", "gap", "lost", "note")
 
 
@@ -95,7 +92,7 @@ class Timeline(Widget, can_focus=True):
         self.marks = TimelineMarks()
         self.scale = 0.0
         self._lines: list[Strip] = []
-        self._styles: dict[tuple[int, int, Look], Style] = {}
+        self._styles: dict[tuple[int, int, int], Style] = {}
         self._pressed: int | None = None
         self._at = -1
 
@@ -107,6 +104,8 @@ class Timeline(Widget, can_focus=True):
     def show(self, data: TimelineData, marks: TimelineMarks) -> None:
         """Draw other data or marks, and refresh the lines that differ."""
         before = self.data
+        if data is before and marks == self.marks and self._lines:
+            return
         if before is None or tuple(before.colors) != tuple(data.colors):
             self._styles.clear()
         if before is None or not data.continues(before):
@@ -224,7 +223,7 @@ class Timeline(Widget, can_focus=True):
         # The scale grows at once and shrinks late, so that the picture does not breathe.
         if not self.scale or top > self.scale or peak < self.scale * _SHRINK:
             self.scale = top
-        looks = data.looks(columns, self.marks.brush)
+        looks = data.looks(columns, self.marks.brush).tolist()
         cells = (letter_cells if self._plain else block_cells)(values, height, self.scale)
         marks = {0: _mark(self.scale), height // 2: _mark(self.scale * (1 - (height // 2) / height))}
         lines = []
@@ -236,19 +235,19 @@ class Timeline(Widget, can_focus=True):
             lines.append(Strip(segments, columns + AXIS))
         return lines
 
-    def _segments(self, runs: list[tuple[str, int, int]], looks: NDArray[np.int64]) -> list[Segment]:
-        """Runs of cells, cut where the look of the columns changes."""
+    def _segments(self, runs: list[tuple[str, int, int]], looks: list[int]) -> list[Segment]:
+        """Runs of cells, cut where the look of the columns, a `Look` as number, changes."""
         segments = []
         column = 0
         for text, front, behind in runs:
             begin, end = column, column + len(text)
             while column < end:
-                look = Look(int(looks[column]))
+                look = looks[column]
                 stop = column + 1
                 while stop < end and looks[stop] == look:
                     stop += 1
                 piece = text[column - begin : stop - begin]
-                if front < 0 and look & Look.GAP:
+                if front < 0 and look & _GAP:
                     segments.append(Segment(("/" if self._plain else "░") * len(piece), self._part("gap")))
                 else:
                     segments.append(Segment(piece, self._style(front, behind, look)))
@@ -324,7 +323,7 @@ class Timeline(Widget, can_focus=True):
     def _part(self, name: str) -> Style:
         return self.get_component_rich_style(f"timeline--{name}")
 
-    def _style(self, front: int, behind: int, look: Look) -> Style:
+    def _style(self, front: int, behind: int, look: int) -> Style:
         found = self._styles.get((front, behind, look))
         if found is None:
             base = self._part("lost") if look & Look.LOST else self.rich_style

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from nftui.engine.courtesy import step_back
 from nftui.engine.limits import Limits
 from nftui.engine.memory import give_back
 from nftui.engine.store.disk import fault_kind
@@ -15,6 +16,9 @@ from nftui.engine.store.layout import PartName
 from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.seal import SealCancelled, SealedSlot, seal_segment
 from nftui.errors import CorruptFile, first_line
+
+_STEPS_BACK = 10
+"""Of the priority: what is received and pressed now comes first."""
 
 _SLOW_SECONDS = 30.0
 """A segment that takes longer is told: sealing a full one takes one to three seconds."""
@@ -105,6 +109,7 @@ class Sealer:
         return self._error or self._callback_error
 
     def _run(self) -> None:
+        step_back(_STEPS_BACK)
         while True:
             with self._changed:
                 while not self._queue:
