@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,15 @@ def free_port() -> int:
 def test_application_loads_nothing_heavy_before_its_first_frame():
     code = f"import nftui.app, nftui.cli.tui, sys; print([m for m in {HEAVY} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "[]"
+
+
+def test_a_signal_that_ends_the_program_is_named(tmp_path: Path):
+    command = [sys.executable, "-m", "nftui", "--fresh", "--store", str(tmp_path / "s"), "--no-listen"]
+    with Terminal(command, 100, 30) as terminal:
+        assert terminal.pump(30, lambda: terminal.shows("hosts"))
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.wait(20) == 143
+        assert terminal.last_words == "nftui: ended by SIGTERM"
 
 
 def test_without_a_terminal_one_line_names_the_other_commands():

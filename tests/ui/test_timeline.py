@@ -379,6 +379,18 @@ async def test_an_answer_that_fails_in_a_way_nobody_foresaw_is_told_and_the_scre
         await until(pilot, lambda: screen.problem == "" and chip(screen) == "HISTORY")
 
 
+async def test_raw_counters_are_marked_for_as_long_as_they_are_shown():
+    async with NftuiApp(source()).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        assert "UNSCALED" not in line(screen)
+        await press(pilot, "u")
+        await until(pilot, lambda: "UNSCALED" in line(screen))
+        await press(pilot, "left_square_bracket")
+        await until(pilot, lambda: chip(screen) == "HISTORY" and "UNSCALED" in line(screen))
+        await press(pilot, "u")
+        await until(pilot, lambda: "UNSCALED" not in line(screen))
+
+
 async def test_files_that_could_not_be_read_are_named():
     fake = source()
     damaged = ("/store/date=2026-10-01/hour=12/nf-\x1b[7m.parquet", "damaged")
