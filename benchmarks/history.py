@@ -4,8 +4,9 @@
 
 DIR holds what benchmarks/analysis.py made (`run.py analysis --data DIR`); what is missing is made first. "First screen"
 is the table of hosts and the chart by protocol over everything, six hours or as many as `--hours` says. Each brush is a
-range that was not asked about before. Beside them, unless `--no-peer` is given, nfdump answers the same question, the
-first hosts of the window, as a process over the same flows.
+range that was not asked about before. One core is left to reception; "all cores" is a screen that only looks at files.
+Beside them, unless `--no-peer` is given, nfdump answers the same question, the first hosts of the window, as a process
+over the same flows.
 """
 
 from __future__ import annotations
@@ -59,10 +60,10 @@ def brush(length_ms: int, run: int) -> TimeRange:
     return TimeRange(start, start + length_ms)
 
 
-def first_screen(root: Path, everything: TimeRange) -> tuple[float, float]:
+def first_screen(root: Path, everything: TimeRange, alone: bool = False) -> tuple[float, float]:
     """Seconds and CPU seconds until a program that has just opened the store has answered."""
     cpu, wall = time.process_time(), time.perf_counter()
-    history = History([str(root)])
+    history = History([str(root)], alone=alone)
     history.snapshot(LiveRequest(within=everything))
     history.timeline(TimelineRequest(everything))
     history.close()
@@ -95,11 +96,18 @@ def report(question: str, measured: Measured, peer: float | None = None, goal: f
 def run(places: dict[str, Path], everything: TimeRange, runs: int) -> None:
     """Measure all questions; nfdump too if `places` has its files."""
     root, theirs = places[COMPACTED], places.get(NFDUMP)
-    for name in (COMPACTED, SEALED):
-        screens = [first_screen(places[name], everything) for _ in range(runs)]
+    for name, alone in ((COMPACTED, False), (COMPACTED, True), (SEALED, False)):
+        screens = [first_screen(places[name], everything, alone) for _ in range(runs)]
         peer = min(nfdump_seconds(theirs, None) for _ in range(runs)) if theirs and name == COMPACTED else None
         goal = _GOALS["first screen"] if name == COMPACTED else None
-        report(f"first screen, {name}", Measured([s for s, _ in screens], [c for _, c in screens]), peer, goal)
+        words = f"first screen, {name}{', all cores' if alone else ''}"
+        report(words, Measured([s for s, _ in screens], [c for _, c in screens]), peer, goal)
+    for by in ("proto", "exporter", "interface", "port"):
+        history = History([str(root)])
+        first = measure(lambda _, by=by, history=history: history.timeline(TimelineRequest(everything, by=by)), 1)  # type: ignore[misc]
+        report(f"chart by {by}", first)
+        history.close()
+    everybody = History([str(root)], alone=True)
     history = History([str(root)])
     history.timeline(TimelineRequest(everything))
     moved = measure(
@@ -112,6 +120,9 @@ def run(places: dict[str, Path], everything: TimeRange, runs: int) -> None:
         peer = min(nfdump_seconds(theirs, brush(length, n)) for n in range(runs)) if theirs else None
         hosts = measure(lambda n, length=length: history.snapshot(LiveRequest(within=brush(length, n))), runs)  # type: ignore[misc]
         report(f"brush of {words}: hosts", hosts, peer, _GOALS["brush"])
+        hosts = measure(lambda n, length=length: everybody.snapshot(LiveRequest(within=brush(length, n))), runs)  # type: ignore[misc]
+        report(f"brush of {words}: hosts, all cores", hosts, peer, _GOALS["brush"])
+    everybody.close()
     for view in ("pair", "port", "interface", "flows"):
         found = measure(lambda n, view=view: history.snapshot(LiveRequest(view, within=brush(HOUR_MS, n))), runs)  # type: ignore[misc]
         report(f"brush of an hour: {view}", found)

@@ -7,8 +7,9 @@
     STORE/_tmp/<stem>.replaced                       parts that were compacted, kept a while for queries that run
     STORE/_quarantine/                               damaged files
     STORE/_state/templates.json                      templates of exporters, a cache of the collector
+    STORE/_state/watch.json                          what its watch has learnt, another
     STORE/date=YYYY-MM-DD/hour=H/<stem>.parquet      sealed parts, by time of reception, UTC
-    STORE/date=YYYY-MM-DD/hour=H/_<stem>.<span>.rollup    roll-up of the compacted file with that stem
+    STORE/date=YYYY-MM-DD/hour=H/_<stem>.<span>[.<charts>].rollup    roll-up of the compacted file with that stem
 
 A stem is `<slot start>-<writer>-<part>`, for example `20261121T110500Z-5e1f09ac-000003`. A segment and the file
 it is sealed into have the same stem: that is how a crash between the two steps is recognised. The writer is a
