@@ -22,6 +22,7 @@ EXPORTERS = 200
 _LEVELS = {
     "flows.in_memory": "nftui_flows_in_memory", "kafka.flows_waiting": "nftui_kafka_flows_waiting",
     "kafka.bytes_waiting": "nftui_kafka_bytes_waiting", "kafka.bytes_peak": "nftui_kafka_bytes_peak",
+    "lake.waiting": "nftui_lake_waiting_files", "lake.lag_seconds": "nftui_lake_lag_seconds",
 }  # fmt: skip
 _ALWAYS = (
     "datagrams.received", "datagrams.decoded", "bytes.received", "records.seen", "records.flows", "flows.in",
@@ -100,7 +101,9 @@ def _counters(families: dict[str, _Family], counts: Mapping[str, int]) -> None:
         labels: Labels = (("kind", kind),) if kind else ()
         family.samples.append(("_total", labels, counts.get(name, 0)))
     for name, full in _LEVELS.items():
-        if name.startswith("kafka.") and "kafka.flows" not in counts:
+        if (name.startswith("kafka.") and "kafka.flows" not in counts) or (
+            name.startswith("lake.") and name not in counts
+        ):
             continue
         families[full] = _Family("gauge", f"{name}, see docs/counters.md", [("", (), counts.get(name, 0))])
 

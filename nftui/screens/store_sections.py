@@ -22,6 +22,7 @@ _DAY_MS = 86_400_000
 _DAYS_SHOWN = 400
 _HOURS_NAMED = 48
 _SOON_DAYS = 7
+_LATE_SECONDS = 900
 _STATES = {
     "live": "being written", "sealed": "sealed Parquet", "compacted": "compacted hours, with roll-ups",
     "replaced": "compacted away, kept for running queries", "temporary": "half made",
@@ -68,6 +69,10 @@ def summary(found: StoreOverview, health: Health, width: int, ascii_only: bool =
         lines.append(field("being written", f"{status.live_flows:,} flows in {size(status.live_bytes)}, "
                            f"{status.unsaved_flows:,} in memory"))  # fmt: skip
         lines.append(field("waiting for a seal", f"{status.waiting_segments} segments"))
+        if "lake.waiting" in health.counts:
+            waiting, late = health.counts["lake.waiting"], health.counts.get("lake.lag_seconds", 0)
+            words = f"{waiting} finished files, the oldest for {late} s" if waiting else "nothing"
+            lines.append(field("waits for the lake", words, "warn" if late > _LATE_SECONDS else "plain"))
         if status.error:
             lines.append(field("trouble", status.error, "bad"))
     return lines

@@ -169,6 +169,19 @@ def test_sizes_have_a_unit() -> None:
     assert [sections.size(amount) for amount in (0, 999, 12_300, 1.5e9)] == ["0 B", "999 B", "12.3 kB", "1.50 GB"]
 
 
+def test_what_waits_for_the_lake() -> None:
+    health = FakeSource(seconds=3).health()
+
+    def said(**counts: int) -> str:
+        levels = {f"lake.{name}": amount for name, amount in counts.items()}
+        lines = sections.summary(an_overview(), replace(health, counts={**health.counts, **levels}), 80)
+        return "\n".join(line.text for line in lines)
+
+    assert "3 finished files, the oldest for 1200 s" in said(waiting=3, lag_seconds=1200)
+    assert "waits for the lake" in said(waiting=0, lag_seconds=0)
+    assert "lake" not in said()
+
+
 def test_more_damage_than_is_listed() -> None:
     lines = sections.check(Checked("done", 900, 1, 1, 5, (("/s/a\x1b[2J", "bad"),), 7), 80)
     text = "\n".join(line.text for line in lines)

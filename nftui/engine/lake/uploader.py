@@ -63,6 +63,7 @@ class Uploader:
         self._journal = Journal(store, self._settings.place, self._settings.site)
         self._seen: dict[str, SlotFile] = {}
         self._levels = {"lake.waiting": 0, "lake.lag_seconds": 0}
+        ledger.commit(self._levels)
         self._failures = 0
         self._error = ""
 

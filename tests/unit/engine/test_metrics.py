@@ -120,3 +120,9 @@ def test_the_end_is_marked():
     assert text.endswith("\n# EOF\n")
     with pytest.raises(ValueError, match="EOF"):
         list(text_string_to_metric_families(text.removesuffix("# EOF\n")))
+
+
+def test_a_lake_has_levels_where_there_is_one():
+    found = samples(Metrics().text(Health(0, counts=COUNTS | {"lake.waiting": 3, "lake.lag_seconds": 40}), []))
+    assert (found["nftui_lake_waiting_files",], found["nftui_lake_lag_seconds",]) == (3, 40)
+    assert not any("lake" in name for name, *_ in samples(Metrics().text(Health(0, counts=COUNTS), [])))
