@@ -18,6 +18,7 @@ from nftui.engine.ingest.allow import parse_network, parse_source
 from nftui.engine.ingest.forward import parse_target
 from nftui.engine.ingest.sampling import parse_sampling
 from nftui.engine.ingest.udp import parse_endpoint
+from nftui.engine.kafka.settings import read_settings
 from nftui.engine.query.aggregate import parse_aggregation
 from nftui.engine.query.bins import parse_bin
 from nftui.engine.query.distinct import parse_distinct
@@ -146,6 +147,21 @@ def config(data: bytes) -> int:
         return 0
     found.table()
     return 1
+
+
+def kafka_settings(data: bytes) -> int:
+    """A file of librdkafka's settings; gives settings."""
+    path = file_of(data, "kafka.conf")
+    path.chmod(0o600)
+    try:
+        found = read_settings(str(path))
+    except ConfigError as error:
+        if "\n" in str(error) or not harmless(str(error)):
+            raise BrokenPromise("an error of more than one line, or with control characters") from error
+        return 0
+    if any(name != name.strip() or value != value.strip() or "=" in name for name, value in found.items()):
+        raise BrokenPromise("blanks or a mark in a name or value")
+    return len(found)
 
 
 def element_file(data: bytes) -> int:

@@ -254,6 +254,10 @@ def texts() -> dict[str, dict[str, bytes]]:
             "bin": b"5m", "timeout": b"maxlife=1h30m", "zone": b"Europe/Zurich", "size": b"1.5T", "share": b"5%",
         },
         "packet-filter": {"ports": b"tcp port 80 and not net 10.0.0.0/8", "vlan": b"vlan 5 and ip6"},
+        "kafka-settings": {
+            "tls": b"# TLS\nsecurity.protocol = SASL_SSL\nsasl.password=a=b\n\n",
+            "no-mark": b"linger.ms=5\nnonsense\n",
+        },
         "config": {
             "all": b'[collector]\nlisten = ["[::]:2055"]\nsampling = 5\n[store]\npath = "/x"\ncompact = true\n'
             b'[ui]\ntheme = ""\n[filters]\nweb = "tcp"\n',

@@ -79,6 +79,7 @@ TARGETS: dict[str, Target] = {
     ),
     "packet-filter": Target(check_texts.packet_filter, _WORDS, rounds=2000),
     "config": Target(check_texts.config, (b"[", b"]", b"=", b'"', b"\n", b"{", b"'''", b"\\u", b"."), rounds=2000),
+    "kafka-settings": Target(check_texts.kafka_settings, (b"=", b"\n", b"#", b" ", b"\xff", b"\x1b[2J"), rounds=2000),
     "element-file": Target(check_texts.element_file, _LINES),
     "element-value": Target(check_texts.element_value, rounds=10_000),
     "indicators": Target(check_texts.indicators, _LINES, rounds=2000),
