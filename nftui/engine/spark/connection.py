@@ -28,7 +28,7 @@ _REACH_SECONDS = 3.0
 _RETRIES = 4
 _LONGEST_WAIT_MS = 1000
 _STALE_SECONDS = 60.0
-_GRACE_SECONDS = 5.0
+_GRACE_SECONDS = 15.0
 """How long a server may take to end what is to be given up; then the connection is dropped."""
 _MOST_VIEWS = 128
 _LOST = ("INVALID_HANDLE", "SESSION_CHANGED", "NO_ACTIVE_SESSION")
@@ -116,6 +116,7 @@ class Connection:
             spark.registerProgressHandler(self._watch)
             return spark
 
+        self._views.clear()
         self._spark = self._call(start)
 
     def progress(self) -> float:
@@ -259,7 +260,8 @@ class Connection:
         ender = threading.Thread(target=_interrupt, args=(spark, tag), name="spark-interrupt", daemon=True)
         ender.start()
         ender.join(_GRACE_SECONDS)
-        if ender.is_alive() and self._running.is_set():
+        if ender.is_alive() and self._running.is_set() and self._spark is spark:
+            self._spark = None
             with suppress(Exception):
                 spark.client.close()
 
@@ -275,7 +277,6 @@ class Connection:
             told = str(error)
             if _is_away(error, grpc) or any(word in told for word in _LOST):
                 self._spark = None
-                self._views.clear()
                 raise self._away(clean(_reason(error), 200)) from error
             raise Failed(f"the cluster could not answer: {clean(first_line(error), 300)}", told) from error
         finally:
@@ -287,6 +288,7 @@ def _load() -> tuple[Any, Any]:
     """Spark's client, kept off the terminal: the type of its sessions and that of its retries."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    os.environ["SPARK_CONNECT_PROGRESS_BAR_ENABLED"] = "0"
     warnings.filterwarnings("ignore", module=r"pyspark(\.|$)")
     try:
         from pyspark.sql.connect.client.retries import DefaultPolicy

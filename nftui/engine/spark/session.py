@@ -59,7 +59,7 @@ class ClusterSession:
         self._present: tuple[tuple[str, ...], frozenset[str]] | None = None
         self._local: Session | None = None
         self._cancelled = False
-        connection.open()
+        connection.open()  # so that a cluster that is away is told before anything is prepared
 
     def spare_memory(self) -> None:
         """Nothing: flows are elsewhere."""
@@ -231,6 +231,7 @@ class ClusterSession:
             if self._cancelled:
                 raise Interrupted("interrupted")
             try:
+                self._connection.open()
                 return run()
             except NftuiError as error:
                 if self._cancelled:

@@ -123,3 +123,26 @@ RULES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Sum: lambda node: huge_sum(node, _huge()),
 }
 """By node, what it becomes. Its own parts are rewritten already."""
+
+
+def own_names(tree: exp.Expr) -> exp.Expr:
+    """The statement with another name for each common table expression.
+
+    They are moved to its beginning, where two of one name, from a relation that is read twice, cannot stand.
+    """
+    inner_first = sorted(tree.find_all(exp.With), key=lambda steps: steps.depth, reverse=True)
+    for number, steps in enumerate(inner_first):
+        reader = steps.parent
+        assert reader is not None
+        before: set[int] = set()  # what a step and those before it read is not the step itself
+        for step in steps.expressions:
+            before.update(id(table) for table in step.find_all(exp.Table))
+            old, columns = step.alias, step.args["alias"].args.get("columns")
+            own = exp.to_identifier(f"{old}_{number}")
+            for table in reader.find_all(exp.Table):
+                if table.name == old and id(table) not in before:
+                    if not table.alias:
+                        table.set("alias", exp.TableAlias(this=exp.to_identifier(old)))
+                    table.set("this", own.copy())
+            step.set("alias", exp.TableAlias(this=own, columns=columns))
+    return tree

@@ -47,6 +47,8 @@ def translate(sql: str, dialect: Dialect) -> str:
     check(tree)
     if dialect is Dialect.DUCKDB:
         return sql
+    if dialect is Dialect.SPARK:
+        tree = spark.own_names(tree)
     tree = _rewritten(tree, _RULES[dialect])
     text = tree.sql(dialect=dialect.value, unsupported_level=sqlglot.ErrorLevel.RAISE)
     if dialect is Dialect.CLICKHOUSE:
