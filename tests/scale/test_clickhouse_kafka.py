@@ -5,6 +5,7 @@ chDB is ClickHouse's engine in one process, and the broker is Tansu: neither is 
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from flow_message import BYTES, NUMBERS
 from kafka_broker import Broker, find_broker
-from store_samples import sample_flows
+from store_samples import NOON_MS, sample_flows
 
 from nftui.config import KafkaConfig
 from nftui.engine.clickhouse import kafka_ddl, table_ddl
@@ -22,7 +23,9 @@ from nftui.engine.kafka.output import KafkaOutput
 from nftui.engine.ledger import Ledger
 
 pytest.importorskip("confluent_kafka")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "clickhouse.md").read_text()
 FLOWS, BATCHES = 3000, 4
+NOON_NS = NOON_MS * 1_000_000
 TOTAL = FLOWS * BATCHES
 
 
@@ -109,13 +112,11 @@ def test_goflow2s_messages_are_read_by_clickhouse_with_goflow2s_description(brok
     fields += [f"  bytes {name} = {number};" for name, number in BYTES.items()]
     lines = ['syntax = "proto3";', "package flowpb;", "message FlowMessage {", *fields, "}", ""]
     (tmp_path / "flow.proto").write_text("\n".join(lines))
-    columns = "src_addr String, dst_addr String, sampler_address String, bytes UInt64, packets UInt64, proto UInt32"
-    clickhouse(f"CREATE TABLE goflow ({columns}) ENGINE = MergeTree ORDER BY tuple()")
-    clickhouse(
-        f"CREATE TABLE goflow_queue ({columns}) ENGINE = Kafka SETTINGS kafka_broker_list = '{broker.address}', "
-        "kafka_topic_list = 'flows', kafka_group_name = 'goflow', kafka_format = 'Protobuf', "
-        f"kafka_schema = '{tmp_path}/flow.proto:FlowMessage'"
-    )
+    (queue,) = re.findall(r"CREATE TABLE goflow_queue .*?(?=;\n```)", PAGE, re.DOTALL)
+    queue = queue.replace("kafka1.example.net:9092", broker.address).replace("'flow.proto:", f"'{tmp_path}/flow.proto:")
+    assert broker.address in queue
+    clickhouse(queue)
+    clickhouse("CREATE TABLE goflow AS goflow_queue ENGINE = MergeTree ORDER BY tuple()")
     clickhouse("CREATE MATERIALIZED VIEW goflow_view TO goflow AS SELECT * FROM goflow_queue")
     wait_for(clickhouse, "goflow")
     octets, packets = expected()
