@@ -22,7 +22,7 @@ from nftui.engine.query.sql import MANY, compile_where, value_sql
 from nftui.engine.query.stages import Stage, read_by
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Mode, Window
-from nftui.engine.schema import FIELDS
+from nftui.engine.schema import FIELDS, PHYSICAL
 
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
@@ -225,8 +225,11 @@ class Query:
         opposite = order.opposite if order else set()
         needed = {*fields, *_SUMMED, *opposite, "time_received_ms", "src_port"}
         sums = [_START, _END, "flows", value_sql("packets", self._scaled), value_sql("bytes", self._scaled)]
-        by = order.flow_sql(self._scaled) if order else "time_received_ms"
-        text = f"SELECT {', '.join([*columns, *sums])} FROM {{}} ORDER BY {by}, time_received_ms, {_START}, src_port"  # noqa: S608
+        by = [order.flow_sql(self._scaled)] if order else []
+        by += ["time_received_ms", _START, "src_port"]
+        # Where a list is cut, flows that differ in anything that is shown are in the same order whoever sorts them.
+        by += [column for column in columns if column in PHYSICAL] if limit else []
+        text = f"SELECT {', '.join([*columns, *sums])} FROM {{}} ORDER BY {', '.join(dict.fromkeys(by))}"  # noqa: S608
         if order or self._stages:
             yield from self._portions(text, needed, limit, None)
             return
