@@ -100,11 +100,12 @@ class _Boundaries:
                 moments.append(_times(batch)[sample])
         key, moment = np.concatenate(keys), np.concatenate(moments)
         parts = max(1, round(total / rows))
-        portions = min(parts, _MOST_PORTIONS)
-        edges = _quantiles(moment, portions)
+        edges = _quantiles(moment, min(parts, _MOST_PORTIONS))
         portion = np.searchsorted(edges, moment, side="right")
-        each = max(1, round(parts / portions))
-        return cls(edges, tuple(_quantiles(key[portion == number], each) for number in range(len(edges) + 1)))
+        keyed = [key[portion == number] for number in range(len(edges) + 1)]
+        return cls(
+            edges, tuple(_quantiles(some, max(1, round(parts * len(some) / max(1, len(key))))) for some in keyed)
+        )
 
     @property
     def count(self) -> int:
