@@ -16,7 +16,7 @@ from spark_standalone import StandaloneCluster
 from textual.pilot import Pilot
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "ui"))
-from driving import live, ready, rows, text_of, until
+from driving import ready, rows, text_of, until
 from fake_source import FakeSource, flows
 
 from nftui.app import NftuiApp
@@ -137,10 +137,13 @@ async def test_without_the_cluster_the_screen_says_so_and_live_goes_on(root: Pat
     source = LakeSource(parse_backend("sc://127.0.0.1:1"), root)
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         screen = await ready(pilot)
-        refused = "backend sc://127.0.0.1:1 cannot be reached: connection refused"
-        await until(pilot, lambda: refused in text_of(pilot.app))
-        assert len(screen.table.data) > 0
-        source.advance()
         now = source.clock.now_ms()
-        await until(pilot, lambda: live(pilot.app).snapshot is not None and live(pilot.app).snapshot.now_ms == now)
-        assert "cannot be reached" in text_of(pilot.app)
+        screen.look(screen.outlook.go_to(TimeRange(now - 600_000, now - 300_000), screen.around()))
+        refused = "backend sc://127.0.0.1:1 cannot be reached: connection refused"
+        await until(pilot, lambda: refused in text_of(pilot.app), PATIENCE)
+        source.advance()
+        await until(pilot, lambda: screen.now_ms > now)
+        assert refused in text_of(pilot.app)
+        await pilot.press("full_stop")
+        await until(pilot, lambda: screen.snapshot.request.within is None and len(screen.table.data) > 0)
+        await until(pilot, lambda: refused not in text_of(pilot.app))

@@ -34,6 +34,11 @@ _MOST_VIEWS = 128
 _LOST = ("INVALID_HANDLE", "SESSION_CHANGED", "NO_ACTIVE_SESSION")
 _MISSING = ("PATH_NOT_FOUND", "FILE_NOT_EXIST")
 
+_CHANNEL = [
+    # A new connection begins anew: others to the same address may be waiting after failures, for minutes.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.max_reconnect_backoff_ms", _LONGEST_WAIT_MS),
+]
 _SETTINGS = {
     # Either would leave out files without a word: nftui looks itself at what is damaged and what is gone.
     "spark.sql.files.ignoreMissingFiles": "false",
@@ -103,13 +108,13 @@ class Connection:
             else:
                 return
         self._reach()
-        session_type, policy = _load()
+        session_type, policy, channel = _load()
         from nftui.engine.query.portable import SETTINGS, Dialect
 
         settings = {**_SETTINGS, **SETTINGS[Dialect.SPARK]}
 
         def start() -> Any:
-            spark = session_type.builder.remote(self.address.url).create()
+            spark = session_type.builder.channelBuilder(channel(self.address.url, _CHANNEL)).create()
             spark.client.set_retry_policies([policy(max_retries=_RETRIES, max_backoff=_LONGEST_WAIT_MS)])
             for name, value in settings.items():
                 spark.conf.set(name, value)
@@ -284,20 +289,21 @@ class Connection:
             self._used = time.monotonic()
 
 
-def _load() -> tuple[Any, Any]:
-    """Spark's client, kept off the terminal: the type of its sessions and that of its retries."""
+def _load() -> tuple[Any, Any, Any]:
+    """Spark's client, kept off the terminal: the types of its sessions, its retries and its channels."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     os.environ["SPARK_CONNECT_PROGRESS_BAR_ENABLED"] = "0"
     warnings.filterwarnings("ignore", module=r"pyspark(\.|$)")
     try:
+        from pyspark.sql.connect.client import DefaultChannelBuilder
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
         raise UsageError(f"asking Spark needs a library: pip install 'nftui[spark]' ({first_line(error)})") from None
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.sql.connect.logging"):
         logging.getLogger(name).disabled = True
-    return SparkSession, DefaultPolicy
+    return SparkSession, DefaultPolicy, DefaultChannelBuilder
 
 
 def _interrupt(spark: Any, tag: str) -> None:
