@@ -18,6 +18,7 @@ from textual.binding import BindingType
 from nftui.errors import NftuiError
 from nftui.screens.action_table import ActionTable, bindings
 from nftui.screens.asking import AskingBoard
+from nftui.screens.board import BoardOptions
 from nftui.screens.commanding import Commanding
 from nftui.screens.filter_reader import FilterReader
 from nftui.screens.lifeline import Lifeline
@@ -106,7 +107,7 @@ class NftuiApp(Commanding, inherit_bindings=False):
         """Open the live screen."""
         if self.lifeline is not None:
             self.lifeline.attach(asyncio.get_running_loop())
-        live = LiveScreen(self.source, self.options.filter, self.options.ascii_only, self._read_filter)
+        live = LiveScreen(self.source, BoardOptions(self.options.filter, self.options.ascii_only, self._read_filter))
         live.bell_wanted = self.options.bell
         resume(live, self.options.session, self.options.filter, "filter" in self.options.typed)
         if self.options.low_bandwidth:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from nftui.errors import NftuiError
-from nftui.screens.board import LiveBoard
+from nftui.screens.board import BoardOptions, LiveBoard
 from nftui.screens.feed import Feed, News
-from nftui.screens.filter_reader import FilterReader
 from nftui.screens.inquiry import Inquiry
 from nftui.screens.source import Source
 from nftui.widgets.timeline import Timeline
@@ -43,14 +42,8 @@ class AskingBoard(LiveBoard):
 
         error: NftuiError
 
-    def __init__(
-        self,
-        source: Source,
-        filter_text: str = "",
-        ascii_only: bool = False,
-        read_filter: FilterReader = FilterReader(),  # noqa: B008
-    ) -> None:
-        super().__init__(source, filter_text, ascii_only, read_filter)
+    def __init__(self, source: Source, options: BoardOptions) -> None:
+        super().__init__(source, options)
         self.feed = Feed(self, source, self._live_request, self._receive)
         self.past = Inquiry(self, source.past, self.show_state)
         self.unscaled = False

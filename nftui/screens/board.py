@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -39,6 +40,21 @@ _CHART_LINES = ((30, 5), (45, 9), (1_000_000, 13))
 """Below this height of the terminal, the chart has so many lines."""
 
 
+@dataclass(frozen=True, slots=True)
+class BoardOptions:
+    """How the live screen begins.
+
+    Attributes:
+        filter: a valid filter, or none.
+        ascii_only: no character beyond ASCII.
+        read_filter: parses what is typed.
+    """
+
+    filter: str = ""
+    ascii_only: bool = False
+    read_filter: FilterReader = field(default_factory=FilterReader)
+
+
 class LiveBoard(Screen[None]):
     """The parts of the live screen. It shows what it is given; `LiveScreen` decides what that is.
 
@@ -53,19 +69,13 @@ class LiveBoard(Screen[None]):
     CSS_PATH = "live.tcss"
     AUTO_FOCUS = "#table"
 
-    def __init__(
-        self,
-        source: Source,
-        filter_text: str = "",
-        ascii_only: bool = False,
-        read_filter: FilterReader = FilterReader(),  # noqa: B008
-    ) -> None:
+    def __init__(self, source: Source, options: BoardOptions) -> None:
         super().__init__()
         self.source = source
-        self.language = FilterLanguage(read_filter)
-        self.trail = Trail(Place(filter=filter_text))
+        self.language = FilterLanguage(options.read_filter)
+        self.trail = Trail(Place(filter=options.filter))
         self.curtain = Curtain()
-        self.display_options = Display(ascii_only=ascii_only, curtain=self.curtain)
+        self.display_options = Display(ascii_only=options.ascii_only, curtain=self.curtain)
         self.snapshot: LiveSnapshot | None = None
         self.health: Health | None = None
         self.problem = ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual import on
 
 from nftui.errors import NftuiError
+from nftui.screens.board import BoardOptions
 from nftui.screens.bookmarks import Bookmarks
 from nftui.screens.carrying import Carrying
-from nftui.screens.filter_reader import FilterReader
 from nftui.screens.layers import KINDS, MEASURES
 from nftui.screens.outlook import Outlook
 from nftui.screens.source import Source
@@ -20,14 +20,8 @@ from nftui.widgets.timeline import Timeline
 class Browsing(Carrying):
     """Which time everything on the screen is about."""
 
-    def __init__(
-        self,
-        source: Source,
-        filter_text: str = "",
-        ascii_only: bool = False,
-        read_filter: FilterReader = FilterReader(),  # noqa: B008
-    ) -> None:
-        super().__init__(source, filter_text, ascii_only, read_filter)
+    def __init__(self, source: Source, options: BoardOptions) -> None:
+        super().__init__(source, options)
         self.visits = Visits(self.outlook)
         self.bookmarks = Bookmarks()
 

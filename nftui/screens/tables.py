@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from nftui.screens.asking import AskingBoard
+from nftui.screens.board import BoardOptions
 from nftui.screens.column_choice import ColumnChoices
 from nftui.screens.column_offers import column_offers
 from nftui.screens.columns import table_columns, table_data
-from nftui.screens.filter_reader import FilterReader
 from nftui.screens.row_window import covers, lost_row, rows_wanted
 from nftui.screens.source import Source
 from nftui.screens.views import view_title
@@ -32,14 +32,8 @@ class Tables(AskingBoard):
         steady: latest snapshot in the order in which it is shown.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        filter_text: str = "",
-        ascii_only: bool = False,
-        read_filter: FilterReader = FilterReader(),  # noqa: B008
-    ) -> None:
-        super().__init__(source, filter_text, ascii_only, read_filter)
+    def __init__(self, source: Source, options: BoardOptions) -> None:
+        super().__init__(source, options)
         self.choices = ColumnChoices()
         self.steady: Steady | None = None
         self._steadiness: Steadiness | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nftui.engine.history.values import Measure, Timeline, TimelineRequest, TimeRange
 from nftui.screens import status
 from nftui.screens.asking import AskingBoard
-from nftui.screens.filter_reader import FilterReader
+from nftui.screens.board import BoardOptions
 from nftui.screens.layers import KINDS, MEASURES, Colours, from_live, from_timeline
 from nftui.screens.navigation import Place
 from nftui.screens.outlook import FRAMES, SECOND_MS, Outlook, Surroundings
@@ -49,14 +49,8 @@ class TimelineBoard(AskingBoard):
         answered: where the user was when the past last answered for the table.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        filter_text: str = "",
-        ascii_only: bool = False,
-        read_filter: FilterReader = FilterReader(),  # noqa: B008
-    ) -> None:
-        super().__init__(source, filter_text, ascii_only, read_filter)
+    def __init__(self, source: Source, options: BoardOptions) -> None:
+        super().__init__(source, options)
         self.outlook = Outlook(60 * SECOND_MS)
         self.timeline: Timeline | None = None
         self.earlier: Timeline | None = None
