@@ -152,6 +152,8 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ("forward.failed", "{n} datagrams in the last minute did not go on: nftui ctl forward says to which collector"),
     ("connections.refused.limit", "{n} connections were refused in the last minute: exporters hold too many"),
     ("compactions.failed", "{n} compaction failed in the last minute: nftui compact by hand says why"),
+    ("lake.missed", "{n} files were removed in the last minute before they were in the lake: keep the store larger"),
+    ("lake.failed.damaged", "{n} damaged files were not brought to the lake in the last minute: see nftui verify"),
     ("datagrams.dropped.not_allowed", "{n} datagrams of senders that are not allowed in the last minute: see --allow"),
 )
 """Counter (with its kinds) to what it means in words, the worst first."""

@@ -186,6 +186,8 @@ def _add(found: Sources, path: str, start_ms: int | None, end_ms: int | None, ra
         _add_file(found, path, start_ms, end_ms)
     elif ranges and os.path.isdir(os.path.dirname(path.partition(":")[0]) or "."):
         _add_listed(found, _range(path, found.formats), start_ms, end_ms)
+    elif path.startswith("s3://"):
+        raise UsageError(f"{path.partition('?')[0]}: a bucket is read by nftui dump --lake URI")
     elif os.path.lexists(path):
         raise UsageError(f"{path}: neither a directory nor a file")
     else:

@@ -57,6 +57,11 @@ def test_what_cannot_be_is_told(lake, capsys, arguments, words):
     assert words in capsys.readouterr().err
 
 
+def test_a_bucket_among_other_paths_is_told_how_to_be_read(capsys):
+    assert run(["dump", "-r", "s3://flows/x?endpoint_override=h"]) == 2
+    assert "s3://flows/x: a bucket is read by nftui dump --lake" in capsys.readouterr().err
+
+
 def test_a_lake_that_is_not_there_is_told(tmp_path, capsys):
     assert run(["dump", "--lake", str(tmp_path / "none")]) == 2
     assert "no such directory" in capsys.readouterr().err
