@@ -87,13 +87,19 @@ class Inquiry:
 
     @property
     def unread(self) -> str:
-        """Which files the last question left out and why, in words; empty if none."""
+        """Which files the last question left out and why, and flows that the timeline does, in words; empty if none."""
         files = self._past.unread if self._past is not None else ()
-        if not files:
-            return ""
-        path, reason = files[0]
-        count = "1 file" if len(files) == 1 else f"{len(files)} files"
-        return f"{count} not read: {clean(os.path.basename(path))} {clean(reason)}{', ...' if files[1:] else ''}"
+        words = []
+        if files:
+            path, reason = files[0]
+            count = "1 file" if len(files) == 1 else f"{len(files)} files"
+            words.append(
+                f"{count} not read: {clean(os.path.basename(path))} {clean(reason)}{', ...' if files[1:] else ''}"
+            )
+        if self._past is not None and self._past.far:
+            flows = "the times of 1 flow are" if self._past.far == 1 else f"the times of {self._past.far:,} flows are"
+            words.append(f"{flows} more than a day from when they came, outside of the timeline")
+        return "; ".join(words)
 
     def ask(
         self,

@@ -127,6 +127,11 @@ class Past(Protocol):
         """Path and reason of what the last question left out because it could not be read. From any thread."""
         ...
 
+    @property
+    def far(self) -> int:
+        """Flow records that the extent leaves out, for their times are too far from when they were received."""
+        ...
+
     def extent(self) -> TimeRange | None:
         """From the first flow to the last; None without flows."""
         ...

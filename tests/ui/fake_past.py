@@ -37,6 +37,7 @@ class FakePast:
         covered_then: part of the earlier range in which something was collected.
         rested: how often it was told that no question is expected soon.
         unread: files that no question could read.
+        far: flows with times that the extent leaves out.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,7 @@ class FakePast:
         self.covered_then = 1.0
         self.rested = 0
         self.unread: tuple[tuple[str, str], ...] = ()
+        self.far = 0
         self._stop = threading.Event()
         self._last: LiveWindow | None = None
 

@@ -406,6 +406,8 @@ async def test_files_that_could_not_be_read_are_named():
         await until(pilot, lambda: "2 files not read: nf-" in text_of(pilot.app))
         fake.stored.unread = ()  # type: ignore[union-attr]
         await until(pilot, lambda: "not read" not in text_of(pilot.app))
+        fake.stored.far = 3  # type: ignore[union-attr]
+        await until(pilot, lambda: "the times of 3 flows are more than a day from when they came" in text_of(pilot.app))
 
 
 async def test_the_past_rests_when_nothing_is_asked(monkeypatch: pytest.MonkeyPatch):

@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock, SystemClock
 from nftui.engine.history.changes import INCOMPARABLE, Changes, change_columns
-from nftui.engine.history.chart import Charts, by_hour, scale_of
+from nftui.engine.history.chart import Charts, scale_of
 from nftui.engine.history.comparison import compare
 from nftui.engine.history.conversations import conversation_values, conversation_words, find_conversations
 from nftui.engine.history.coverage import Coverage
+from nftui.engine.history.extent import Extents
 from nftui.engine.history.flow_rows import FoundFlows, find_flows
 from nftui.engine.history.holdings import Holdings, Kept
 from nftui.engine.history.question import Question
@@ -53,10 +54,9 @@ from nftui.engine.live.snapshot import (
 from nftui.engine.live.talkers import talker_columns
 from nftui.engine.memory import give_back
 from nftui.engine.query.duck import named_errors
-from nftui.engine.query.flow_session import FlowSession, Part
+from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.session import Session
 from nftui.engine.query.sources import Sources
-from nftui.engine.store.layout import SEALED_SUFFIX, parse_file
 from nftui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class History:
 
     Attributes:
         unread: path and reason of what the last question could not read.
+        far: flow records that `extent` left out for their times.
 
     Args:
         paths: stores, which may be written meanwhile, directories, files.
@@ -97,9 +98,11 @@ class History:
         alone: bool = False,
     ) -> None:
         self.unread: tuple[tuple[str, str], ...] = ()
+        self.far = 0
         self._clock = clock or SystemClock()
         self._charts = Charts()
         self._coverage = Coverage()
+        self._extents = Extents()
         self._sums = KnownSums()
         self._holdings = holdings or Holdings(paths, formats)
         self._open = sessions or (lambda sources: Session(sources, memory, 0 if alone else _THREADS))
@@ -133,21 +136,13 @@ class History:
     def extent(self) -> TimeRange | None:
         """From the first flow to the last one, in whole seconds; None without flows.
 
-        Of a store only the first and the last hour are looked at, and what is not sealed yet.
+        Of a store only the first and the last hour are looked at, and what is not sealed yet; `far` counts the records
+        there whose times do not count because they are too far from when they were received.
         """
         with self._session() as session:
-            hours = by_hour(session.sources.files)
-            named = all(parse_file(os.path.basename(file), SEALED_SUFFIX) for file in session.sources.files)
-            part = Part((*hours[0], *hours[-1]), True) if named and hours else None
-            found = session.rows(
-                ("time_flow_start_ms", "time_flow_end_ms"),
-                lambda relation: f"SELECT MIN(time_flow_start_ms), MAX(time_flow_end_ms) FROM {relation}",  # noqa: S608
-                part,
-            )
-            [(first, last)] = [row for portion in found for row in portion]
-        if first is None or last is None:
-            return None
-        return TimeRange(int(first) // 1000 * 1000, (max(int(first), int(last)) // 1000 + 1) * 1000)
+            edges = self._extents.find(session)
+        self.far = edges.far
+        return edges.range
 
     def snapshot(self, request: LiveRequest) -> LiveSnapshot:
         """Answer a request whose `within` is set.
