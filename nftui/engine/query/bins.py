@@ -16,7 +16,7 @@ from nftui.engine.query.grouping import MERGED, SUMS, Grouped, Key, by_either, b
 from nftui.engine.query.numbers import duration
 from nftui.engine.query.passed import passed_sql
 from nftui.engine.query.query import EMPTY, Group, Query, Ranking, key_values, totals_of
-from nftui.engine.query.series import MOST_BINS
+from nftui.engine.query.series import MOST_BINS, too_many_bins
 from nftui.engine.query.sql import value_sql
 from nftui.engine.query.statistics import RECORD, StatisticRequest
 from nftui.engine.query.time import Window
@@ -119,7 +119,7 @@ def check_bins(query: Query, step_ms: int) -> None:
     last = totals.last_ms if end is None else min(end, totals.last_ms)
     count = last // step_ms - first // step_ms + 1
     if count > MOST_BINS:
-        raise UsageError(f"{count} bins are too many: at most {MOST_BINS}; use a longer --bin")
+        raise too_many_bins(count, first, last, "a longer --bin")
 
 
 def per_bin(aggregation: ByKeys) -> ByKeys:

@@ -164,13 +164,24 @@ def find_series(session: FlowSession, query: Query, request: SeriesRequest, scal
     last = totals.last_ms if query.window.end_ms is None else max(first, query.window.end_ms - 1)
     count = (last - start) // step + 1
     if count > MOST_BINS:
-        raise UsageError(f"{count} bins are too many: at most {MOST_BINS}; use a longer step than {step} ms")
+        raise too_many_bins(count, first, last, f"a longer step than {step} ms")
     edges = (first, start + count * step if query.window.end_ms is None else query.window.end_ms)
     statement = _Statement(start, step, edges, scaled)
     lines = _lines(session, query, request, statement, keys)
     inside = [sum(amounts[i] for line in lines for amounts in line.bins.values()) for i in range(3)]
     outside = Amounts(totals.flows - inside[0], totals.packets - inside[1], totals.bytes - inside[2])
     return Series(request, start, count, lines, totals, outside)
+
+
+def too_many_bins(count: int, first_ms: int, last_ms: int, remedy: str) -> UsageError:
+    """What is said when there would be more than `MOST_BINS`: often one flow claims to be of 1970."""
+    import numpy as np
+
+    first, last = (str(np.datetime64(moment, "ms"))[:10] for moment in (first_ms, last_ms))
+    days = f"of {first}" if first == last else f"from {first} to {last}"
+    return UsageError(
+        f"{count} bins are too many: at most {MOST_BINS}; the flows say that they are {days}: use {remedy}, or -t"
+    )
 
 
 def spread(line: Line, count: int, measure: int) -> Spread:
