@@ -6,24 +6,18 @@ The broker is Tansu, which forgets everything when it ends: what was delivered t
 from __future__ import annotations
 
 import io
-import threading
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from flow_message import read_messages
 from kafka_broker import Broker, find_broker
+from running_output import Running
 
-from nftui.config import KafkaConfig
 from nftui.engine.batch import FlowBatch
-from nftui.engine.kafka.output import KafkaOutput
-from nftui.engine.ledger import Ledger
-from nftui.engine.limits import Limits
 
 pytest.importorskip("confluent_kafka")
 V4 = 0xFFFF << 32
@@ -49,38 +43,6 @@ def numbered(first: int, rows: int) -> FlowBatch:
         "src_addr_hi": np.zeros(rows, np.int64), "src_addr_lo": V4 | 0x0A000000 | number,
         "bytes": number, "packets": np.ones(rows, np.int64), "src_port": (number % 65536).astype(np.uint16),
     })  # fmt: skip
-
-
-class Running:
-    """An output with its thread; the balance is checked at every look."""
-
-    def __init__(self, broker: Broker, form: str, kafka_bytes: int = 64_000_000, patience: float = 1.0) -> None:
-        self._ledger = Ledger()
-        config = KafkaConfig((broker.address,), "flows", form)
-        self.output = KafkaOutput(config, self._ledger, Limits(kafka_bytes=kafka_bytes), patience)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self.output.run, args=(self._stopping,))
-        self._thread.start()
-
-    def counts(self) -> Counter[str]:
-        counts = Counter(self._ledger.snapshot())
-        parts = sum(counts[f"kafka.flows_{name}"] for name in ("delivered", "waiting", "dropped", "failed"))
-        assert counts["kafka.flows"] == parts
-        return counts
-
-    def wait(self, condition, seconds: float = 120) -> None:
-        end = time.monotonic() + seconds
-        while not condition(self.counts()):
-            assert time.monotonic() < end, (self.counts(), self.output.problem)
-            time.sleep(0.02)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
 
 
 def serials(value: bytes, form: str) -> list[tuple[bytes, int, int]]:
@@ -113,7 +75,7 @@ def test_every_flow_arrives_once_in_the_order_of_its_exporter(broker: Broker, fo
     if form == "protobuf":
         pytest.importorskip("google.protobuf")
     total = 0
-    with Running(broker, form) as running:
+    with Running(broker.address, form) as running:
         for rows in (1, 40, 9000, 13, 25_000):
             running.output.add(numbered(total, rows))
             total += rows
@@ -128,7 +90,7 @@ def test_every_flow_arrives_once_in_the_order_of_its_exporter(broker: Broker, fo
 def test_a_broker_that_ends_and_comes_back_gets_what_waited(broker: Broker, form: str):
     if form == "protobuf":
         pytest.importorskip("google.protobuf")
-    with Running(broker, form) as running:
+    with Running(broker.address, form) as running:
         running.output.add(numbered(0, 1000))
         running.wait(lambda counts: counts["kafka.flows_delivered"] == 1000)
         broker.kill()
@@ -145,7 +107,7 @@ def test_a_broker_that_ends_and_comes_back_gets_what_waited(broker: Broker, form
 
 
 def test_what_does_not_fit_while_the_broker_is_away_is_counted_and_the_rest_arrives(broker: Broker):
-    with Running(broker, "arrow", kafka_bytes=400_000) as running:
+    with Running(broker.address, "arrow", kafka_bytes=400_000) as running:
         running.output.add(numbered(0, 700))
         running.wait(lambda counts: counts["kafka.flows_delivered"] == 700)
         broker.kill()
@@ -169,7 +131,7 @@ def test_what_does_not_fit_while_the_broker_is_away_is_counted_and_the_rest_arri
 
 def test_what_waits_at_the_end_is_counted(broker: Broker):
     broker.kill()
-    with Running(broker, "arrow") as running:
+    with Running(broker.address, "arrow") as running:
         running.output.add(numbered(0, 5000))
     counts = running.counts()
     assert counts["kafka.flows_waiting"] == counts["kafka.bytes_waiting"] == 0

@@ -6,7 +6,6 @@ chDB is ClickHouse's engine in one process, and the broker is Tansu: neither is 
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +13,11 @@ from pathlib import Path
 import pytest
 from flow_message import BYTES, NUMBERS
 from kafka_broker import Broker, find_broker
+from running_output import Running
 from store_samples import NOON_MS, sample_flows
 
-from nftui.config import KafkaConfig
 from nftui.engine.clickhouse import kafka_ddl, table_ddl
 from nftui.engine.kafka.messages import Form
-from nftui.engine.kafka.output import KafkaOutput
-from nftui.engine.ledger import Ledger
 
 pytest.importorskip("confluent_kafka")
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "clickhouse.md").read_text()
@@ -62,21 +59,10 @@ def clickhouse(tmp_path: Path):
 
 def produce(broker: Broker, form: Form) -> None:
     """Hand sample flows to the broker, and return when it has them all."""
-    ledger = Ledger()
-    output = KafkaOutput(KafkaConfig((broker.address,), "flows", form), ledger)
-    stopping = threading.Event()
-    thread = threading.Thread(target=output.run, args=(stopping,))
-    thread.start()
-    try:
+    with Running(broker.address, form) as running:
         for number in range(BATCHES):
-            output.add(sample_flows(number * FLOWS, FLOWS))
-        end = time.monotonic() + 60
-        while ledger.snapshot().get("kafka.flows_delivered", 0) < TOTAL:
-            assert time.monotonic() < end, (ledger.snapshot(), output.problem)
-            time.sleep(0.05)
-    finally:
-        stopping.set()
-        thread.join(30)
+            running.output.add(sample_flows(number * FLOWS, FLOWS))
+        running.wait(lambda counts: counts["kafka.flows_delivered"] == TOTAL)
 
 
 def wait_for(clickhouse, table: str) -> None:

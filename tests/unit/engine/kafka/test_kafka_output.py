@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from running_output import Running
 
 from nftui.config import KafkaConfig
 from nftui.engine.kafka.output import KafkaOutput
 from nftui.engine.kafka.settings import read_settings
 from nftui.engine.ledger import Ledger
-from nftui.engine.limits import Limits
 from nftui.errors import ConfigError, UsageError
 
 kafka = pytest.importorskip("confluent_kafka")
@@ -34,34 +33,6 @@ def flows(rows: int, exporters: int = 3):
     )  # fmt: skip
 
 
-class Running:
-    """An output with its thread."""
-
-    def __init__(self, brokers: str, limits: Limits = Limits(), **config: str) -> None:  # noqa: B008
-        self.ledger = Ledger()
-        self.output = KafkaOutput(KafkaConfig((brokers,), **config), self.ledger, limits)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self.output.run, args=(self._stopping,))
-        self._thread.start()
-
-    def counts(self) -> Counter:
-        counts = Counter(self.ledger.snapshot())
-        parts = sum(counts[f"kafka.flows_{name}"] for name in ("delivered", "waiting", "dropped", "failed"))
-        assert counts["kafka.flows"] == parts
-        return counts
-
-    def wait(self, condition, seconds: float = 30) -> None:
-        end = time.monotonic() + seconds
-        while not condition(self.counts()):
-            assert time.monotonic() < end, self.counts()
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-
-
 @pytest.fixture
 def cluster():
     """Addresses of a mock cluster of librdkafka; not a real broker."""
@@ -73,14 +44,11 @@ def cluster():
 
 @pytest.mark.parametrize("form", ["arrow", "protobuf"])
 def test_flows_arrive_by_exporter_in_order(cluster: str, form: str):
-    running = Running(cluster, format=form, topic="flows")
-    try:
+    with Running(cluster, form) as running:
         for done in range(1, 6):
             running.output.add(flows(300))
             running.wait(lambda counts, done=done: counts["kafka.flows_delivered"] == 300 * done)
         assert running.output.problem == ""
-    finally:
-        running.stop()
     consumer = kafka.Consumer({"bootstrap.servers": cluster, "group.id": "t", "auto.offset.reset": "earliest"})
     try:
         consumer.subscribe(["flows"])
@@ -97,8 +65,7 @@ def test_flows_arrive_by_exporter_in_order(cluster: str, form: str):
 
 
 def test_brokers_that_are_away_cost_nothing_but_the_oldest_flows():
-    running = Running("127.0.0.1:1", Limits(kafka_bytes=200_000))
-    try:
+    with Running("127.0.0.1:1", kafka_bytes=200_000) as running:
         began = time.monotonic()
         for _ in range(300):
             running.output.add(flows(300))
@@ -107,8 +74,6 @@ def test_brokers_that_are_away_cost_nothing_but_the_oldest_flows():
         assert running.counts()["kafka.bytes_peak"] <= 200_000
         assert "127.0.0.1:1" in running.output.problem
         assert running.counts()["kafka.flows"] == 90_000
-    finally:
-        running.stop()
 
 
 def test_settings_come_from_a_file_that_nobody_else_reads(tmp_path: Path):
