@@ -95,6 +95,16 @@ def scaled(value: float, plain: bool = False) -> str:
     return f"{value / 1e6:.1f} M"
 
 
+def spaced(text: str) -> str:
+    """`2.79G` as `2.79 G`, for a unit that follows."""
+    return f"{text[:-1]} {text[-1]}" if text[-1].isalpha() else f"{text} "
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: `1 flow`, `2 flows`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def compact(value: float) -> str:
     """Rate or counter in at most six places for narrow columns: `999`, `12.3k`, `1.25M`."""
     for limit, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):

@@ -41,7 +41,7 @@ def column_offers(view: str, columns: Sequence[Column], shown: Mapping[str, int]
         field = FIELDS.get(column.name)
         doc = field.doc if field is not None and view == "flows" else ""
         doc = doc or _DOCS.get(column.name) or (field.doc if field is not None else "")
-        title = column.title or column.name
+        title = column.title or "Bar"
         if field is not None and column.title in {"Port", "In", "Out"}:
             title = field.title
         offers[column.name] = ColumnOffer(

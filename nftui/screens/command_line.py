@@ -141,7 +141,7 @@ class CommandLine(ModalScreen[Offer | None]):
             line = Text(f" {fit(clean(offer.text, _LONGEST), names)}  ", "bold")
             line.append(f"{fit(offer.keys, keys)}  ", accent)
             line.append(offer.note)
-            line.truncate(width, pad=True)
+            line.truncate(width, overflow="ellipsis", pad=True)
             if number == self._chosen:
                 line.stylize("reverse")
             text.append_text(line)

@@ -13,7 +13,7 @@ from nftui.screens import status
 from nftui.screens.inquiry import Inquiry
 from nftui.screens.timeline_board import TimelineBoard
 from nftui.screens.views import view_title
-from nftui.text import compact
+from nftui.text import compact, counted
 from nftui.widgets.export_dialog import ExportAnswer, ExportDialog
 from nftui.widgets.ribbon import Item
 
@@ -141,7 +141,7 @@ class Exporting(TimelineBoard):
 
     def _written(self, rows: int) -> None:
         path = self._ended()
-        self.notify(f"{path}: {rows} {'row' if rows == 1 else 'rows'} written.", markup=False)
+        self.notify(f"{path}: {counted(rows, 'row')} written.", markup=False)
 
     def _not_written(self, reason: str) -> None:
         path = self._ended()

@@ -146,7 +146,7 @@ class Feed:
         self._next(self._pace.interval)
 
     async def _pull(self) -> None:
-        if self._busy:
+        if self._busy or not self._can_show():
             return
         self._busy = True
         try:
@@ -156,12 +156,15 @@ class Feed:
             return  # the pool is shut down: the screen is closing
         finally:
             self._busy = False
-        # An application that ends takes the parts of its screens away first, and tells the screens last.
-        if isinstance(news, News) and self._owner.is_attached and self._owner.app.is_running:
+        if isinstance(news, News) and self._can_show():
             self._receive(news)
         if self._again:
             self._again = False
             self.now()
+
+    def _can_show(self) -> bool:
+        """An application that ends takes the parts of its screens away first, and tells the screens last."""
+        return self._owner.is_attached and self._owner.app.is_running
 
     def _ask(self, request: LiveRequest) -> News:
         health = None

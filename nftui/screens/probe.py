@@ -21,6 +21,7 @@ from nftui.screens.probe_cache import cache_columns, cache_data
 from nftui.screens.probe_statistics import Change, statistics_text, styles
 from nftui.screens.source import ProbeControl
 from nftui.screens.status import footer
+from nftui.text import counted
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.question import Question
 from nftui.widgets.ribbon import Item, Ribbon
@@ -209,14 +210,14 @@ class ProbeScreen(Screen[None]):
         """End all flows and hand them on."""
         self._confirm(
             "End all flows in the cache now? They are handed on; what goes on begins new flows.",
-            lambda: f"{self._probe.expire_all()} flows were ended.",
+            lambda: f"Ended: {counted(self._probe.expire_all(), 'flow')}.",
         )
 
     def action_delete_all(self) -> None:
         """Forget all flows."""
         self._confirm(
             "Forget all flows in the cache? What they counted is neither shown nor stored.",
-            lambda: f"{self._probe.delete_all()} flows were forgotten.",
+            lambda: f"Forgotten: {counted(self._probe.delete_all(), 'flow')}.",
         )
 
     def action_gather(self) -> None:

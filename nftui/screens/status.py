@@ -13,7 +13,7 @@ from nftui.screens.layers import KINDS
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.time_words import length, written, zone_name
 from nftui.screens.views import view_title
-from nftui.text import compact
+from nftui.text import compact, spaced
 from nftui.widgets.ribbon import Item, Role
 from nftui.widgets.timeline_data import TimelineData
 
@@ -45,7 +45,7 @@ def totals(snapshot: LiveSnapshot, bits: bool) -> list[Item]:
     amount = snapshot.total.matched
     rate = amount.bits_per_second if bits else amount.bits_per_second / 8
     return [
-        Item(f"{_spaced(compact(rate))}{'bit/s' if bits else 'B/s'}", "strong"),
+        Item(f"{spaced(compact(rate))}{'bit/s' if bits else 'B/s'}", "strong"),
         Item(f"{compact(amount.packets_per_second)} pkt/s", "plain", 2),
         Item(f"{compact(amount.flows_per_second)} flow/s", "plain", 1),
     ]
@@ -59,11 +59,6 @@ def legend(chart: TimelineData, layers: str, palette: Sequence[str]) -> list[Ite
         items.append(Item("■", "plain", 10 + index, color=color))
         items.append(Item(f" {chart.labels[index]}", "dim", 10 + index, tight=True))
     return items
-
-
-def _spaced(text: str) -> str:
-    """`2.79G` as `2.79 G`, for a unit that follows."""
-    return f"{text[:-1]} {text[-1]}" if text[-1].isalpha() else f"{text} "
 
 
 def state(snapshot: LiveSnapshot | None, label: str, paused: str, dated: bool = False) -> list[Item]:

@@ -18,7 +18,7 @@ from nftui.screens.curtain import Curtain
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
 from nftui.screens.status import footer
-from nftui.text import clean, compact
+from nftui.text import clean, compact, counted
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
 from nftui.widgets.table_layout import Column, TableData, count_cell, plain_cell
@@ -89,7 +89,7 @@ class WatchScreen(Screen["Finding | None"]):
         keys = [hash(finding.identity) for finding in state.findings]
         self.query_one(FlowTable).set_data(TableData(keys, values))
         broken = sum(rule.broken for rule in state.rules)
-        title = [Item("Watch", "strong"), Item(f"{len(rows)} findings", "warn" if rows else "plain")]
+        title = [Item("Watch", "strong"), Item(counted(len(rows), "finding"), "warn" if rows else "plain")]
         if state.rules:
             title.append(Item(f"{broken} of {len(state.rules)} rules broken", "bad" if broken else "dim", 2))
         if state.listed:

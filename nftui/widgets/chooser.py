@@ -47,7 +47,8 @@ class Chooser(ModalScreen[str]):
         border: round $primary; padding: 0 1; }
     Chooser Static { width: 1fr; height: auto; }
     Chooser Input { height: 1; border: none; padding: 0; background: $panel; width: 1fr; }
-    Chooser OptionList { height: 1fr; border: none; padding: 0; background: $surface; }
+    Chooser OptionList { height: 1fr; border: none; padding: 0; background: $surface; text-wrap: nowrap;
+        text-overflow: ellipsis; }
     Chooser #keys { color: $text-muted; }
     """
     SCOPE = "dialog"

@@ -97,7 +97,7 @@ class ColumnDialog(ModalScreen[ColumnAnswer | None]):
         with Vertical():
             yield Static(self._title, markup=False)
             yield FlowTable(self.COLUMNS)
-            yield Static("Space show   J K move   + - width   a those that fit   Enter done   Esc cancel",
+            yield Static("Space show  J K move  + - width  a those that fit  Enter done  Esc cancel",
                          markup=False, id="keys")  # fmt: skip
 
     def on_mount(self) -> None:

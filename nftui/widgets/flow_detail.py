@@ -66,7 +66,7 @@ class FlowDetail(Vertical):
         Binding("shift+tab", "section_step(-1)", id="detail-before"),
     ]
     COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("title", "Field", 14, plain_cell, role="dim", sortable=False, grow=2),
+        Column("title", "Field", 15, plain_cell, role="dim", sortable=False, grow=2),
         Column("value", "Value", 27, plain_cell, role="key", sortable=False, grow=12),
         Column("doc", "Meaning", 24, plain_cell, role="dim", sortable=False, grow=60, rank=1),
     )

@@ -85,7 +85,7 @@ async def test_cache_lists_flows_next_to_end_first_and_sorts():
 
 @pytest.mark.parametrize(
     ("key", "command", "words"),
-    [("x", "expire-all", "5 flows were ended."), ("D", "delete-all", "5 flows were forgotten.")],
+    [("x", "expire-all", "Ended: 5 flows."), ("D", "delete-all", "Forgotten: 5 flows.")],
 )
 async def test_commands_that_empty_the_cache_ask_first(key: str, command: str, words: str):
     probe = FakeProbe()

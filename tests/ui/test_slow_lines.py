@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,6 +80,19 @@ async def test_every_screen_keeps_the_pace_of_the_line(
         await until(pilot, lambda: pilot.app.screen is not screen and bool(paces))
         assert {pace[0] for pace in paces} == seconds
         assert {pace[1] for pace in paces} == {2.0}
+
+
+async def test_a_source_that_starts_late_is_left_without_a_word() -> None:
+    """Keys ask for rows that are not there yet; the answers come while the screen is taken apart."""
+    source, started = FakeSource(), threading.Event()
+    begin = source.start
+    source.start = lambda: started.wait(30) and begin()  # type: ignore[method-assign,assignment]
+    app = NftuiApp(source)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in ("9", "s", "r", "full_stop", "left_square_bracket", "slash"):
+            await pilot.press(key)
+        started.set()
+    assert app.failure is None
 
 
 @pytest.mark.parametrize("read_only", [False, True])
