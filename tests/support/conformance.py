@@ -170,9 +170,9 @@ def statistic_cases() -> list[Case]:
 
 
 def rotating_cases() -> list[Case]:
-    """Every kind of question once, under one kind of filter after the other: for an engine that is slow."""
+    """Every kind of question once, under one kind of filter after the other, and all filters: for a slow engine."""
     cases = shape_cases()
-    return [cases[i * len(FILTERS) + i % len(FILTERS)] for i in range(len(shapes()))]
+    return [*(cases[i * len(FILTERS) + i % len(FILTERS)] for i in range(len(shapes()))), *filter_cases()]
 
 
 def _aggregations() -> dict[str, Aggregation]:

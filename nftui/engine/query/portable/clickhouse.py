@@ -59,13 +59,17 @@ def _join(node: exp.Expr) -> exp.Expr:
 
 
 def _select(node: exp.Expr) -> exp.Expr:
-    """`SELECT wanted.id` names its column `id`, which ClickHouse does only where no other relation has one."""
-    named = [
-        exp.alias_(column, column.name)
-        if isinstance(column, exp.Column) and column.table and not column.is_star
-        else column
-        for column in plain_tuple_select(node).expressions
-    ]
+    """Columns with names of their own.
+
+    `SELECT wanted.id` names its column `id`, which ClickHouse does only where no other relation has one; and two
+    columns called `0` may not become of different types in a union.
+    """
+    named = []
+    for place, column in enumerate(plain_tuple_select(node).expressions):
+        if isinstance(column, exp.Column) and column.table and not column.is_star:
+            named.append(exp.alias_(column, column.name))
+        else:
+            named.append(exp.alias_(column, f"_{place}") if isinstance(column, exp.Literal) else column)
     node.set("expressions", named)
     return node
 
