@@ -47,10 +47,16 @@ class FilterLanguage:
         return found
 
     def explain(self, text: str) -> str:
-        """What a valid filter lets through, in one line."""
+        """What a filter lets through, in one line; empty if it is none.
+
+        Keys go on after the text that an answer is about: Enter and a letter right behind it.
+        """
         from nftui.engine.query.explain import sentence
 
-        understood = self.check(text)
+        try:
+            understood = self.check(text)
+        except FilterError:
+            return ""
         return sentence(understood) if understood is not None else ""
 
     def offers(self, text: str, cursor: int) -> Offers:

@@ -10,6 +10,7 @@ from driving import live, press, ready, settle, text_of, until
 from fake_source import HOSTILE, FakeSource
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from nftui.app import NftuiApp
 from nftui.screens.filter_history import FilterHistory
@@ -256,3 +257,14 @@ def test_a_history_that_is_no_file_is_no_history(odd: str, tmp_path: Path):
     path = tmp_path / "filter_history"
     path.mkdir() if odd == "directory" else os.mkfifo(path)
     assert FilterHistory(path).read() == []
+
+
+async def test_a_letter_right_behind_enter_does_not_end_the_screen() -> None:
+    """The answer to Enter comes when the box has a letter more already, and with it no filter any longer."""
+    async with NftuiApp(FakeSource(seconds=3)).run_test(size=SIZE) as pilot:
+        screen = await typing(pilot, "port 443")
+        bar = screen.filter_bar
+        submitted = Input.Submitted(bar.input, "port 443")
+        bar.input.value = "port 443e"
+        bar._submitted(submitted)
+        await until(pilot, lambda: screen.trail.place.filter == "port 443")
