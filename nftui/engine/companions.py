@@ -41,7 +41,7 @@ class Companions:
         store = config.store
         self.live = LiveWindow(clock, limits) if live else None
         self._ledger = ledger
-        self._watch = Watch(config, ledger, clock, limits) if live or is_wanted(config) else None
+        self._watch = Watch(config, ledger, clock, limits, store.root) if live or is_wanted(config) else None
         self._kafka = _open_kafka(config, ledger, limits)
         self._command = SealCommand(store.on_seal, str(store.root), store.ident, ledger) if store.on_seal else None
         self._uploader = _open_uploader(config, ledger)
@@ -86,10 +86,13 @@ class Companions:
         """What the watch has found; nothing where nothing is looked for."""
         return self._watch.state() if self._watch is not None else WatchState()
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more."""
-        if self._watch is not None:
-            self._watch.mute(identity)
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; whether this is kept over a restart."""
+        return self._watch is not None and self._watch.mute(identity)
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        return self._watch.tell_all() if self._watch is not None else 0
 
 
 def _open_kafka(config: Config, ledger: Ledger, limits: Limits) -> KafkaOutput | None:

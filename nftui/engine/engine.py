@@ -299,9 +299,13 @@ class Engine:
         """What the watch has found; nothing where nothing is looked for."""
         return self._companions.watched()
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more."""
-        self._companions.mute(identity)
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; whether this is kept over a restart."""
+        return self._companions.mute(identity)
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        return self._companions.tell_all()
 
     def metrics(self) -> str:
         """Everything that is counted, as OpenMetrics text."""

@@ -158,6 +158,8 @@ class Limits:
     """Lines of the address lists of the watch."""
     watched_services: int = 200_000
     """Services known; beyond them no new one is told."""
+    watch_state_bytes: int = 24 << 20
+    """File that keeps over a restart what the watch has learnt: the most services, and 50 000 calls."""
     findings: int = 1000
     """Findings kept; the one not seen for longest goes first."""
 

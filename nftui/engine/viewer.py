@@ -134,10 +134,16 @@ class Viewer:
         earlier = (found for found in theirs.findings if found.identity not in known | self._muted)
         return replace(own, findings=(*own.findings, *earlier))
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more, here."""
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more, here; False: not kept over a restart."""
         self._muted |= {identity}
-        self._watching.mute(identity)
+        return self._watching.mute(identity)
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        self._watching.tell_all()
+        count, self._muted = len(self._muted), frozenset()
+        return count
 
     def losses(self, address: str) -> Losses:
         """Last minutes of an exporter as the collector counts them; empty when it does not answer."""

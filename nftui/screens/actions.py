@@ -244,7 +244,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("changes-close", "close", ("escape", "q", "C", "backspace"), "back",
            "Wait no longer for an answer; back to the tables.", "What changed", hint=1, scope="changes"),
 
-    Action("watch-mute", "mute", ("x",), "quiet", "Tell of this finding no more.", "Watch", hint=3, scope="watch"),
+    Action("watch-mute", "mute", ("x",), "quiet", "Tell of this finding no more.", "Watch", hint=3, scope="watch",
+           changes=True),
+    Action("watch-tell-all", "tell_all", ("X",), "tell all", "Tell again of all findings that were made quiet here.",
+           "Watch", scope="watch", changes=True),
     Action("watch-close", "close", ("escape", "q", "w", "backspace"), "back", "Back to the tables.", "Watch", hint=1,
            scope="watch"),
     Action("probe-statistics", "show(False)", ("1",), "statistics", "The page of statistics.", "Probe", scope="probe"),

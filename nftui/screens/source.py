@@ -199,8 +199,12 @@ class Part(Protocol):
         """What the watch has found."""
         ...
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more."""
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; whether this is kept over a restart."""
+        ...
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
         ...
 
     def stop(self) -> bool:
@@ -279,9 +283,13 @@ class Answering:
         """What the watch has found."""
         return self._running().watch()
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more."""
-        self._running().mute(identity)
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; whether this is kept over a restart."""
+        return self._running().mute(identity)
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        return self._running().tell_all()
 
     def stop(self) -> bool:
         """Store what is in memory and let go of everything."""

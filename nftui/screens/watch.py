@@ -128,8 +128,18 @@ class WatchScreen(Screen["Finding | None"]):
             self.run_worker(self._mute(finding))
 
     async def _mute(self, finding: Finding) -> None:
-        await self._feed.run(lambda: self._source.mute(finding.identity))
-        self.notify(f"Quiet until the program ends; for good: quiet = [{finding.filter!r}] in [watch].", markup=False)
+        kept = await self._feed.run(lambda: self._source.mute(finding.identity))
+        until = "for 90 days, over restarts too" if kept else "until the program ends"
+        self.notify(f"Quiet {until}; for good: quiet = [{finding.filter!r}] in [watch].", markup=False)
+        await self._refresh()
+
+    def action_tell_all(self) -> None:
+        """Tell again of all that was made quiet here."""
+        self.run_worker(self._tell_all())
+
+    async def _tell_all(self) -> None:
+        count = await self._feed.run(self._source.tell_all)
+        self.notify(f"{count} findings are told again." if count else "No finding was made quiet here.", markup=False)
         await self._refresh()
 
     def action_close(self) -> None:

@@ -19,7 +19,7 @@ from nftui.engine.live.window import LiveWindow
 from nftui.engine.losses import Losses
 from nftui.engine.minutes import Minutes
 from nftui.engine.store.writer import StoreStatus
-from nftui.engine.watch.finding import WatchState
+from nftui.engine.watch.finding import Finding, WatchState
 from nftui.screens.source import PlaybackControl, ProbeControl
 
 V4 = 0xFFFF << 32
@@ -94,6 +94,7 @@ class FakeSource:
         self.warnings: tuple[str, ...] = ()
         self.strangers: list[Refused] = []
         self.watched = WatchState()
+        self.muted: tuple[Finding, ...] = ()
         self.allowed: list[str] = []
         self.requests: list[LiveRequest] = []
         self.closed = False
@@ -153,9 +154,17 @@ class FakeSource:
     def watch(self) -> WatchState:
         return self.watched
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
+    def mute(self, identity: tuple[str, str, str]) -> bool:
         left = tuple(found for found in self.watched.findings if found.identity != identity)
+        self.muted += tuple(found for found in self.watched.findings if found.identity == identity)
         self.watched = replace(self.watched, findings=left)
+        return True
+
+    def tell_all(self) -> int:
+        count, again = len(self.muted), self.muted
+        self.watched = replace(self.watched, findings=(*self.watched.findings, *again))
+        self.muted = ()
+        return count
 
     def past(self) -> FakePast | None:
         return self.stored

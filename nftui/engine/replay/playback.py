@@ -231,9 +231,13 @@ class Playback:
         """What has been found in the recording so far."""
         return self._watching.state()
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more."""
-        self._watching.mute(identity)
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; False: not kept over a restart."""
+        return self._watching.mute(identity)
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        return self._watching.tell_all()
 
     def seek(self, to_ms: int) -> None:
         """Go on from another time of the recording, halted if it was, and playing if it had ended. From any thread."""

@@ -16,7 +16,7 @@ from nftui import text
 from nftui.engine.watch.finding import Finding
 from nftui.engine.watch.moment import Bools, Hashes, Ints, Keys, Moment, address_text, group
 
-_WINDOW_MS = 2 * 3600 * 1000
+WINDOW_MS = 2 * 3600 * 1000
 _LOOK_MS = 60_000
 _SAME_MS = 5000
 _CALLS = 8
@@ -26,6 +26,9 @@ _TCP, _UDP = 6, 17
 _NTP = 123
 _MOST_FOUND = 100
 _COLUMNS = ("src_hi", "src_lo", "dst_hi", "dst_lo", "dst_port", "proto", "start", "bytes", "packets")
+KEPT_COLUMNS = (*_COLUMNS, "seen")
+_SEVERAL = 3
+"""Series of fewer calls are not worth keeping over a restart: most are of a single connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,31 @@ class BeaconFinder:
         self._looked_ms = moment.now_ms
         return self._regular(moment.now_ms)
 
+    def kept(self, most: int) -> dict[str, Ints]:
+        """The latest calls of series that have several, at most so many; columns of a call and `seen`, UTC ms."""
+        if not self._calls:
+            return {name: np.zeros(0, np.int64) for name in KEPT_COLUMNS}
+        series = group(np.concatenate([part.keys for part in self._calls]))
+        rows = np.flatnonzero(series.sizes[series.of] >= _SEVERAL)[-most:]
+        columns = {name: np.concatenate([part.columns[name] for part in self._calls])[rows] for name in _COLUMNS}
+        seen = np.concatenate([np.full(len(part.keys), part.now_ms, np.int64) for part in self._calls])
+        return {**columns, "seen": seen[rows]}
+
+    def restore(self, columns: dict[str, Ints]) -> None:
+        """Know calls of before; to be called before the first flow."""
+        if not len(columns["seen"]):
+            return
+        order = np.argsort(columns["seen"], kind="stable")
+        columns = {name: values[order] for name, values in columns.items()}
+        keys = self._keys(columns)
+        moments, starts = np.unique(columns["seen"], return_index=True)
+        for seen, start, end in zip(moments, starts, [*starts[1:], len(order)], strict=True):
+            part = {name: columns[name][start:end] for name in _COLUMNS}
+            self._calls.append(_Calls(int(seen), keys[start:end], part))
+        self._kept = len(order)
+        while self._kept > self._most:
+            self._thin()
+
     def _take(self, moment: Moment) -> None:
         column = moment.columns
         rows = np.flatnonzero(
@@ -88,7 +116,7 @@ class BeaconFinder:
             keys = keys[keys % self._parts == 0]
             self._calls.append(_Calls(moment.now_ms, keys, {name: column[name][rows] for name in _COLUMNS}))
             self._kept += len(rows)
-        while self._calls and self._calls[0].now_ms <= moment.now_ms - _WINDOW_MS:
+        while self._calls and self._calls[0].now_ms <= moment.now_ms - WINDOW_MS:
             self._kept -= len(self._calls.popleft().keys)
         if self._kept > self._most:
             self._thin()

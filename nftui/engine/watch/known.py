@@ -23,7 +23,7 @@ class Findings:
     def __init__(self, most: int) -> None:
         self._most = most
         self._found: dict[Identity, Finding] = {}
-        self._muted: dict[Identity, None] = {}
+        self._muted: dict[Identity, int] = {}
 
     def take(self, found: Iterable[Finding]) -> tuple[list[Finding], int]:
         """Add what a moment showed.
@@ -47,12 +47,23 @@ class Findings:
             forgotten += 1
         return fresh, forgotten
 
-    def mute(self, identity: Identity) -> None:
+    @property
+    def muted(self) -> dict[Identity, int]:
+        """Those that are not told any more, with the UTC ms since when."""
+        return dict(self._muted)
+
+    def mute(self, identity: Identity, now_ms: int) -> None:
         """Do not tell of this one any more."""
         self._found.pop(identity, None)
-        self._muted[identity] = None
+        self._muted[identity] = now_ms
         while len(self._muted) > self._most:
             del self._muted[next(iter(self._muted))]
+
+    def tell_all(self) -> int:
+        """Tell of everything again; returns how many were muted."""
+        count = len(self._muted)
+        self._muted.clear()
+        return count
 
     def latest(self) -> tuple[Finding, ...]:
         """All of them, the latest seen first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
+from nftui.engine.store.state_file import StateFile
 from nftui.engine.watch.finding import WatchState
 from nftui.engine.watch.hook import FindingCommand
+from nftui.engine.watch.kept import NAME
 from nftui.engine.watch.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -32,12 +35,15 @@ class Watch:
         ledger: counts.
         clock: time, injectable.
         limits: bounds.
+        root: store that keeps over a restart what was learnt and what is quiet; None to forget it.
 
     Raises:
         ConfigError: something in these parts is not understood.
     """
 
-    def __init__(self, config: Config, ledger: Ledger, clock: Clock, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, config: Config, ledger: Ledger, clock: Clock, limits: Limits = DEFAULT, root: Path | None = None
+    ) -> None:
         self._command = FindingCommand(config.watch.command, ledger) if config.watch.command else None
         tell = self._command.add if self._command is not None else None
 
@@ -46,7 +52,8 @@ class Watch:
 
             return parse_filter(text, Surroundings(saved=config.filters)) if text.strip() else None
 
-        self._watcher = Watcher(config.watch, config.rules, read_filter, ledger, clock, limits, tell)
+        file = StateFile(root, NAME, limits.watch_state_bytes, 0o600) if root is not None else None
+        self._watcher = Watcher(config.watch, config.rules, read_filter, ledger, clock, limits, tell, file)
 
     def add(self, batch: FlowBatch) -> None:
         """Take flows that arrived now."""
@@ -56,9 +63,13 @@ class Watch:
         """Everything found so far."""
         return self._watcher.state()
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more, until the program ends."""
-        self._watcher.mute(identity)
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; whether this is kept over a restart."""
+        return self._watcher.mute(identity)
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        return self._watcher.tell_all()
 
     def bodies(self) -> dict[str, Callable[[Event], None]]:
         """Bodies of the threads by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,9 +15,11 @@ from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import Clock
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import DEFAULT, Limits
+from nftui.engine.store.state_file import StateFile
 from nftui.engine.watch.beacon import BeaconFinder
 from nftui.engine.watch.finding import KINDS, Finding, Kind, WatchState
 from nftui.engine.watch.flood import FloodFinder
+from nftui.engine.watch.kept import Kept, decode, encode
 from nftui.engine.watch.known import Findings
 from nftui.engine.watch.listed import Listed
 from nftui.engine.watch.moment import Hashes, Moment, moment
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 STEP_SECONDS = 10.0
 """How often the flows are looked at."""
 _GATHER_SECONDS = 0.5
+SAVE_SECONDS = 300.0
+"""How often what was learnt is written."""
+_KEPT_CALLS = 50_000
+"""Calls of beacons that are written, the latest: 5 MB."""
 
 
 class Watcher:
@@ -50,6 +57,7 @@ class Watcher:
         clock: time, injectable.
         limits: bounds.
         tell: called with each new finding, in the watch's thread.
+        file: keeps over a restart what was learnt and what is quiet; None to forget it.
 
     Raises:
         ConfigError: a rule, a quiet filter or a kind of finding is not understood.
@@ -64,23 +72,29 @@ class Watcher:
         clock: Clock,
         limits: Limits = DEFAULT,
         tell: Callable[[Finding], None] | None = None,
+        file: StateFile | None = None,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._limits = limits
         self._tell = tell
+        self._file = file
+        self._saved_at = clock.monotonic()
+        self._problem = ""
+        self._recalled = False
         kinds = _kinds(config.findings)
         hashes = Hashes()
         self._thresholds = Thresholds([parse_rule(name, text, read_filter) for name, text in rules.items()])
         self._listed = Listed([Path(name).expanduser() for name in config.lists], hashes)
         self._services = ServiceFinder(hashes, config.learn, limits.watched_services)
+        self._beacons = BeaconFinder(hashes, limits.watched_calls // 2)
         self._finders: list[Callable[[Moment], list[Finding]]] = []
         if "scan" in kinds:
             self._finders.append(ScanFinder(hashes, config.scan_targets, limits.watched_calls).find)
         if "flood" in kinds:
             self._finders.append(FloodFinder(hashes, config.flood_flows).find)
         if "beacon" in kinds:
-            self._finders.append(BeaconFinder(hashes, limits.watched_calls // 2).find)
+            self._finders.append(self._beacons.find)
         if "service" in kinds:
             self._finders.append(self._services.find)
         self._quiet = [_quiet(text, read_filter) for text in config.quiet]
@@ -99,12 +113,49 @@ class Watcher:
 
     def run(self, stopping: threading.Event) -> None:
         """Body of the thread."""
+        self.recall()
         while not stopping.wait(_GATHER_SECONDS):
             # The clock of a recording also goes back.
             if abs(self._clock.monotonic() - self._looked_at) >= STEP_SECONDS:
                 self.look()
             else:
                 self._gather()
+            if self._clock.monotonic() - self._saved_at >= SAVE_SECONDS:
+                self.save()
+        self.save()
+
+    def recall(self) -> None:
+        """Know again what the file says; to be called before the first flow."""
+        document = self._file.read() if self._file is not None and not self._recalled else None
+        self._recalled = True
+        if document is None:
+            return
+        try:
+            kept = decode(document, self._clock.now_ms(), self._limits)
+        except ValueError as error:
+            self._problem = f"what was learnt before the start is forgotten, its file in the store is {error}"
+            self._ledger.commit({"watch.state_rejected": 1})
+            self._publish()
+            return
+        with self._lock:
+            for identity, since_ms in kept.quiet.items():
+                self._findings.mute(identity, since_ms)
+        self._services.restore(kept.services)
+        self._beacons.restore(kept.calls)
+        if kept.size:
+            self._ledger.commit({"watch.restored": kept.size})
+        self._publish()
+
+    def save(self) -> None:
+        """Write what was learnt and what is quiet to the file."""
+        self._saved_at = self._clock.monotonic()
+        if self._file is None:
+            return
+        with self._lock:
+            quiet = self._findings.muted
+        kept = Kept(self._services.kept(), self._beacons.kept(_KEPT_CALLS), quiet)
+        if not self._file.write(encode(kept, self._clock.now_ms())):
+            self._ledger.commit({"watch.save_failed": 1})
 
     def look(self) -> None:
         """Look at the flows that came since the last time."""
@@ -140,11 +191,20 @@ class Watcher:
             else:
                 self._ledger.commit({"watch.flows_skipped": len(batch)})
 
-    def mute(self, identity: tuple[str, str, str]) -> None:
-        """Do not tell of a finding any more, until the program ends."""
+    def mute(self, identity: tuple[str, str, str]) -> bool:
+        """Do not tell of a finding any more; whether this is kept over a restart."""
         with self._lock:
-            self._findings.mute(identity)
+            self._findings.mute(identity, self._clock.now_ms())
+        self._saved_at = -math.inf  # soon
         self._publish()
+        return self._file is not None
+
+    def tell_all(self) -> int:
+        """Tell of everything again that was made quiet with `mute`; returns how many findings were."""
+        with self._lock:
+            count = self._findings.tell_all()
+        self._saved_at = -math.inf
+        return count
 
     def state(self) -> WatchState:
         """Everything found so far."""
@@ -154,7 +214,11 @@ class Watcher:
         with self._lock:
             found = self._findings.latest()
         self._state = WatchState(
-            found, self._thresholds.states, self._listed.count, self._listed.problems, self._services.learning_ms
+            found,
+            self._thresholds.states,
+            self._listed.count,
+            (*((self._problem,) if self._problem else ()), *self._listed.problems),
+            self._services.learning_ms,
         )
 
     def _loud(self, batches: list[FlowBatch]) -> list[FlowBatch]:
