@@ -230,10 +230,11 @@ def show(
     """Show the screens of a source until the user leaves; arguments and errors as for `run_screen`."""
     from nftui.app import NftuiApp
     from nftui.cli.diagnostics import say
-    from nftui.engine.memory import limit_heaps
+    from nftui.engine.memory import limit_heaps, use_system_allocator
     from nftui.screens.lifeline import Lifeline
     from nftui.screens.turns import run_first
 
+    use_system_allocator()
     limit_heaps()  # before the first thread
     if options.filter:
         read_filter(options.filter)
