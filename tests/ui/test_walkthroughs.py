@@ -137,7 +137,7 @@ async def test_the_fingerprint_of_an_attack_while_it_runs(store: Path):
         screen = await opened(pilot)
         app.source.seek(TEN_MS + 50 * MINUTE_MS + 40_000)
         await until(pilot, lambda: any(found.kind == "flood" for found in app.source.watch().findings), 120)
-        await until(pilot, lambda: "findings" in text_of(app), 30)
+        await until(pilot, lambda: "finding" in text_of(app), 30)
         await pilot.press("w")
         await until(pilot, lambda: isinstance(app.screen, WatchScreen) and FLOODED in text_of(app), 30)
         shown = text_of(app)

@@ -36,7 +36,7 @@ def watched(source: FakeSource) -> WatchState:
 async def opened(pilot: Pilot[int]) -> WatchScreen:
     await ready(pilot)
     await pilot.press("w")
-    await until(pilot, lambda: isinstance(pilot.app.screen, WatchScreen) and "findings" in text_of(pilot.app))
+    await until(pilot, lambda: isinstance(pilot.app.screen, WatchScreen) and "finding" in text_of(pilot.app))
     screen = pilot.app.screen
     assert isinstance(screen, WatchScreen)
     return screen
@@ -82,7 +82,7 @@ async def test_a_finding_is_made_quiet():
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
         await opened(pilot)
         await pilot.press("x")
-        await until(pilot, lambda: "1 findings" in text_of(pilot.app))
+        await until(pilot, lambda: "1 finding " in text_of(pilot.app))
         assert [found.kind for found in source.watched.findings] == ["threshold"]
         assert "quiet = ['proto 17 and dst port 53'] in [watch]" in next(n.message for n in pilot.app._notifications)
         await pilot.press("escape")
