@@ -88,6 +88,9 @@ Look = tuple[str, str, str]
 
 _PLAIN: Look = ("", "", "")
 
+Pieces = dict[Look, list[tuple[int, int, list[str]]]]
+"""Column, line and the texts of the cells of what has the same look, all of one cell each."""
+
 
 class Pen:
     """Collects terminal output and remembers the look in force, so that only what differs from it is sent."""
@@ -96,12 +99,22 @@ class Pen:
         self._colors = colors
         self._parts: list[str] = []
         self._look = _PLAIN
-        self._line = -1
+        self._line = self._column = -1
 
     def move(self, x: int, y: int) -> None:
         """Put the cursor on a cell, counted from 0."""
-        self._parts.append(f"\x1b[{x + 1}G" if y == self._line else f"\x1b[{y + 1};{x + 1}H")
-        self._line = y
+        if y != self._line:
+            self._parts.append(f"\x1b[{y + 1};{x + 1}H")
+        elif x > self._column >= 0:
+            ahead = x - self._column
+            self._parts.append(min(f"\x1b[{ahead if ahead > 1 else ''}C", f"\x1b[{x + 1}G", key=len))
+        elif x != self._column:
+            self._parts.append(f"\x1b[{x + 1}G")
+        self._line, self._column = y, x
+
+    def look(self, style: Style | None) -> Look:
+        """What a style is in this terminal."""
+        return _look(style, self._colors) if style is not None else _PLAIN
 
     def delete_cell(self) -> None:
         """Remove the cell under the cursor: the rest of the line moves left (DCH, VT102)."""
@@ -111,11 +124,18 @@ class Pen:
         """Write cells from the cursor on."""
         last: Style | None = None
         first = True
+        self._column = -1  # at the end of a line terminals differ in where they are
         for character, style in cells:
             if first or style is not last:
-                self._set(_look(style, self._colors) if style is not None else _PLAIN)
+                self._set(self.look(style))
                 last, first = style, False
             self._parts.append(character)
+
+    def put(self, look: Look, texts: Sequence[str]) -> None:
+        """Write the texts of cells, of one cell each, from the cursor on, not up to the end of the line."""
+        self._set(look)
+        self._parts.extend(texts)
+        self._column += len(texts)
 
     def finish(self) -> str:
         """All output, with the look switched off at the end."""
@@ -165,6 +185,7 @@ class Painted:
     def difference(self, strips: Sequence[Strip], colors: ColorSystem) -> str:
         """Output that turns the painted frame into the given one, which is then the painted one."""
         pen = Pen(colors)
+        pieces: Pieces = {}
         for y, strip in enumerate(strips):
             shown = self.lines.get(y)
             if shown is not None and (shown[0] is strip or shown[0] == strip):
@@ -174,12 +195,17 @@ class Painted:
                 pen.move(0, y)
                 pen.write(cells)
             else:
-                _write_changes(pen, y, shown[1], cells)
+                _write_changes(pen, y, shown[1], cells, pieces)
             self.lines[y] = (strip, cells)
+        for look, found in pieces.items():
+            for x, y, texts in found:
+                pen.move(x, y)
+                pen.put(look, texts)
         return pen.finish()
 
 
-def _write_changes(pen: Pen, y: int, old: list[Cell], new: list[Cell]) -> None:
+def _write_changes(pen: Pen, y: int, old: list[Cell], new: list[Cell], pieces: Pieces) -> None:
+    """Write what must be written in order, and leave the rest among the pieces."""
     runs = changed_runs(old, new)
     if sum(end - start for start, end in runs) >= _SHIFT_WORTH:
         first = runs[0][0]
@@ -191,9 +217,34 @@ def _write_changes(pen: Pen, y: int, old: list[Cell], new: list[Cell]) -> None:
                 pen.move(first, y)
                 pen.delete_cell()
                 runs = moved
+                old = shifted
     for start, end in runs:
-        pen.move(start, y)
-        pen.write(new[start:end])
+        if end == len(new) or any(
+            not text or not shown for (text, _), (shown, _) in zip(new[start:end], old[start:end], strict=True)
+        ):
+            pen.move(start, y)
+            pen.write(new[start:end])
+        else:
+            _cut(pieces, pen, y, start, old[start:end], new[start:end])
+
+
+def _cut(pieces: Pieces, pen: Pen, y: int, start: int, old: Sequence[Cell], new: Sequence[Cell]) -> None:
+    """Cut a run where its look changes: all pieces of a look are written together, for a look costs twice a move."""
+    begin = 0
+    while begin < len(new):
+        style = new[begin][1]
+        end = begin + 1
+        while end < len(new) and new[end][1] is style:
+            end += 1
+        first, last = begin, end
+        while first < last and old[first] == new[first]:
+            first += 1
+        while first < last and old[last - 1] == new[last - 1]:
+            last -= 1
+        if first < last:
+            texts = [character for character, _ in new[first:last]]
+            pieces.setdefault(pen.look(style), []).append((start + first, y, texts))
+        begin = end
 
 
 class _Output(CompositorUpdate):
