@@ -131,7 +131,7 @@ def test_two_collectors_and_a_service_that_dies_between(tmp_path, server, uri, c
     for one in running.values():
         one.wait_for(lambda one=one: one.counts()["lake.waiting"] == 0, PATIENCE)
         assert one.counts()["lake.retried"] >= 1
-        assert one.ask("health")["warnings"] == []
+        one.wait_for(lambda one=one: not any("lake" in said for said in one.ask("health")["warnings"]), PATIENCE)
     exported(10)
     for site, one in running.items():
         assert one.stop()[0] == 0
@@ -151,7 +151,7 @@ def test_collectors_that_are_killed_while_they_upload(tmp_path, uri, collector):
     store = tmp_path / "store"
     expected = write_slots(store, 0, 60)
     place = parse_place(uri)
-    for least in (1, 15, 30):
+    for least in (1, 20):
         one = collector(store, uri, "a", free_port())
         one.wait_for(lambda one=one, least=least: len(list_files(place)) >= least, PATIENCE)
         one.process.kill()
@@ -168,7 +168,7 @@ def test_wrong_keys_are_told_and_stand_nowhere(tmp_path, uri, collector):
     write_slots(tmp_path / "store", 0, 1)
     one = collector(tmp_path / "store", uri, "a", free_port(), AWS_SECRET_ACCESS_KEY="geheim")
     one.wait_for(lambda: one.counts().get("lake.failed.denied", 0) >= 1, PATIENCE)
-    [warning] = one.ask("health")["warnings"]
+    [warning] = [said for said in one.ask("health")["warnings"] if "lake" in said]
     assert "refuses the keys" in warning
     answers = str([one.ask(question) for question in ("health", "config")])
     code, out, err = one.stop()
