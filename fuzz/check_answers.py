@@ -19,9 +19,15 @@ from nftui.engine.health import Health
 from nftui.engine.ingest.allow import Refused, parse_network
 from nftui.engine.ingest.template_file import STATE, TemplateFile
 from nftui.engine.limits import DEFAULT, Limits
+from nftui.engine.store.state_file import StateFile
+from nftui.engine.watch.beacon import BeaconFinder
+from nftui.engine.watch.kept import NAME, decode, encode
+from nftui.engine.watch.moment import Hashes, moment
+from nftui.engine.watch.service import ServiceFinder
 from nftui.errors import BackendError, StoreError
 
 _NOW_MS = 1_700_000_000_000
+_WATCH_LIMITS = Limits(watched_services=100, watched_calls=100, findings=20, watch_state_bytes=1 << 20)
 _LIMITS = Limits(exporters=8, domains=64, layouts=256, templates=256)
 _folder = tempfile.TemporaryDirectory(prefix="nftui-fuzz-")
 
@@ -65,6 +71,29 @@ def templates(data: bytes) -> int:
         raise BrokenPromise("a file that is there was not seen")
     counts = Decoder(_LIMITS).restore(document, _NOW_MS)
     return counts.get("templates.restored", 0)
+
+
+def watch_state(data: bytes) -> int:
+    """The file of what the watch keeps over a restart; gives what is believed of it."""
+    root = Path(_folder.name)
+    (root / STATE).mkdir(exist_ok=True)
+    (root / STATE / NAME).write_bytes(data)
+    document = StateFile(root, NAME, _WATCH_LIMITS.watch_state_bytes).read()
+    if document is None:
+        raise BrokenPromise("a file that is there was not seen")
+    try:
+        kept = decode(document, _NOW_MS, _WATCH_LIMITS)
+    except ValueError as error:
+        if not harmless(str(error)):
+            raise BrokenPromise("control characters in a message") from error
+        return 0
+    if decode(json.loads(json.dumps(encode(kept, _NOW_MS))), _NOW_MS, _WATCH_LIMITS).size != kept.size:
+        raise BrokenPromise("what was written is not what is read")
+    ServiceFinder(Hashes(), 60, _WATCH_LIMITS.watched_services).restore(kept.services)
+    beacons = BeaconFinder(Hashes(), 50)
+    beacons.restore(kept.calls)
+    beacons.find(moment([], _NOW_MS, 10))
+    return kept.size
 
 
 def journal(data: bytes) -> int:

@@ -296,6 +296,13 @@ def answers() -> dict[str, dict[str, bytes]]:
     domain = {"version": 9, "domain": 5, "templates": [{"options": False, "record": record, "time_ms": NOW_MS}]}
     saved = {"format": 1, "exporters": [{"address": "10.0.0.1", "port": 5, "established": True, "domains": [domain]}]}
     item, outcome = Input("/x", 5, 6), Outcome(1, 2, ["cut"], {"a": 1})
+    columns = ("src_hi", "src_lo", "dst_hi", "dst_lo", "dst_port", "proto", "start", "bytes", "packets", "seen")
+    call = {name: [17, 17, 17] for name in columns} | {name: [NOW_MS - 9000] * 3 for name in ("start", "seen")}
+    service = {"hi": [0, 1], "lo": [0xFFFF0A000001, -1], "port": [22, 443], "last_ms": [NOW_MS, NOW_MS - 1000]}
+    watched = {
+        "version": 1, "saved_ms": NOW_MS, "since_ms": NOW_MS - 5000, "services": service, "calls": call,
+        "quiet": [["scan", "hosts", "10.0.0.1", NOW_MS]],
+    }  # fmt: skip
     journal = {"version": 1, "task": "task", "done": [[asdict(item), asdict(outcome)]], "state": {}}
     return {
         "control-request": {
@@ -309,6 +316,7 @@ def answers() -> dict[str, dict[str, bytes]]:
             "error": b'{"error": "only the user"}', "nested": b"[" * 100_000,
         },
         "templates": {"one": json.dumps(saved).encode()},
+        "watch-state": {"one": json.dumps(watched).encode(), "nested": b"[" * 5000},
         "journal": {"one": json.dumps(journal).encode(), "other-version": b'{"version": 2}'},
     }  # fmt: skip
 

@@ -86,5 +86,6 @@ TARGETS: dict[str, Target] = {
     "control-request": Target(check_answers.request, _JSON, rounds=10_000),
     "control-answer": Target(check_answers.answer, _JSON, rounds=3000),
     "templates": Target(check_answers.templates, _JSON, rounds=800),
+    "watch-state": Target(check_answers.watch_state, _JSON, rounds=2000),
     "journal": Target(check_answers.journal, _JSON, rounds=1000),
 }

@@ -85,8 +85,21 @@ async def test_a_finding_is_made_quiet():
         await until(pilot, lambda: "1 finding " in text_of(pilot.app))
         assert [found.kind for found in source.watched.findings] == ["threshold"]
         assert "quiet = ['proto 17 and dst port 53'] in [watch]" in next(n.message for n in pilot.app._notifications)
+        assert "for 90 days" in next(n.message for n in pilot.app._notifications)
+        await pilot.press("X")
+        await until(pilot, lambda: "2 findings" in text_of(pilot.app))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+
+
+async def test_a_screen_that_only_reads_makes_nothing_quiet():
+    source = FakeSource(seconds=3)
+    source.watched = watched(source)
+    async with NftuiApp(source, AppOptions(read_only=True)).run_test(size=SIZE) as pilot:
+        await opened(pilot)
+        await pilot.press("x")
+        await until(pilot, lambda: any("read-only" in n.message for n in pilot.app._notifications))
+        assert len(source.watched.findings) == 2
 
 
 async def test_nothing_found_says_what_could_be_told():
