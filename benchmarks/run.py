@@ -68,6 +68,7 @@ BENCHMARKS = (
     Benchmark("soak", (), ("--seconds", "40")),
     Benchmark("table_rows", (), ("--rows", "100000")),
     Benchmark("tui_latency"),
+    Benchmark("tui_memory", (), ("--minutes", "1"), seconds=2 * 3600, named=True),
     Benchmark("import_time"),
     Benchmark("spark_dump", seconds=4 * 3600, named=True),
 )
