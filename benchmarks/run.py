@@ -36,7 +36,7 @@ class Benchmark:
     quick: tuple[str, ...] | None = None
     seconds: int = 3600
     named: bool = False
-    """Whether it runs only when it is named: it needs more than this repository."""
+    """Whether it runs only when it is named: it needs more than this repository, or an hour."""
 
     @property
     def script(self) -> Path:
