@@ -14,13 +14,12 @@ from compaction import compact_all, write
 from conformance import Case, rotating_cases, statistic_cases
 from every_flow import every_flow, flow_table
 from past import past_flows
-from portable_engines import whole_file
+from portable_engines import DuckEngine, EngineSession, whole_file
 from spark_standalone import StandaloneCluster
 
 from nftui.cli.main import run
 from nftui.engine.lake.place import Place
-from nftui.engine.query.session import Session
-from nftui.engine.query.sources import Sources
+from nftui.engine.schema import PHYSICAL
 from nftui.engine.spark.address import parse_backend
 from nftui.engine.spark.holdings import LakeOnCluster
 from nftui.engine.spark.session import ClusterSession
@@ -36,7 +35,7 @@ LINES = (
 @pytest.fixture(scope="module")
 def questioned(
     cluster: StandaloneCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Session, ClusterSession]]:
+) -> Iterator[tuple[EngineSession, ClusterSession]]:
     """The same flows, with a value or nothing in every field, on DuckDB and on the cluster."""
     root = tmp_path_factory.mktemp("every")
     folder = root / "date=2026-11-21" / "hour=12"
@@ -44,14 +43,16 @@ def questioned(
     file = whole_file(folder / "20261121T120000Z-00000000-000001.parquet", flow_table(every_flow(5, 2000)))
     with (
         closing(LakeOnCluster(parse_backend(cluster.address), Place(str(root)))) as lake,
-        closing(Session(Sources([str(file)]))) as here,
+        closing(EngineSession(DuckEngine(file), frozenset(PHYSICAL))) as here,
         closing(lake.session(lake.sources())) as there,
     ):
         yield here, there
 
 
 @pytest.mark.parametrize("case", [*rotating_cases(), *statistic_cases()], ids=lambda case: case.name)
-def test_every_kind_of_question_has_the_same_answer(case: Case, questioned: tuple[Session, ClusterSession]) -> None:
+def test_every_kind_of_question_has_the_same_answer(
+    case: Case, questioned: tuple[EngineSession, ClusterSession]
+) -> None:
     here, there = questioned
     assert case.ask(there) == case.ask(here)
 
