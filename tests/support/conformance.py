@@ -67,7 +67,10 @@ class Case:
 
 
 def plain(value: Any) -> Any:
-    """A value without arrays and classes, so that `==` compares all of it."""
+    """A value without arrays and classes, so that `==` compares all of it.
+
+    Of floating point numbers ten digits: they are added up in the order of rows, which engines do not promise.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return plain(astuple(value))
     if isinstance(value, np.ndarray):
@@ -76,7 +79,7 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    return value
+    return float(f"{value:.10g}") if isinstance(value, float) else value
 
 
 # Filters --------------------------------------------------------------------------------------------------------------
