@@ -8,6 +8,7 @@ the executors, whatever happened before.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -167,7 +168,7 @@ class StandaloneCluster:
             process = subprocess.Popen(
                 ["nice", "-n", "19", str(self.home / "bin" / program), *arguments],
                 env=environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509 - one system call, no lock
             )  # fmt: skip
         running = _Process(name, process, log)
         self._processes.append(running)
@@ -214,6 +215,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _end_with_parent() -> None:
+    """Let this process be killed when the one that starts it ends, however that does (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
