@@ -15,6 +15,8 @@ from nftui.engine.limits import DEFAULT
 
 OUT = Path(__file__).parent / "out"
 _IP_UDP_BYTES = 28
+_SPARK_LINE = "dump ... -o csv"
+_SPARK_CORES = 2
 
 
 @cache
@@ -48,6 +50,10 @@ class Measured:
         duck_cpu: CPU seconds for a million flows grouped by connection (`analysis`, `-a`, all flows are read).
         duck_filter_cpu: the same for a filter with a top list (`analysis`).
         duck_rollup_seconds: top source addresses of ten million flows from roll-ups, warm (`analysis`).
+        spark_cpu: core seconds for a million flows grouped by connection in Spark, `-s record/bytes` (`spark_dump`):
+            two workers of one core each, so twice the seconds by which the largest size takes longer than the smallest.
+        spark_line_cpu: the same for the mean of its fifty lines.
+        spark_seconds: the quickest of those lines at the smallest size, the start of a session included (`spark_dump`).
     """
 
     receive_rate: float
@@ -63,6 +69,9 @@ class Measured:
     duck_cpu: float
     duck_filter_cpu: float
     duck_rollup_seconds: float
+    spark_cpu: float
+    spark_line_cpu: float
+    spark_seconds: float
 
 
 @dataclass(frozen=True)
@@ -81,9 +90,6 @@ class Assumed:
         list_keys: keys in one answer of S3.
         list_seconds: for each such answer.
         list_parallel: such requests at once.
-        spark_cpu: core seconds for a million flows grouped by pairs in Spark: a trial of this project with 2 M flows
-            and two workers of one core, 3.6 s of which 0.9 s are what the smallest question takes.
-        spark_seconds: what the smallest question takes.
         executor_cores: cores of an executor.
         keep_days: how long the lake keeps flows.
     """
@@ -99,8 +105,6 @@ class Assumed:
     list_keys: int = 1000
     list_seconds: float = 0.05
     list_parallel: int = 16
-    spark_cpu: float = 2 * (3.6 - 0.9) / 2
-    spark_seconds: float = 0.9
     executor_cores: int = 4
     keep_days: int = 90
 
@@ -134,7 +138,22 @@ def measured() -> Measured:
         duck_cpu=pairs["nftui CPU s"] / flows * 1e6,
         duck_filter_cpu=filtered["nftui CPU s"] / flows * 1e6,
         duck_rollup_seconds=_one("analysis", question="top srcip")["warm s"],
+        spark_cpu=_spark_growth("-s record/bytes -n 20"),
+        spark_line_cpu=_spark_growth(None),
+        spark_seconds=min(row["1 M Spark s"] for row in _records("spark_dump") if _SPARK_LINE in row),
     )
+
+
+def _spark_growth(line: str | None) -> float:
+    """Core seconds for each further million flows, of one line or (None) of the mean of all.
+
+    What does not grow with the flows, such as the start of a session, is in both sizes and so in neither.
+    """
+    (small, *_, large) = (row["flows"] for row in _records("spark_dump") if "flows" in row)
+    sizes = [f"{flows / 1e6:g} M Spark s" for flows in (small, large)]
+    rows = [row for row in _records("spark_dump") if line in (row.get(_SPARK_LINE), None) and _SPARK_LINE in row]
+    before, after = (sum(row[size] for row in rows) / len(rows) for size in sizes)
+    return float(_SPARK_CORES * (after - before) / (large - small) * 1e6)
 
 
 @cache

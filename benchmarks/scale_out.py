@@ -58,7 +58,7 @@ class Result:
         catch_up_hours: until all of that is in the lake.
         kafka_seconds: how long a collector of the largest site keeps flows for Kafka at its peak.
         restart_lost: share of a day that is lost when one collector starts anew.
-        minute_cores: of Spark, for pairs over all flows of a day in a minute.
+        minute_cores: of Spark, for the connections of all flows of a day in a minute.
         hour_cores: the same in an hour.
     """
 
@@ -132,7 +132,7 @@ def simulate(rate: float, sites: int, known: Measured, assumed: Assumed) -> Resu
     bytes_up = known.sealed_bytes + known.lake_bytes  # each flow goes up in its slot, and again in its hour
     spool, catch_up = link_failure(float(peaks[0]), bytes_up, assumed)
     cpu = known.collect_cpu + known.compact_cpu + known.kafka_cpu
-    million = flows_day / 1e6 * assumed.spark_cpu
+    million = flows_day / 1e6 * known.spark_cpu
     return Result(
         rate=rate, sites=sites, exporters=int(np.ceil(peaks / assumed.exporter_rate).sum()),
         collectors=int(collectors.sum()), cores=float(np.ceil(peaks * cpu / 1e6 / assumed.fill).sum()),
@@ -147,7 +147,7 @@ def simulate(rate: float, sites: int, known: Measured, assumed: Assumed) -> Resu
         spool_gb=spool / 1e9, catch_up_hours=catch_up,
         kafka_seconds=_KAFKA_BYTES / known.kafka_bytes / float(peaks[0] / collectors[0]),
         restart_lost=(assumed.restart_seconds + _FLUSH) * float(peaks[0] / collectors[0]) / flows_day,
-        minute_cores=million / (60 - assumed.spark_seconds), hour_cores=million / (3600 - assumed.spark_seconds),
+        minute_cores=million / (60 - known.spark_seconds), hour_cores=million / (3600 - known.spark_seconds),
     )  # fmt: skip
 
 
@@ -190,7 +190,7 @@ def per_100k(known: Measured, assumed: Assumed) -> str:
     rate = 1e5
     mean = rate * float(day_curve(assumed).mean())
     bits = 8 * rate / 1e6
-    cores = mean * _DAY / 1e6 * assumed.spark_cpu / 60
+    cores = mean * _DAY / 1e6 * known.spark_cpu / 60
     executors = f"{number(float(np.ceil(cores / assumed.executor_cores)))} executors of {assumed.executor_cores}"
     up = known.sealed_bytes + known.lake_bytes
     rows = [
@@ -203,8 +203,10 @@ def per_100k(known: Measured, assumed: Assumed) -> str:
         ("lake, a day (mean of the day's curve)", f"{number(mean * _DAY * known.lake_bytes / 1e9)} GB"),
         ("to the lake, slots and joined hours", f"{number(bits * up)} Mbit/s"),
         ("to Kafka, Arrow, one copy", f"{number(bits * known.kafka_bytes)} Mbit/s"),
-        ("Spark: a day's pairs in a minute", f"{number(cores)} cores, {executors}"),
+        ("Spark: a day's connections in a minute", f"{number(cores)} cores, {executors}"),
         ("Spark: the same in ten minutes", f"{number(cores / 10)} cores"),
+        ("Spark: a day, the mean of fifty questions, in a minute",
+         f"{number(cores * known.spark_line_cpu / known.spark_cpu)} cores"),
     ]  # fmt: skip
     return table(("100,000 flows/s", "needs"), rows)
 
@@ -221,7 +223,7 @@ def sites_tables(results: Sequence[Result], assumed: Assumed) -> list[str]:
     )  # fmt: skip
     asking = table(
         ("flows/s at the peak", "sites", "files a day", f"files, {assumed.keep_days} days", "listing a day in S3",
-         "joining an hour", "Spark cores, a day's pairs in an hour", "in a minute"),
+         "joining an hour", "Spark cores, a day's connections in an hour", "in a minute"),
         [[*head, number(r.files_day), number(r.files), f"{number(r.list_seconds)} s",
           f"{number(100 * r.compact_share)} % of it", number(r.hour_cores), number(r.minute_cores)]
          for head, r in zip(heads, results, strict=True)],

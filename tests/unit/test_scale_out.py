@@ -33,7 +33,7 @@ PAGE = (ROOT / "docs" / "scale-out.md").read_text()
 ROUND = Measured(
     receive_rate=200_000, collect_cpu=1.0, collect_mb=200, export_bytes=50, sealed_bytes=20, lake_bytes=25,
     compact_cpu=2.0, compact_mb=300, kafka_cpu=1.0, kafka_bytes=50, duck_cpu=0.2, duck_filter_cpu=0.1,
-    duck_rollup_seconds=0.05,
+    duck_rollup_seconds=0.05, spark_cpu=2.7, spark_line_cpu=1.0, spark_seconds=0.9,
 )  # fmt: skip
 """Figures that are easy to reckon with."""
 EVEN = Assumed(night=1.0)
@@ -55,12 +55,17 @@ def test_measured_inputs_of_the_page_are_those_of_the_results():
     (joined,) = figures("compaction")
     sizes = {r["files"]: r["bytes per flow"] for r in figures("analysis") if "files" in r}
     pairs = next(r for r in figures("analysis") if r.get("question") == "-a, top 10")
+    spark = {r["flows"]: r["Spark s"] for r in figures("spark_dump") if "flows" in r}
+    (record,) = [r for r in figures("spark_dump") if r.get("dump ... -o csv") == "-s record/bytes -n 20"]
     expected = {
         "receive_rate": v9["rate"], "collect_cpu": v9["nftui_cpu_per_million_whole"], "collect_mb": v9["nftui_rss_mb"],
         "sealed_bytes": sizes["nftui-sealed"], "lake_bytes": sizes["nftui-compacted"],
         "compact_cpu": joined["cpu_seconds"] / joined["flows"] * 1e6, "compact_mb": joined["peak_mb"],
         "kafka_cpu": arrow["kafka_cpu_seconds"] / arrow["sent"] * 1e6, "kafka_bytes": arrow["bytes_per_flow_waiting"],
         "duck_cpu": pairs["nftui CPU s"] / 10,
+        "spark_cpu": 2 * (record["21.5008 M Spark s"] - record["1 M Spark s"]) / 20.500794,
+        "spark_line_cpu": 2 * (spark[21_500_794] - spark[1_000_000]) / 50 / 20.500794,
+        "spark_seconds": 2.532,
     }  # fmt: skip
     assert v9["nftui_kernel_drops"] == 0
     said = dict(re.findall(r"^\| `(\w+)` \| ([\d.,]+) \| measured \|", PAGE, re.MULTILINE))
