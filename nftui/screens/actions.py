@@ -241,6 +241,9 @@ ACTIONS: tuple[Action, ...] = (
            scope="changes"),
     Action("changes-measure", "measure", ("m",), "bits/packets/flows", "Compare bits, packets or flows per second.",
            "What changed", hint=7, scope="changes"),
+    Action("changes-export", "export", ("ctrl+s",), "write file",
+           "All changes as csv, ndjson, Parquet; the screen as svg.", "What changed", hint=9, scope="changes",
+           changes=True),
     Action("changes-close", "close", ("escape", "q", "C", "backspace"), "back",
            "Wait no longer for an answer; back to the tables.", "What changed", hint=1, scope="changes"),
 

@@ -15,6 +15,7 @@ from nftui.engine.history.values import TimeRange
 from nftui.errors import UsageError
 from nftui.screens.action_table import action_table, bindings
 from nftui.screens.actions import VIEW_TITLES
+from nftui.screens.change_file import ChangeFile
 from nftui.screens.change_ranges import AGAINST, other_range
 from nftui.screens.change_rows import change_columns, change_data, gaps, sums, tallies
 from nftui.screens.columns import Display
@@ -107,6 +108,7 @@ class ChangesScreen(Screen["Narrowing | None"]):
         self._past = past
         self._display = display
         self._curtain = curtain
+        self._file = ChangeFile(self, past, curtain.text, self._show_title)
 
     def compose(self) -> ComposeResult:
         """Title, both ranges, kinds, doubts, table, keys."""
@@ -128,6 +130,7 @@ class ChangesScreen(Screen["Narrowing | None"]):
     def on_unmount(self) -> None:
         """The answer is not wanted any more."""
         self._past.drop(_SUBJECT)
+        self._file.close()
 
     @on(Ribbon.Pressed)
     async def _pressed(self, event: Ribbon.Pressed) -> None:
@@ -179,6 +182,8 @@ class ChangesScreen(Screen["Narrowing | None"]):
         if not self._is_answer() and not self.problem:
             progress = self._past.progress
             state = [Item(f" comparing{f' {progress:.0f} %' if progress is not None else ''} ", "alert")]
+        if self._file.writing is not None:
+            state = self._file.writing.items(self._file.progress, self._display.ascii_only)
         self.query_one("#title", Ribbon).show(title, state)
         found = self.changes if self._is_answer() else None
         now, then = sums(found, self._display) if found else ([], [])
@@ -251,12 +256,19 @@ class ChangesScreen(Screen["Narrowing | None"]):
         about = "now, and before; dump counts flows whole that reach beyond a range"
         send(self.app, "\n".join(lines), f"Command lines ({about})")
 
+    def action_export(self) -> None:
+        """All groups as a file, not only those that are shown."""
+        if self.changes is not None and self._is_answer():
+            self._file.ask(self.changes)
+        else:
+            self.notify("There is nothing to write before the answer is there.", markup=False)
+
     def action_close(self) -> None:
-        """Give up the question, or leave."""
+        """Give up the question, stop writing, or leave."""
         if self._past.slow and not self._is_answer() and not self.problem:
             self._past.drop(_SUBJECT)
             self._failed("")
-        else:
+        elif not self._file.give_up():
             self.dismiss(None)
 
     @on(FlowTable.Opened)

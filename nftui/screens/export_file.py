@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from nftui.engine.query.format_machine import csv_line, json_text
 from nftui.engine.query.save import named_errors
@@ -16,7 +16,10 @@ from nftui.engine.store.disk import publish
 from nftui.errors import StoreError
 
 if TYPE_CHECKING:
-    from nftui.engine.live.snapshot import LiveSnapshot
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nftui.engine.live.snapshot import ColumnSpec
 
 FORMATS = ("csv", "ndjson", "parquet", "svg")
 """`svg` is a picture of the screen; the others are all rows of the view."""
@@ -26,19 +29,38 @@ PORTION = 50_000
 
 _NULL = "-"
 
+
+class Rows(Protocol):
+    """What can be written: rows of the live window, of the past, of a comparison."""
+
+    @property
+    def columns(self) -> Sequence[ColumnSpec]:
+        """Columns in their order."""
+
+    @property
+    def values(self) -> Mapping[str, NDArray[Any] | list[str]]:
+        """Values of a column by its name, texts as a list."""
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """One key per row."""
+
+    def __len__(self) -> int: ...
+
+
 Hide = Callable[[str], str]
 """Replaces addresses in a text."""
 
 
 def write_rows(
-    path: str, form: str, parts: Iterable[LiveSnapshot], hide: Hide, told: Callable[[int], None] | None = None
+    path: str, form: str, parts: Iterable[Rows], hide: Hide, told: Callable[[int], None] | None = None
 ) -> int:
     """Write all rows, column by column as the screen has them, numbers plain.
 
     Args:
         path: file that must not exist.
         form: `csv`, `ndjson` or `parquet`.
-        parts: the rows, one snapshot after the other; the first one says which columns there are.
+        parts: the rows, one part after the other; the first one says which columns there are.
         hide: what is done to texts.
         told: called after each portion with the rows that are written so far; what it raises ends the writing.
 
@@ -93,7 +115,7 @@ class _Table:
 
 
 def _tables(
-    parts: Iterable[LiveSnapshot], columns: list[str], hide: Hide, told: Callable[[int], None] | None
+    parts: Iterable[Rows], columns: list[str], hide: Hide, told: Callable[[int], None] | None
 ) -> Iterator[_Table]:
     done = 0
     for part in parts:
@@ -104,10 +126,10 @@ def _tables(
                 told(done)
 
 
-def _table(snapshot: LiveSnapshot, rows: slice, columns: list[str], hide: Hide) -> _Table:
+def _table(part: Rows, rows: slice, columns: list[str], hide: Hide) -> _Table:
     out = _Table([], [])
     for name in columns:
-        values = snapshot.values[name][rows]
+        values = part.values[name][rows]
         if isinstance(values, list):
             out.types.append(str)
             out.values.append([None if value == _NULL else hide(value) for value in values])

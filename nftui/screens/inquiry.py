@@ -69,6 +69,10 @@ class Inquiry:
         self._timer: Timer | None = None
         self._resting: Timer | None = None
 
+    def beside(self, owner: Widget, changed: Callable[[], None]) -> Inquiry:
+        """Another one about the same past, which does not wait for this one."""
+        return Inquiry(owner, self._open, changed)
+
     @property
     def busy(self) -> bool:
         """Whether an answer is awaited."""
