@@ -41,6 +41,8 @@ from export_wire import (
     varying,
     withdrawal,
 )
+from mmdb_writer import MMDBWriter
+from netaddr import IPSet
 from run import CORPUS
 
 from nftui.engine.clock import ManualClock
@@ -261,7 +263,20 @@ def texts() -> dict[str, dict[str, bytes]]:
         "config": {
             "all": b'[collector]\nlisten = ["[::]:2055"]\nsampling = 5\n[store]\npath = "/x"\ncompact = true\n'
             b'[ui]\ntheme = ""\n[filters]\nweb = "tcp"\n',
+            "nested": b"store = " + b"[" * 5000, "long-number": b"[store]\nrotate = " + b"9" * 5000,
             "unknown-key": b"[collector]\nalow = []\n", "wrong-type": b"[store]\nrotate = 1.5\n",
+        },
+        "keymap": {
+            "other": b'[keys]\npause = "ctrl+x F5"\nunits = ""\n',
+            "two": b'[keys]\npause = "F5"\n', "none": b'[keys]\nunits = ""\npause = "ctrl+x"\n',
+            "unknown-action": b'[keys]\npuase = "x"\n', "twice": b'[keys]\npause = "q"\n',
+            "no-key": b'[keys]\npause = "Hyper+x"\n', "nested": b"keys = " + b"[" * 5000,
+        },
+        "saved-filters": {
+            "two": b'# saved\n"web" = "tcp and port 443"\nnew = \'proto udp\'\n',
+            "lines": b'web = """tcp\nand port 443"""\nnew = """\nany"""\n', "control": b'web = "a\\u001b[2J\\u202e"\n',
+            "no-name": b'"a\\u001b b" = "any"\n', "number": b"web = 5\n", "long-number": b"web = " + b"9" * 5000,
+            "nested": b"web = " + b"[" * 5000, "no-utf8": b'web = "\xff\xfe"\n',
         },
         "element-file": {"two": b"9999 1 first unsigned8 # one\n0 500 second\n", "wrong": b"9999 x first\n"},
         "indicators": {
@@ -279,6 +294,25 @@ def texts() -> dict[str, dict[str, bytes]]:
         if number in {1, 9, 13, 16} or (kind == "basicList" and place > 3)
     }
     return lines
+
+
+def places() -> dict[str, bytes]:
+    """Databases of countries and of autonomous systems, as MaxMind and others lay their entries out."""
+    layouts: dict[str, dict[str, object]] = {
+        "city": {"country": {"iso_code": "DE", "names": {"en": "Germany\x1b[2J"}}, "city": {"names": {"en": "Berlin"}}},
+        "asn": {"autonomous_system_number": 64500, "autonomous_system_organization": "Example\u202e Net"},
+        "flat": {"country_code": "FR", "country_name": "France", "asn": 64501, "as_name": "Example"},
+        "odd": {"country": "no map", "city": 5, "asn": 0, "as_name": ["no text"], "registered_country": {"names": 1}},
+    }
+    made = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, entry in layouts.items():
+            writer = MMDBWriter(ip_version=6, database_type="Test", ipv4_compatible=True)
+            writer.insert_network(IPSet(["192.0.2.0/24", "2001:db8::/32"]), entry)
+            path = Path(folder) / name
+            writer.to_db_file(str(path))
+            made[name] = path.read_bytes()
+    return made | {"none": b"not a database" * 10}
 
 
 def answers() -> dict[str, dict[str, bytes]]:
@@ -328,7 +362,8 @@ def main() -> None:
         target: {name: packed(datagrams, VERSIONS[target]) for name, datagrams in found.items()}
         for target, found in exports.items()
     }
-    for target, found in (inputs | files() | texts() | answers() | {"frames": packets()}).items():
+    others = {"frames": packets(), "geography": places()}
+    for target, found in (inputs | files() | texts() | answers() | others).items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in found.items():

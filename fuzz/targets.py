@@ -15,6 +15,7 @@ import check_answers
 import check_exports
 import check_files
 import check_packets
+import check_screen
 import check_texts
 
 _JSON = (
@@ -38,6 +39,10 @@ _WORDS = (
 )  # fmt: skip
 _TIMES = (b"-", b"/", b":", b".", b"T", b"Z", b"now", b"today", b"yesterday", b"..", b"+", b"2026/11/21", b"1h", b" ")
 _LINES = (b"\n", b"\t", b"#", b",", b";", b'"', b"0", b"/33", b"::", b"hxxp://", b"[.]", b"port ", b"65536", b"\x1b[2J")
+
+_KEYS = (b"[keys]\n", b"=", b'"', b"\n", b" ", b"ctrl+", b"F5", b"Space", b"pause", b"units", b"\\u001b", b"\xc3\xa9")
+_TOML = (b"=", b'"', b"\n", b"'''", b'"""', b"[", b"]", b"new", b"include", b"\\u001b", b"#", b"\r", b"\\")
+_PLACES = (b"country", b"names", b"\xab\xcd\xefMaxMind.com", b"en", b"\xe3", b"\x20\x00", b"node_count", b"\xc1")
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,9 @@ TARGETS: dict[str, Target] = {
     "packet-filter": Target(check_texts.packet_filter, _WORDS, rounds=2000),
     "config": Target(check_texts.config, (b"[", b"]", b"=", b'"', b"\n", b"{", b"'''", b"\\u", b"."), rounds=2000),
     "kafka-settings": Target(check_texts.kafka_settings, (b"=", b"\n", b"#", b" ", b"\xff", b"\x1b[2J"), rounds=2000),
+    "keymap": Target(check_screen.keymap, _KEYS, rounds=800),
+    "saved-filters": Target(check_screen.saved, _TOML, rounds=800),
+    "geography": Target(check_screen.geography, _PLACES, rounds=2000),
     "element-file": Target(check_texts.element_file, _LINES),
     "element-value": Target(check_texts.element_value, rounds=10_000),
     "indicators": Target(check_texts.indicators, _LINES, rounds=2000),

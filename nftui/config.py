@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -37,6 +36,7 @@ from typing import Any, get_type_hints
 from nftui import saved_filters
 from nftui.errors import ConfigError
 from nftui.text import nearest
+from nftui.toml_text import parse_toml
 from nftui.trust import cautions
 
 APP = "nftui"
@@ -331,13 +331,11 @@ def _read_file(path: Path, doubts: list[str]) -> dict[str, object]:
     try:
         with path.open("rb") as file:
             doubts += cautions(path, file.fileno())
-            document = tomllib.load(file)
+            text = file.read()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
     values: dict[str, object] = {}
-    for table, content in document.items():
+    for table, content in parse_toml(text, str(path)).items():
         if table not in {*_PARTS, *_NAMED}:
             raise ConfigError(f"{path}: unknown table [{table}]{_nearest(table, [*_PARTS, *_NAMED])}")
         if not isinstance(content, dict):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from nftui.errors import ConfigError
 from nftui.private_file import write_private
 from nftui.text import clean
+from nftui.toml_text import parse_toml
 from nftui.trust import cautions
 
 FILE = "filters.toml"
@@ -26,19 +26,18 @@ _LONGEST = 4096
 _HEAD = "# Filters saved on the screen; @NAME stands for one of them. Lines may be changed and removed by hand.\n"
 
 
-def parse(text: str, origin: str) -> dict[str, str]:
+def parse(text: bytes, origin: str) -> dict[str, str]:
     """Filters by name from the text of such a file.
 
     Raises:
-        ConfigError: not TOML, or not names with texts.
+        ConfigError: not TOML in UTF-8, or not names with texts.
     """
-    try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{origin}: not TOML: {error}") from error
+    found = parse_toml(text, origin)
     for name, value in found.items():
         if not NAME.fullmatch(name) or not isinstance(value, str):
-            raise ConfigError(f"{origin}: {name} must be a name of letters, digits, _, - and . with a text")
+            raise ConfigError(
+                f"{origin}: {clean(name, _LONGEST)} must be a name of letters, digits, _, - and . with a text"
+            )
     return {name: _harmless(value) for name, value in found.items()}
 
 
@@ -54,7 +53,7 @@ def read(path: Path) -> dict[str, str]:
         raise ConfigError(f"{path}: {error.strerror}") from error
     if len(text) > _MOST_BYTES:
         raise ConfigError(f"{path}: larger than {_MOST_BYTES} bytes")
-    return parse(text.decode("utf-8", "replace"), str(path))
+    return parse(text, str(path))
 
 
 def save(path: Path, name: str, text: str) -> Mapping[str, str]:
@@ -90,6 +89,6 @@ def _harmless(text: str) -> str:
 
 def _means(content: str, filters: Mapping[str, str]) -> bool:
     try:
-        return parse(content, "") == filters
+        return parse(content.encode(), "") == filters
     except ConfigError:
         return False

@@ -67,3 +67,20 @@ def test_commands_and_screen_know_them_and_the_configuration_goes_first(
     assert (read.fixed, read.saved_file) == (frozenset({"web"}), path)
     assert run(["dump", "-X", "--config", str(file), "@dns"]) == 0
     assert "proto = 17 (UDP)" in capsys.readouterr().out
+
+
+def test_a_file_in_another_encoding_is_told_and_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / saved_filters.FILE
+    path.write_bytes(b'web = "user \xe9"\n')
+    with pytest.raises(ConfigError, match="not TOML: 'utf-8' codec can't decode"):
+        saved_filters.read(path)
+    with pytest.raises(ConfigError, match="not TOML"):
+        saved_filters.save(path, "dns", "port 53")
+    assert path.read_bytes() == b'web = "user \xe9"\n'
+
+
+def test_a_name_does_not_reach_the_terminal_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / saved_filters.FILE
+    path.write_bytes(b'"a\\u001b[2J" = "any"\n')
+    with pytest.raises(ConfigError, match=r"filters\.toml: a\[2J must be a name"):
+        saved_filters.read(path)
