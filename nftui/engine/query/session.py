@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nftui.engine.query.columns import columns_sql
 from nftui.engine.query.duck import connect, duckdb, spare_memory, with_arrow
 from nftui.engine.query.flow_session import Interrupted, Part
 from nftui.engine.query.live_flows import TABLE as LIVE_TABLE
 from nftui.engine.query.live_flows import LiveFlows
 from nftui.engine.query.parquet import listed_sql, parquet_sql
+from nftui.engine.query.portions import portions
 from nftui.engine.query.remembered import remembered
 from nftui.engine.query.sources import Sources
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.query.strangers import misfit
-from nftui.engine.schema import CORE, FIELDS, PHYSICAL, Kind
-from nftui.engine.store.layout import HOUR_MS, SEALED_SUFFIX, SEGMENT_SUFFIX, PartName, parse_file, replaced_path
+from nftui.engine.schema import CORE, FIELDS, PHYSICAL
+from nftui.engine.store.layout import SEALED_SUFFIX, parse_file, replaced_path
 from nftui.errors import NftuiError, first_line
 
 if TYPE_CHECKING:
@@ -28,15 +30,12 @@ if TYPE_CHECKING:
     from nftui.engine.query.foreign import ForeignFlows
 
 _CORE_COLUMNS = frozenset(column for name in CORE for column in FIELDS[name].physical)
-_SQL_TYPES = {"i8": "BIGINT", "u4": "UINTEGER", "u2": "USMALLINT", "u1": "UTINYINT"}
 _T = TypeVar("_T")
 
-__all__ = ["Interrupted", "Part", "Session", "sql_type"]
+__all__ = ["Interrupted", "Part", "Session"]
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 """A text in SQL, such as the name of a file."""
-_FIRST_SLOTS = 4
-_MOST_SLOTS = 256
 
 
 class Session:
@@ -228,31 +227,9 @@ class Session:
         Args:
             few: hardly any flow of a file is wanted, so that asking costs more than sorting: larger portions.
         """
-        names: dict[str, PartName] = {}
         if self._foreign is not None:
             return [Part(tuple(self.sources.files), True)]
-        for path in self.sources.files:
-            name = parse_file(os.path.basename(path), SEALED_SUFFIX)
-            if name is None:
-                return [Part(tuple(self.sources.files), True)]
-            names[path] = name
-        compacted = {name.slot_ms for name in names.values() if name.hour}
-        by_slot: dict[int, list[str]] = {}
-        for path, name in names.items():
-            hour = name.slot_ms // HOUR_MS * HOUR_MS
-            by_slot.setdefault(hour if hour in compacted else name.slot_ms, []).append(path)
-        live = [name.slot_ms for r in self.sources.segments if (name := parse_file(r.path.name, SEGMENT_SUFFIX))]
-        last = [slot for slot in sorted(by_slot) if live and slot + HOUR_MS * (slot in compacted) >= min(live)]
-        slots = sorted(by_slot.keys() - last)
-        out = []
-        size = _MOST_SLOTS if few else _FIRST_SLOTS
-        while slots:
-            now, slots = slots[:size], slots[size:]
-            out.append(Part(tuple(path for slot in now for path in by_slot[slot]), False))
-            size = min(size * 2, _MOST_SLOTS)
-        if self.sources.segments:
-            out.append(Part(tuple(path for slot in last for path in by_slot[slot]), True))
-        return out
+        return portions(self.sources.files, [reader.path for reader in self.sources.segments], few)
 
     def relation(self, fields: Sequence[str], part: Part | None = None) -> str:
         """A relation with the columns of the fields over all files and segments, or some, as FROM text.
@@ -270,15 +247,15 @@ class Session:
         parts = []
         if files:
             union = bool(set(optional) & known)
-            parts.append(f"SELECT {_select(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
+            parts.append(f"SELECT {columns_sql(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
             self._live.make_table(columns)
-            parts.append(f"SELECT {_select(columns, self._live.columns())} FROM {LIVE_TABLE}")  # noqa: S608
+            parts.append(f"SELECT {columns_sql(columns, self._live.columns())} FROM {LIVE_TABLE}")  # noqa: S608
         if self._foreign is not None and columns and (part is None or part.live):
             table = self._foreign.table(self._connection, fields)
             parts.append(f"SELECT {', '.join(columns)} FROM {table}")  # noqa: S608
         if not parts:
-            parts = [f"SELECT {_select(columns, frozenset())} LIMIT 0"]
+            parts = [f"SELECT {columns_sql(columns, frozenset())} LIMIT 0"]
         return f"({' UNION ALL '.join(parts)}) AS flows_read"
 
     def _retry(self, run: Callable[[], _T]) -> _T:
@@ -413,15 +390,3 @@ class Session:
             return frozenset(name for name in names if name in PHYSICAL)
 
         return remembered("columns", places, find_out)
-
-
-def _select(columns: Sequence[str], known: frozenset[str]) -> str:
-    return ", ".join(c if c in known else f"CAST(NULL AS {sql_type(c)}) AS {c}" for c in columns)
-
-
-def sql_type(column: str) -> str:
-    """DuckDB's type of a column."""
-    field = PHYSICAL[column]
-    if field.kind is Kind.TEXT:
-        return "VARCHAR"
-    return "BLOB" if field.kind is Kind.EXTRA else _SQL_TYPES[field.dtype]

@@ -14,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nftui.engine.query.columns import columns_sql
 from nftui.engine.query.flow_session import Interrupted, Part
 from nftui.engine.query.portable import Dialect, made_table, translate
-from nftui.engine.query.session import Session, sql_type
+from nftui.engine.query.session import Session
 from nftui.engine.query.sources import Sources
 from nftui.engine.schema import FIELDS, PHYSICAL
 from nftui.engine.spark.columns import flow_batches, plain_table, read_schema
@@ -180,7 +181,7 @@ class ClusterSession:
             return "(SELECT 1 AS nothing) AS flows_read"
         files = [path for path in self.sources.files if part is None or path in part.files]
         if not files:
-            nothing = ", ".join(f"CAST(NULL AS {sql_type(c)}) AS {c}" for c in columns)
+            nothing = columns_sql(columns, frozenset())
             return f"(SELECT {nothing} LIMIT 0) AS flows_read"
         view = self._connection.view(self._uris(files), read_schema(), self._name)
         return f"(SELECT {', '.join(columns)} FROM {view}) AS flows_read"  # noqa: S608
