@@ -18,6 +18,7 @@ from nftui.engine.control import ControlServer, socket_path
 from nftui.engine.decode.datagrams import DatagramBlock
 from nftui.engine.decode.decoder import Decoder
 from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
+from nftui.engine.ending import LAST_SECONDS, close_store, stop_store
 from nftui.engine.health import Health, History, store_bytes, warnings
 from nftui.engine.ingest.allow import Refused
 from nftui.engine.ingest.flow_filter import FlowFilter
@@ -50,10 +51,6 @@ _STOP_SECONDS = 1.3
 """Reception, decoding and writing end within this; segments not sealed by then are sealed at the next start."""
 _SHORT_OF_SPACE = frozenset({"low_space", "disk_full", "no_inodes", "quota"})
 """Faults of the store that expiry can end."""
-_PROGRESS_SECONDS = 0.3
-"""A store that writes nothing for so long after the end of that time hangs, and is left alone."""
-_LAST_SECONDS = 0.5
-"""What cancelling a seal may take beyond the time for it."""
 _HELPER_SECONDS = 0.1
 
 
@@ -176,47 +173,19 @@ class Engine:
         if "probe" in workers:
             ended &= workers["probe"].stop(max(0.1, deadline - time.monotonic()))
         workers["watch"].stopping.set()  # it saves the templates, of all that was received
-        ended &= self._stop_store(workers["store"], deadline)
+        ended &= stop_store(workers["store"], self._pipeline, self.ledger, deadline)
         if ended:
-            ended = self._close_store(deadline)
+            ended = close_store(self._pipeline, self.ledger, self._clock, deadline, self._workers.append)
         # These last: the store has just sealed files, and handed on flows, for them.
         for name in ("watch", "command", "kafka"):
             if name in workers:
-                workers[name].stop(max(0.05, deadline + _LAST_SECONDS - time.monotonic()))
+                workers[name].stop(max(0.05, deadline + LAST_SECONDS - time.monotonic()))
         for worker in others:  # they have been told long ago, and have nothing that would be lost
             worker.stop(_HELPER_SECONDS)
         for server in (self._control, self._metrics_server):
             if server is not None:
                 server.close()
         return ended
-
-    def _stop_store(self, worker: Worker, deadline: float) -> bool:
-        """Wait until everything is written: past the deadline only while there is progress."""
-        assert self._pipeline is not None
-        worker.stopping.set()
-        self._pipeline.wake()
-        return self._progresses(worker.stop, deadline)
-
-    def _close_store(self, deadline: float) -> bool:
-        """Write and seal the rest in a thread of its own, because a disk may hang; whether it was done."""
-        assert self._pipeline is not None
-        finish = self._pipeline.finish
-        seconds = max(0.3, deadline - time.monotonic())
-        closing = Worker("close", lambda _: finish(seconds), self._clock)
-        self._workers.append(closing)
-        closing.start()
-        ended = self._progresses(closing.stop, time.monotonic() + seconds + 1.5 * _LAST_SECONDS)
-        return ended and not closing.state().error
-
-    def _progresses(self, ended: Callable[[float], bool], deadline: float) -> bool:
-        """Wait for an end while there is time, or while flows are written; False if it did not come."""
-        assert self._pipeline is not None
-        left = (-1, -1)
-        while not ended(_PROGRESS_SECONDS):
-            before, left = left, (self.ledger.snapshot().get("flows.in_memory", 0), self._pipeline.untold)
-            if time.monotonic() > deadline and left == before:
-                return False
-        return True
 
     def traces(self) -> list[str]:
         """The traceback of the last failure of each thread that had one."""
