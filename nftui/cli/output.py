@@ -194,7 +194,7 @@ def _shares(aggregation: Aggregation | None, whole: Totals | None) -> dict[str, 
         return {}
     sums = {"flows": whole.flows, "packets": whole.packets, "bytes": whole.bytes}
     return {
-        f"{name}_percent": f"FLOOR(CAST({name} AS DOUBLE) * 100000 / {total} + 0.5) / 1000" if total else "0.0"
+        f"{name}_percent": f"FLOOR(CAST({name} AS DOUBLE) * 100000 / {total} + 0.5) / 1000" if total else "CAST(0 AS DOUBLE)"
         for name, total in sums.items()
     }
 

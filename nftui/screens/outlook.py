@@ -164,7 +164,7 @@ class Outlook:
         inner = inside(TimeRange(start, start + wanted), _roomy(around.bounds))
         if inner == frame:
             return self
-        return replace(self, frame=inner, outer=(*self.outer, frame)[-_MOST_OUTER:])
+        return replace(self, frame=inner, outer=(*self.outer, frame)[-_MOST_OUTER:])._with_cursor_in(around)
 
     def zoom_out(self, around: Surroundings) -> Outlook:
         """Back to the frame before it was zoomed in, else a longer one."""
@@ -188,7 +188,9 @@ class Outlook:
         length = min(length, max(FRAMES[-1], frame.length_ms))
         start = time_ms - (time_ms - frame.start_ms) * length // frame.length_ms
         zoomed = inside(TimeRange(start, start + length), _roomy(around.bounds))
-        return self if out and zoomed.length_ms <= frame.length_ms else replace(self, frame=zoomed, outer=())
+        if out and zoomed.length_ms <= frame.length_ms:
+            return self
+        return replace(self, frame=zoomed, outer=())._with_cursor_in(around)
 
     # Cursor
 
@@ -206,6 +208,12 @@ class Outlook:
         bucket = TimeRange(cursor, cursor + step)
         stays = self.brush is None and self.frame is None and _contains(self.shown(around), bucket)
         return replace(self, cursor_ms=cursor, frame=None if stays else self._showing(bucket, around))
+
+    def _with_cursor_in(self, around: Surroundings) -> Outlook:
+        """The cursor in the first bucket with flows, where the shorter buckets of a closer frame left it before."""
+        step = self.grain_ms(around)
+        first = around.bounds.start_ms // step * step
+        return self if self.cursor_ms is None or self.cursor_ms >= first else replace(self, cursor_ms=first)
 
     def _last_bucket(self, around: Surroundings) -> int:
         step = self.grain_ms(around)

@@ -100,11 +100,12 @@ def _place(
     table = session.next_table() + "_anchor"
     session.add_columns(table, pa.Table.from_batches([widen(to_arrow(anchor.batch), schema_of(columns))]))
     values = ", ".join(f"{term} AS t{i}" for i, (term, _) in enumerate(terms))
-    before, same = "FALSE", "TRUE"
-    for i, (_, way) in reversed(list(enumerate(terms))):
-        sign = ">" if way == "DESC" else "<"
-        before = f"(f.t{i} {sign} a.t{i} OR (f.t{i} = a.t{i} AND {before}))"
-        same = f"f.t{i} = a.t{i} AND {same}"
+    equal_terms = [f"f.t{i} = a.t{i}" for i in range(len(terms))]
+    signs = [">" if way == "DESC" else "<" for _, way in terms]
+    # Not one within the other: translation for other engines takes a level of Python's stack for each bracket.
+    branches = [" AND ".join([*equal_terms[:i], f"f.t{i} {sign} a.t{i}"]) for i, sign in enumerate(signs)]
+    before = f"f.t0 {signs[0]}= a.t0 AND (({') OR ('.join(branches)}))"
+    same = " AND ".join(equal_terms)
 
     def statement(source: str) -> str:
         return (

@@ -48,7 +48,7 @@ class NarrowBatch:
         arrays: list[pa.Array[Any]] = []
         for column in names:
             array = self.record.column(column)
-            arrays.append(_restore(column, array, self.offsets[column]) if column in self.offsets else array)
+            arrays.append(restore_column(column, array, self.offsets))
         return pa.RecordBatch.from_arrays(arrays, names)
 
 
@@ -95,13 +95,16 @@ def _check(column: str, array: pa.Array[Any], offset: int) -> None:
         raise ValueError(f"{column} has too few values")
 
 
-def _restore(column: str, array: pa.Array[Any], offset: int) -> pa.Array[Any]:
+def restore_column(column: str, array: pa.Array[Any], offsets: Mapping[str, int]) -> pa.Array[Any]:
+    """A column of a narrow batch with the type of the record; one that is not narrow is returned as it is."""
+    if column not in offsets:
+        return array
     validity, data = array.buffers()
     dtype = np.dtype(PHYSICAL[column].dtype)
     narrow_dtype = np.dtype(array.type.to_pandas_dtype())
     stored = np.frombuffer(_content(data), narrow_dtype)[array.offset : array.offset + len(array)]
     values: NDArray[Any] = stored.astype(dtype)
-    values += dtype.type(offset)
+    values += dtype.type(offsets[column])
     return pa.Array.from_buffers(TYPES[column], len(array), [validity, pa.py_buffer(values.data)], array.null_count)
 
 

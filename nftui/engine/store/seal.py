@@ -33,6 +33,7 @@ from nftui.engine.store import checksum, disk
 from nftui.engine.store.arrow import CORE_COLUMNS, nulls, schema_of
 from nftui.engine.store.footer import KEY, Summary, read_footer, totals
 from nftui.engine.store.layout import PartName
+from nftui.engine.store.narrow import NarrowBatch, restore_column
 from nftui.engine.store.quarantine import quarantine
 from nftui.engine.store.reach import extend_reach
 from nftui.engine.store.segment import SegmentReader
@@ -174,34 +175,45 @@ def _write(
     return summary
 
 
-def _groups(reader: SegmentReader, rows: int) -> Iterator[list[pa.RecordBatch]]:
+def _groups(reader: SegmentReader, rows: int) -> Iterator[list[NarrowBatch]]:
     """Batches of about `rows` rows together."""
-    batches: list[pa.RecordBatch] = []
+    batches: list[NarrowBatch] = []
     count = 0
-    for batch in reader.batches():
-        if batches and count + batch.num_rows > rows:
+    for batch in reader.narrow_batches():
+        if batches and count + batch.record.num_rows > rows:
             yield batches
             batches, count = [], 0
         batches.append(batch)
-        count += batch.num_rows
+        count += batch.record.num_rows
     if batches:
         yield batches
 
 
-def sort_rows(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """One table with all columns of `schema`, rows sorted by source address; empties the list to free the memory."""
-    order: Any = pa.array(stable_order(np.concatenate([sort_keys(batch) for batch in batches])))
-    parts = [(batch.num_rows, dict(zip(batch.schema.names, batch.columns, strict=True))) for batch in batches]
+def sort_rows(batches: list[pa.RecordBatch] | list[NarrowBatch], schema: pa.Schema) -> pa.Table:
+    """One table with all columns of `schema`, rows sorted by source address.
+
+    Empties the list, and restores and frees column by column, so that rows are in memory once, and narrow ones hardly
+    twice.
+    """
+    narrow = [batch if isinstance(batch, NarrowBatch) else NarrowBatch(batch) for batch in batches]
     batches.clear()
+    order: Any = pa.array(stable_order(np.concatenate([_keys(batch) for batch in narrow])))
+    parts = [
+        (batch.record.num_rows, dict(zip(batch.record.schema.names, batch.record.columns, strict=True)), batch.offsets)
+        for batch in narrow
+    ]
+    narrow.clear()
     columns: list[Any] = []
     for name in schema.names:
-        pieces = [arrays.pop(name, None) for _, arrays in parts]
-        if all(piece is None for piece in pieces):
+        pieces = [(rows, arrays.pop(name, None), offsets) for rows, arrays, offsets in parts]
+        if all(piece is None for _, piece, _ in pieces):
             columns.append(nulls(len(order), name))
         else:
             whole: Any = [
-                nulls(rows, name) if piece is None else piece for (rows, _), piece in zip(parts, pieces, strict=True)
+                nulls(rows, name) if piece is None else restore_column(name, piece, offsets)
+                for rows, piece, offsets in pieces
             ]
+            del pieces
             columns.append(pa.concat_arrays(whole).take(order))
     return pa.Table.from_arrays(columns, schema=schema)
 
@@ -221,6 +233,12 @@ def stable_order(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     packed.sort()
     packed &= (1 << bits) - 1
     return packed
+
+
+def _keys(batch: NarrowBatch) -> NDArray[np.int64]:
+    if "src_addr_lo" not in batch.record.schema.names:
+        return np.zeros(batch.record.num_rows, np.int64)
+    return sort_keys(batch.restore(("src_addr_hi", "src_addr_lo")))
 
 
 def sort_keys(batch: pa.RecordBatch | pa.Table) -> NDArray[np.int64]:

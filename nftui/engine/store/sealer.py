@@ -22,7 +22,8 @@ _STEPS_BACK = 10
 
 _SLOW_SECONDS = 30.0
 """A segment that takes longer is told: sealing a full one takes one to three seconds."""
-_GIVE_BACK_SECONDS = 60.0
+_GIVE_BACK_SECONDS = 2.0
+"""Less than questions wait with it: what a seal takes is not to stay because a question has just ended."""
 _CANCEL_SECONDS = 0.5
 """A seal that is cancelled between two row groups ends within this, unless the disk hangs."""
 

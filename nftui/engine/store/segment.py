@@ -284,7 +284,9 @@ class SegmentReader:
         try:
             stream = pa.ipc.open_stream(pa.py_buffer(payload))
             about = json.loads(stream.schema.metadata[_METADATA_KEY])
-            batch = NarrowBatch(stream.read_next_batch().replace_schema_metadata(None), about.get("offsets", {}))
+            record = stream.read_next_batch().replace_schema_metadata(None)
+            record.validate()  # a stream may announce more values than a buffer has
+            batch = NarrowBatch(record, about.get("offsets", {}))
             self.origin = Origin(int(about["slot_ms"]), int(about["slot_seconds"]), str(about["ident"]))
             if batch.record.num_rows != rows:
                 raise ValueError("the header counts other rows")

@@ -31,16 +31,13 @@ def compared_rows(node: exp.Expr) -> exp.Expr:
     pairs = list(zip(one.expressions, other.expressions, strict=True))
     if isinstance(node, exp.EQ):
         return exp.Paren(this=exp.and_(*(exp.EQ(this=a.copy(), expression=b.copy()) for a, b in pairs)))
-    out: exp.Expr | None = None
-    for a, b in reversed(pairs):
-        differs = type(node)(this=a.copy(), expression=b.copy())
-        if out is None:
-            out = differs
-        else:
-            equal = exp.EQ(this=a.copy(), expression=b.copy())
-            out = exp.or_(differs, exp.and_(equal, out))
-    assert out is not None
-    return exp.Paren(this=out)
+    # Not one within the other: each bracket takes a level of Python's stack, and keys may have twenty columns.
+    same = [exp.EQ(this=a, expression=b) for a, b in pairs]
+    differ = [type(node)(this=a, expression=b) for a, b in pairs]
+    branches = [exp.and_(*same[:place], one_differs) for place, one_differs in enumerate(differ)]
+    first, second = pairs[0]
+    or_equal = exp.LTE if isinstance(node, exp.LT) else exp.GTE
+    return exp.Paren(this=exp.and_(or_equal(this=first.copy(), expression=second.copy()), exp.or_(*branches)))
 
 
 def plain_tuple_select(node: exp.Expr) -> exp.Expr:
