@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nftui.engine.batch import FlowBatch
     from nftui.engine.live.snapshot import LiveRequest, LiveSnapshot
     from nftui.engine.query.filters import Filter
+    from nftui.screens.navigation import Place
 
 _FIRST_ROWS = 500
 _MOST_ROWS = 20_000
@@ -51,6 +52,7 @@ class AskingBoard(LiveBoard):
         self._filter: tuple[str, Filter | None] = ("", None)
         self._refreeze = False
         self._rows_wanted = _FIRST_ROWS
+        self._asked: tuple[Place, bool] | None = None
 
     def on_mount(self) -> None:
         """Show the frame, then start the source behind it."""
@@ -108,6 +110,7 @@ class AskingBoard(LiveBoard):
         from nftui.engine.live.snapshot import LiveRequest
 
         request = self.request()
+        self._asked = (self.trail.place, self.unscaled)
         if request.within is None:
             return request
         return LiveRequest("flows", request.filter, "time_received_ms", limit=1, scaled=request.scaled)
@@ -149,7 +152,9 @@ class AskingBoard(LiveBoard):
         snapshot = news.snapshot
         place = self.trail.place
         if snapshot is not None and _text(snapshot) == place.filter:
-            if snapshot.request.view == place.view and place.within is None and (self.paused is None or self._refreeze):
+            # What was asked before the user went elsewhere may be the sums alone, or in another order.
+            answers = self._asked == (place, self.unscaled) and place.within is None
+            if answers and (self.paused is None or self._refreeze):
                 self._refreeze = False
                 self.show_table(snapshot)
             self.show_chart(snapshot)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Static
 
 from nftui.screens import status
@@ -20,6 +19,7 @@ from nftui.screens.filter_reader import FilterReader
 from nftui.screens.health_view import indicators
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.source import Source
+from nftui.screens.working import WorkingScreen
 from nftui.text import compact
 from nftui.widgets.empty_state import EmptyState
 from nftui.widgets.filter_bar import FilterBar
@@ -55,7 +55,7 @@ class BoardOptions:
     read_filter: FilterReader = field(default_factory=FilterReader)
 
 
-class LiveBoard(Screen[None]):
+class LiveBoard(WorkingScreen[None]):
     """The parts of the live screen. It shows what it is given; `LiveScreen` decides what that is.
 
     Attributes:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from nftui.engine.history.values import TimeRange
 from nftui.errors import UsageError
@@ -27,6 +26,7 @@ from nftui.screens.navigation import Place
 from nftui.screens.status import footer
 from nftui.screens.time_words import EXAMPLES, asked, length, written
 from nftui.screens.views import CONVERSATIONS, view_title
+from nftui.screens.working import WorkingScreen
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
 from nftui.widgets.time_dialogs import TimePrompt
@@ -81,7 +81,7 @@ class Narrowing:
     within: TimeRange
 
 
-class ChangesScreen(Screen["Narrowing | None"]):
+class ChangesScreen(WorkingScreen["Narrowing | None"]):
     """Groups in order of what they contribute to the change. Ends with the row to look into."""
 
     DEFAULT_CSS = """

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from nftui.engine.counters import total
 from nftui.errors import NftuiError
@@ -21,6 +20,7 @@ from nftui.screens.exporter_words import ago, version
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
 from nftui.screens.status import footer
+from nftui.screens.working import WorkingScreen
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.pager import Line, Pager, plain
 from nftui.widgets.question import Question
@@ -51,7 +51,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-class ExportersScreen(Screen[None]):
+class ExportersScreen(WorkingScreen[None]):
     """One line per exporter and per refused sender, and below what should be known of the one under the cursor.
 
     Args:

@@ -8,11 +8,11 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 
 from nftui.screens.action_table import action_table, bindings
 from nftui.screens.feed import Feed
 from nftui.screens.status import footer
+from nftui.screens.working import WorkingScreen
 from nftui.widgets.pager import Line, Pager
 from nftui.widgets.ribbon import Item, Ribbon
 
@@ -20,7 +20,7 @@ _REFRESH_SECONDS = 1.0
 _NARROW = 110
 
 
-class PagedScreen(Screen[None]):
+class PagedScreen(WorkingScreen[None]):
     """Sections under a line of tabs, switched by Tab and by their numbers.
 
     Subclasses say what the sections are, ask the source in a worker thread, and turn what they hold into lines.

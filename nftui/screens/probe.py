@@ -11,7 +11,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from nftui.errors import NftuiError
@@ -21,6 +20,7 @@ from nftui.screens.probe_cache import cache_columns, cache_data
 from nftui.screens.probe_statistics import Change, statistics_text, styles
 from nftui.screens.source import ProbeControl
 from nftui.screens.status import footer
+from nftui.screens.working import WorkingScreen
 from nftui.text import counted
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.question import Question
@@ -38,7 +38,7 @@ _MOST_FLOWS = 2000
 """Flows of the cache that are fetched, those that end next."""
 
 
-class ProbeScreen(Screen[None]):
+class ProbeScreen(WorkingScreen[None]):
     """Two pages, statistics and flow cache, refreshed every second.
 
     Args:

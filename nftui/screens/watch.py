@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Static
 
 from nftui.screens.action_table import action_table, bindings
@@ -18,6 +17,7 @@ from nftui.screens.curtain import Curtain
 from nftui.screens.feed import Feed
 from nftui.screens.source import Source
 from nftui.screens.status import footer
+from nftui.screens.working import WorkingScreen
 from nftui.text import clean, compact, counted
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
@@ -40,7 +40,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-class WatchScreen(Screen["Finding | None"]):
+class WatchScreen(WorkingScreen["Finding | None"]):
     """One line per finding, below it what shows the one under the cursor. Ends with the finding to look into."""
 
     DEFAULT_CSS = """
