@@ -193,8 +193,9 @@ def _shares(aggregation: Aggregation | None, whole: Totals | None) -> dict[str, 
     if aggregation is None or whole is None:
         return {}
     sums = {"flows": whole.flows, "packets": whole.packets, "bytes": whole.bytes}
+    nothing = "CAST(0 AS DOUBLE)"
     return {
-        f"{name}_percent": f"FLOOR(CAST({name} AS DOUBLE) * 100000 / {total} + 0.5) / 1000" if total else "CAST(0 AS DOUBLE)"
+        f"{name}_percent": f"FLOOR(CAST({name} AS DOUBLE) * 100000 / {total} + 0.5) / 1000" if total else nothing
         for name, total in sums.items()
     }
 

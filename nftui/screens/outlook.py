@@ -164,7 +164,7 @@ class Outlook:
         inner = inside(TimeRange(start, start + wanted), _roomy(around.bounds))
         if inner == frame:
             return self
-        return replace(self, frame=inner, outer=(*self.outer, frame)[-_MOST_OUTER:])._with_cursor_in(around)
+        return self._framed(inner, (*self.outer, frame)[-_MOST_OUTER:], around)
 
     def zoom_out(self, around: Surroundings) -> Outlook:
         """Back to the frame before it was zoomed in, else a longer one."""
@@ -190,7 +190,7 @@ class Outlook:
         zoomed = inside(TimeRange(start, start + length), _roomy(around.bounds))
         if out and zoomed.length_ms <= frame.length_ms:
             return self
-        return replace(self, frame=zoomed, outer=())._with_cursor_in(around)
+        return self._framed(zoomed, (), around)
 
     # Cursor
 
@@ -209,11 +209,12 @@ class Outlook:
         stays = self.brush is None and self.frame is None and _contains(self.shown(around), bucket)
         return replace(self, cursor_ms=cursor, frame=None if stays else self._showing(bucket, around))
 
-    def _with_cursor_in(self, around: Surroundings) -> Outlook:
-        """The cursor in the first bucket with flows, where the shorter buckets of a closer frame left it before."""
-        step = self.grain_ms(around)
+    def _framed(self, frame: TimeRange, outer: tuple[TimeRange, ...], around: Surroundings) -> Outlook:
+        """In another frame; shorter buckets of a closer one may leave the cursor before the first that holds flows."""
+        step = grain(frame.length_ms, around.columns)
         first = around.bounds.start_ms // step * step
-        return self if self.cursor_ms is None or self.cursor_ms >= first else replace(self, cursor_ms=first)
+        cursor = None if self.cursor_ms is None else max(self.cursor_ms, first)
+        return replace(self, frame=frame, outer=outer, cursor_ms=cursor)
 
     def _last_bucket(self, around: Surroundings) -> int:
         step = self.grain_ms(around)
