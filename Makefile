@@ -32,7 +32,7 @@ cluster-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
 	test -x $(VENV)/spark/bin/python || $(PYTHON) -m venv $(VENV)/spark
 	$(VENV)/spark/bin/python -m pip install --quiet --disable-pip-version-check pyspark==4.3.0
-	NFTUI_SPARK=$(VENV)/spark timeout 3600 $(BIN)/python -m pytest -m cluster -p no:xdist tests/cluster $(ARGS)
+	NFTUI_SPARK=$(CURDIR)/$(VENV)/spark timeout 3600 $(BIN)/python -m pytest -m cluster -p no:xdist tests/cluster $(ARGS)
 
 check: lint types imports audit test
 
