@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable
+import weakref
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from textual.css.query import NoMatches
@@ -20,10 +22,21 @@ class WorkingScreen(Screen[ScreenResultType]):
     """
 
     def run_worker(self, work: Any, *args: Any, **kwargs: Any) -> Worker[Any]:
-        """Begin to do something beside the event loop; as Textual's, but ends with the parts of the screen."""
-        return super().run_worker(self._while_here(work) if inspect.isawaitable(work) else work, *args, **kwargs)
+        """Begin to do something beside the event loop; as Textual's, but ends with the parts of the screen.
 
-    async def _while_here(self, work: Awaitable[Any]) -> Any:
+        A worker that is cancelled before its first step never touches what it was to do: that is closed then.
+        """
+        if not inspect.iscoroutine(work):
+            return super().run_worker(work, *args, **kwargs)
+        try:
+            worker = super().run_worker(partial(self._while_here, work), *args, **kwargs)
+        except BaseException:
+            work.close()
+            raise
+        weakref.finalize(worker, work.close).atexit = False
+        return worker
+
+    async def _while_here(self, work: Coroutine[Any, Any, Any]) -> Any:
         try:
             return await work
         except NoMatches:

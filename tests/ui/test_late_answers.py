@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import threading
+import warnings
 
 import pytest
 from driving import ready, until
 from fake_source import FakeSource
+from textual._context import NoActiveAppError
 from textual.app import App, ComposeResult
 from textual.css.query import NoMatches
 from textual.pilot import Pilot
@@ -148,3 +152,28 @@ async def test_a_part_that_is_missing_on_a_screen_that_is_there_is_an_error() ->
     with pytest.raises(WorkerFailed) as failed:
         await lose_a_part(App(), Asking())
     assert isinstance(failed.value.error, NoMatches)
+
+
+async def test_work_that_is_cancelled_before_it_begins_is_closed_without_a_word() -> None:
+    app: App[int] = App()
+    screen = Asking()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        async with app.run_test() as pilot:
+            await app.push_screen(screen)
+            work = screen._ask()
+            screen.run_worker(work).cancel()
+            await pilot.pause()
+            gc.collect()
+            assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
+            assert not screen.looked.is_set(), "it never began"
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
+
+
+async def test_work_for_which_there_is_no_worker_is_closed() -> None:
+    screen = Asking()
+    work = screen._ask()
+    with pytest.raises(NoActiveAppError):
+        screen.run_worker(work)
+    assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
