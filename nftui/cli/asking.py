@@ -37,6 +37,35 @@ class Lake:
     backend: Address | None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the flows are that are asked about.
+
+    Attributes:
+        paths: of `-r`, `-R` and `-M`, or the default store; none with a lake.
+        ranges: they are those of `-R`.
+        lake: the lake of `--lake`; None without one.
+    """
+
+    paths: list[str]
+    ranges: bool
+    lake: Lake | None
+
+    def sources(self, window: Window) -> Sources:
+        """The files that this machine reads, those that may hold flows of a window.
+
+        Raises:
+            NftuiError: there are none by that name, or they cannot be listed.
+        """
+        from nftui.engine.query.sources import find_sources, lake_sources
+
+        if self.lake is not None:
+            return lake_sources(self.lake.place, self.lake.sites, window.start_ms, window.end_ms)
+        from nftui.engine.archive.formats import ArchiveFormats
+
+        return find_sources(self.paths, window.start_ms, window.end_ms, self.ranges, ArchiveFormats())
+
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _SOURCE_OPTIONS = (
@@ -47,6 +76,9 @@ _SOURCE_OPTIONS = (
 _LAKE_OPTIONS = (
     click.option("--lake", metavar="URI", help="Lake to read instead of a store: a directory or s3://bucket/prefix."),
     click.option("--site", "sites", multiple=True, metavar="NAME", help="Only this site of the lake; repeatable."),
+)
+_CLUSTER_OPTIONS = (
+    *_LAKE_OPTIONS,
     click.option("--backend", metavar="URL", help="Ask a Spark cluster that reads the lake: sc://host:port."),
 )
 _WINDOW_OPTIONS = (
@@ -85,13 +117,18 @@ _ANSWER_OPTIONS = (
 
 
 def source_options(command: _Command) -> _Command:
-    """Options for what is read, for `asked_paths`."""
+    """Options for what is read, for `asked_origin`."""
     return _with(_SOURCE_OPTIONS, command)
 
 
 def lake_options(command: _Command) -> _Command:
-    """Options for a lake and what reads it, for `asked_lake`."""
+    """Options for a lake that this machine reads, for `asked_origin`."""
     return _with(_LAKE_OPTIONS, command)
+
+
+def cluster_options(command: _Command) -> _Command:
+    """Options for a lake and what reads it, for `asked_origin` or `asked_lake`."""
+    return _with(_CLUSTER_OPTIONS, command)
 
 
 def window_options(command: _Command) -> _Command:
@@ -110,7 +147,20 @@ def _with(options: tuple[Callable[[_Command], _Command], ...], command: _Command
     return command
 
 
-def asked_paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:
+def asked_origin(
+    read: tuple[str, ...],
+    ranges: tuple[str, ...],
+    many: str | None,
+    lake: str | None,
+    sites: tuple[str, ...],
+    backend: str | None = None,
+) -> Origin:
+    """Where the flows are, by `-r`, `-R`, `-M`, `--lake`, `--site` and `--backend`. Raises UsageError."""
+    asked = asked_lake(lake, sites, backend, bool(read or ranges or many))
+    return Origin([] if asked else _paths(read, ranges, many), bool(ranges), asked)
+
+
+def _paths(read: tuple[str, ...], ranges: tuple[str, ...], many: str | None) -> list[str]:
     """Paths of `-r`, `-R` and `-M`; the default store without any of them. Raises UsageError."""
     from nftui.errors import UsageError
 

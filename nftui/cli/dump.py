@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nftui.cli.asking import answer_options, lake_options, source_options, window_options
+from nftui.cli.asking import answer_options, cluster_options, source_options, window_options
 
 if TYPE_CHECKING:
     from nftui.engine.query.aggregate import Aggregation
@@ -34,7 +34,7 @@ _NAMED = ("raw", "csv", "ndjson", "json")
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @source_options
-@lake_options
+@cluster_options
 @window_options
 @click.option(
     "-s", "statistics", multiple=True, metavar="STAT[:p][/ORDER...]", help="Top N of a statistic; repeatable."
@@ -91,7 +91,7 @@ def dump(
 
     The FILTER comes last: `nftui dump -s srcip/bytes 'proto tcp and dst port 443'`.
     """
-    from nftui.cli.asking import asked_filter, asked_lake, asked_paths, asked_window, name_elements
+    from nftui.cli.asking import asked_filter, asked_origin, asked_window, name_elements
     from nftui.engine.query.time import zone_of
 
     began = time.perf_counter()
@@ -109,11 +109,8 @@ def dump(
             return 0
     from nftui.cli.dumping import Answer, answer, explain_statistics
 
-    whole_lake = asked_lake(lake, sites, backend, bool(read or ranges or many))
     asked = Answer(
-        paths=[] if whole_lake else asked_paths(read, ranges, many),
-        lake=whole_lake,
-        ranges=bool(ranges),
+        origin=asked_origin(read, ranges, many, lake, sites, backend),
         window=asked_window(window, mode, zone_info),
         filter=parsed,
         statistics=statistics,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from nftui.cli.asking import Lake, report_skipped
+from nftui.cli.asking import Origin, report_skipped
 from nftui.cli.diagnostics import say
 from nftui.cli.interruption import Interruption
 from nftui.cli.output import (
@@ -26,13 +26,11 @@ from nftui.cli.output import (
     write_summary,
 )
 from nftui.cli.progress import Progress
-from nftui.engine.archive.formats import ArchiveFormats
 from nftui.engine.query.flow_session import FlowSession, Interrupted
 from nftui.engine.query.format_text import FORMATS
 from nftui.engine.query.orders import Direction, Order, parse_order
 from nftui.engine.query.query import Query, Ranking, Totals
 from nftui.engine.query.session import Session
-from nftui.engine.query.sources import find_sources, lake_sources
 from nftui.engine.query.stages import Stage
 from nftui.engine.query.statistics import StatisticRequest, parse_statistic
 from nftui.engine.query.style import Style
@@ -53,8 +51,7 @@ DEFAULT_TOP = 10
 class Answer:
     """What is asked for; see the options of `nftui dump`."""
 
-    paths: list[str]
-    ranges: bool
+    origin: Origin
     window: Window
     filter: Filter
     statistics: tuple[str, ...]
@@ -78,7 +75,6 @@ class Answer:
     bin_ms: int | None = None
     information: bool = False
     hiding: Hiding | None = None
-    lake: Lake | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that exclude each other."""
@@ -160,19 +156,15 @@ def answer(asked: Answer, began: float) -> int:
 @contextmanager
 def _opened(asked: Answer) -> Iterator[FlowSession]:
     """A session over the files that are asked about: in this process, or on the cluster that was named."""
-    window = asked.window
-    if asked.lake is not None and asked.lake.backend is not None:
+    window, lake = asked.window, asked.origin.lake
+    if lake is not None and lake.backend is not None:
         from nftui.engine.spark.holdings import LakeOnCluster
 
-        lake = LakeOnCluster(asked.lake.backend, asked.lake.place, asked.lake.sites)
-        with closing(lake), closing(lake.session(lake.window(window.start_ms, window.end_ms))) as session:
+        cluster = LakeOnCluster(lake.backend, lake.place, lake.sites)
+        with closing(cluster), closing(cluster.session(cluster.window(window.start_ms, window.end_ms))) as session:
             yield session
         return
-    if asked.lake is not None:
-        sources = lake_sources(asked.lake.place, asked.lake.sites, window.start_ms, window.end_ms)
-    else:
-        sources = find_sources(asked.paths, window.start_ms, window.end_ms, asked.ranges, ArchiveFormats())
-    with closing(Session(sources, asked.memory, asked.threads)) as session:
+    with closing(Session(asked.origin.sources(window), asked.memory, asked.threads)) as session:
         yield session
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from nftui.cli.asking import answer_options, source_options, window_options
+from nftui.cli.asking import answer_options, lake_options, source_options, window_options
 from nftui.cli.diagnostics import say
 from nftui.cli.progress import Progress
 from nftui.engine.limits import DEFAULT
@@ -27,6 +27,7 @@ Examples:
   nftui ioc bad-hosts.txt                       against everything in the default store
   nftui ioc -t -1d feed.csv ports.txt           the last day, two lists
   nftui ioc -r /var/lib/nftui -o ndjson --all - < list
+  nftui ioc --lake s3://flows/lake --site zurich list.txt
   nftui ioc -q list.txt || mail -s seen root    from cron: exit code 1 says that something was seen
 
 \b
@@ -41,6 +42,7 @@ _FORMS = ("table", "ndjson", "csv")
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @source_options
+@lake_options
 @window_options
 @click.option("--filter", "filter_text", default="", metavar="FILTER", help="Look only at flows that pass.")
 @click.option("-o", "--output", "form", type=click.Choice(_FORMS), default="table", show_default=True, help="Format.")
@@ -49,22 +51,21 @@ _FORMS = ("table", "ndjson", "csv")
 @answer_options
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 def ioc(
-    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str, filter_text: str,
-    form: str, top: int, unseen: bool, plain: bool, full_ipv6: bool, quiet: bool, unscaled: bool, config: str | None,
-    utc: bool, zone: str | None, memory: str, threads: int, files: tuple[str, ...],
+    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, lake: str | None, sites: tuple[str, ...],
+    window: str | None, mode: str, filter_text: str, form: str, top: int, unseen: bool, plain: bool, full_ipv6: bool,
+    quiet: bool, unscaled: bool, config: str | None, utc: bool, zone: str | None, memory: str, threads: int,
+    files: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Look for addresses, networks, ports and address:port pairs of lists (- is standard input).
 
     For each that was seen: first and last time, direction, peers, flows, packets, bytes, exporters and a timeline,
     most recent first.
     """
-    from nftui.cli.asking import asked_filter, asked_paths, asked_window, report_skipped
+    from nftui.cli.asking import asked_filter, asked_origin, asked_window, report_skipped
     from nftui.cli.interruption import Interruption
-    from nftui.engine.archive.formats import ArchiveFormats
     from nftui.engine.query.query import Query
     from nftui.engine.query.session import Interrupted, Session
     from nftui.engine.query.sightings import find_sightings
-    from nftui.engine.query.sources import find_sources
     from nftui.engine.query.style import Style
     from nftui.engine.query.time import zone_of
 
@@ -73,8 +74,7 @@ def ioc(
     parsed = asked_filter((filter_text,), None, zone_info, config)
     asked = asked_window(window, mode, zone_info)
     wanted = _read_lists(files)
-    paths = asked_paths(read, ranges, many)
-    sources = find_sources(paths, asked.start_ms, asked.end_ms, bool(ranges), ArchiveFormats())
+    sources = asked_origin(read, ranges, many, lake, sites).sources(asked)
     session = Session(sources, memory, threads)
     with closing(session), Progress(session) as progress, Interruption(session, progress.clear) as interruption:
         query = Query(session, parsed, asked, not unscaled)

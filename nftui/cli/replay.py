@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nftui.cli.asking import source_options, window_options
+from nftui.cli.asking import lake_options, source_options, window_options
 
 if TYPE_CHECKING:
     from nftui.engine.replay.replay import Replay
@@ -27,6 +27,7 @@ Examples:
 
 @click.command(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @source_options
+@lake_options
 @window_options
 @click.option("-H", "--host", default="127.0.0.1", show_default=True, help="The collector.")
 @click.option("-p", "--port", type=click.IntRange(1, 65535), default=9995, show_default=True, help="Its port.")
@@ -47,21 +48,20 @@ Examples:
 @click.option("-q", "quiet", is_flag=True, help="No summary.")
 @click.argument("filter_words", nargs=-1, metavar="[FILTER]...")
 def replay(
-    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, window: str | None, mode: str,
-    host: str, port: int, version: str, factor: float, fast: bool, apart: int, most: int | None, by: str,
-    shift: str | None, filter_file: str | None, utc: bool, zone: str | None, quiet: bool, filter_words: tuple[str, ...],
+    read: tuple[str, ...], ranges: tuple[str, ...], many: str | None, lake: str | None, sites: tuple[str, ...],
+    window: str | None, mode: str, host: str, port: int, version: str, factor: float, fast: bool, apart: int,
+    most: int | None, by: str, shift: str | None, filter_file: str | None, utc: bool, zone: str | None, quiet: bool,
+    filter_words: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Send stored flows to a collector as NetFlow v5, v9 or IPFIX.
 
     In real time as they were received, unless -z, --fast or -u say otherwise. IPFIX keeps the exporter's address,
     NAT and all else that has an element; what v5 and v9 cannot carry is counted.
     """
-    from nftui.cli.asking import asked_filter, asked_paths, asked_window, report_skipped
-    from nftui.engine.archive.formats import ArchiveFormats
+    from nftui.cli.asking import asked_filter, asked_origin, asked_window, report_skipped
     from nftui.engine.clock import SystemClock
     from nftui.engine.query.query import Query
     from nftui.engine.query.session import Interrupted, Session
-    from nftui.engine.query.sources import find_sources
     from nftui.engine.query.time import zone_of
     from nftui.engine.replay.replay import Replay, Speed
     from nftui.engine.replay.sending import Sender
@@ -70,7 +70,7 @@ def replay(
     zone_info = zone_of(zone, utc)
     parsed = asked_filter(filter_words, filter_file, zone_info)
     when = asked_window(window, mode, zone_info)
-    sources = find_sources(asked_paths(read, ranges, many), when.start_ms, when.end_ms, bool(ranges), ArchiveFormats())
+    sources = asked_origin(read, ranges, many, lake, sites).sources(when)
     session = Session(sources)
     began = time.monotonic()
     speed = Speed(None if fast or apart else factor, apart, _BY[by], shift is not None)

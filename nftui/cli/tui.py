@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nftui.cli.asking import lake_options
+from nftui.cli.asking import cluster_options
 from nftui.errors import NftuiError, NoTerminal, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ Examples:
 @click.option("--replay", "recordings", multiple=True, metavar="PATH", help="Play stored flows as if they came now.")
 @click.option("--speed", type=click.FloatRange(1, 1024), default=1, help="Of a replay; { and } change it. [1]")
 @click.option("--loop", is_flag=True, help="Begin a replay anew after its end; R changes it.")
-@lake_options
+@cluster_options
 @click.option("--filter", "filter_text", metavar="EXPR", help="Filter to start with.")
 @click.option("--theme", metavar="NAME", help="Colours: nftui-dark, nftui-light, nftui-mono, nftui-contrast…")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file.")

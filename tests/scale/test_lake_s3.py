@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from lakes import bring, compact, lake_ids, write_slots
+from loopback_ports import free_port
 from s3_server import SECRET, Gate, S3Server, find_weed
 from store_samples import NOON_MS
 
@@ -17,8 +18,9 @@ PATIENCE = 180
 FAULTS = Path(__file__).resolve().parents[1] / "faults"
 sys.path.insert(0, str(FAULTS))
 
-from collector_process import RECORDS, Collector, free_port, send, v5  # noqa: E402
+from collector_process import RECORDS, Collector, send, v5  # noqa: E402
 
+from nftui.cli.main import run  # noqa: E402
 from nftui.engine.lake.cache import LakeCache  # noqa: E402
 from nftui.engine.lake.files import open_files  # noqa: E402
 from nftui.engine.lake.listing import list_files  # noqa: E402
@@ -236,6 +238,44 @@ def test_readers_see_each_flow_once_while_hours_are_compacted(tmp_path, uri):
     assert {flows for flows, _ in found} == {expected}
     assert all(skipped == [] for _, skipped in found)
     assert sum(one.file.name.hour for one in list_files(place)) == 6
+
+
+def test_every_reader_finds_in_the_bucket_what_it_finds_in_the_stores(tmp_path, uri, capsys):
+    """One site is joined, of the other one the slots lie there."""
+    for site, first in (("a", 0), ("b", 5000)):
+        write_slots(tmp_path / site, first, 4)
+        if site == "a":
+            compact(tmp_path / site)
+        bring(tmp_path / site, parse_place(uri), site)
+    (tmp_path / "list").write_text("198.51.100.5\n198.51.100.64/26\n203.0.113.1\n")
+    of_stores = {"": ["-r", str(tmp_path / "a"), "-r", str(tmp_path / "b")], "b": ["-r", str(tmp_path / "b")]}
+    for site, stores in of_stores.items():
+        lake = ["--lake", uri, *(["--site", site] if site else [])]
+        for command, code in (
+            (["ioc", "-o", "ndjson", "--all", str(tmp_path / "list")], 1),
+            (["dump", "--series", "5m/proto", "-o", "csv"], 0),
+            (["dump", "--summary", "-o", "csv"], 0),
+            (["dump", "-s", "srcip/bytes", "-o", "csv"], 0),
+            (["dump", "-A", "dstip4/26,proto", "-O", "bytes", "-o", "csv"], 0),
+        ):
+            answers = []
+            for source in (stores, lake):
+                assert run([*command, *source]) == code
+                answers.append(capsys.readouterr().out)
+            assert answers[0] == answers[1]
+            assert len(answers[0].splitlines()) >= 3
+
+
+def test_a_site_of_a_bucket_is_replayed_to_a_collector(tmp_path, uri, collector):
+    write_slots(tmp_path / "a", 0, 2)
+    bring(tmp_path / "a", parse_place(uri), "a")
+    port = free_port()
+    one = collector(tmp_path / "copy", "", "", port)
+    command = [sys.executable, "-m", "nftui", "replay", "--lake", uri, "--site", "a", "-p", str(port), "-u", "1000"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.split(" in ")[0]) == (0, "nftui: 120 flows")
+    one.wait_for(lambda: one.counts().get("flows.in", 0) == 120, PATIENCE)
+    assert one.stop()[0] == 0
 
 
 def test_a_bucket_that_nobody_reaches_is_an_error_of_one_line(server, uri):

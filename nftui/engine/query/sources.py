@@ -187,7 +187,10 @@ def _add(found: Sources, path: str, start_ms: int | None, end_ms: int | None, ra
     elif ranges and os.path.isdir(os.path.dirname(path.partition(":")[0]) or "."):
         _add_listed(found, _range(path, found.formats), start_ms, end_ms)
     elif path.startswith("s3://"):
-        raise UsageError(f"{path.partition('?')[0]}: a bucket is read by nftui dump --lake URI")
+        raise UsageError(
+            f"{path.partition('?')[0]}: a bucket is read with --lake by nftui dump, ioc and replay; "
+            "nftui dump --lake URI -w PATH writes its flows to a file or a store"
+        )
     elif os.path.lexists(path):
         raise UsageError(f"{path}: neither a directory nor a file")
     else:

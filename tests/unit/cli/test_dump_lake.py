@@ -59,7 +59,7 @@ def test_what_cannot_be_is_told(lake, capsys, arguments, words):
 
 def test_a_bucket_among_other_paths_is_told_how_to_be_read(capsys):
     assert run(["dump", "-r", "s3://flows/x?endpoint_override=h"]) == 2
-    assert "s3://flows/x: a bucket is read by nftui dump --lake" in capsys.readouterr().err
+    assert "s3://flows/x: a bucket is read with --lake by nftui dump, ioc and replay" in capsys.readouterr().err
 
 
 def test_a_lake_that_is_not_there_is_told(tmp_path, capsys):
