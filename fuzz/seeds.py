@@ -2,7 +2,8 @@
 
     python fuzz/seeds.py
 
-What fuzzing finds lies beside them under names of its own; this script does not touch it.
+Each run with the same libraries writes the same bytes. What fuzzing finds lies beside them under names of its own; this
+script does not touch it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -191,7 +193,8 @@ def _goflow2() -> bytes:
 def _store(folder: Path) -> dict[str, dict[str, bytes]]:
     """A live segment, the streams of its chunks, a sealed file and what its footer says."""
     clock = ManualClock(store_samples.NOON_MS)
-    writer = StoreWriter(folder, 60, clock)
+    with patch("nftui.engine.store.writer.new_writer", return_value="5eed5eed"):
+        writer = StoreWriter(folder, 60, clock)
     writer.open()
     writer.append(store_samples.sample_flows(0, 4))
     clock.advance(1)
@@ -310,7 +313,8 @@ def places() -> dict[str, bytes]:
             writer = MMDBWriter(ip_version=6, database_type="Test", ipv4_compatible=True)
             writer.insert_network(IPSet(["192.0.2.0/24", "2001:db8::/32"]), entry)
             path = Path(folder) / name
-            writer.to_db_file(str(path))
+            with patch("time.time", return_value=NOW_MS / 1000):  # the database says when it was built
+                writer.to_db_file(str(path))
             made[name] = path.read_bytes()
     return made | {"none": b"not a database" * 10}
 
@@ -355,15 +359,19 @@ def answers() -> dict[str, dict[str, bytes]]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Write them all."""
+def seeds() -> dict[str, dict[str, bytes]]:
+    """All inputs by target and name."""
     exports = {"v5": netflow5(), "v9": templated(9), "ipfix": templated(10) | ipfix_only(), "sflow": sflow()}
     inputs = {
         target: {name: packed(datagrams, VERSIONS[target]) for name, datagrams in found.items()}
         for target, found in exports.items()
     }
-    others = {"frames": packets(), "geography": places()}
-    for target, found in (inputs | files() | texts() | answers() | others).items():
+    return inputs | files() | texts() | answers() | {"frames": packets(), "geography": places()}
+
+
+def main() -> None:
+    """Write them all."""
+    for target, found in seeds().items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in found.items():
