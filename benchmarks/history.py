@@ -4,7 +4,8 @@
 
 DIR holds what benchmarks/analysis.py made (`run.py analysis --data DIR`); what is missing is made first. "First screen"
 is the table of hosts and the chart by protocol over everything, six hours or as many as `--hours` says. Each brush is a
-range that was not asked about before. One core is left to reception; "all cores" is a screen that only looks at files.
+range that was not asked about before. One core is left to reception; "all cores" is a screen that
+receives less than 20 000 flows/s, or only looks at files.
 Beside them, unless `--no-peer` is given, nfdump answers the same question, the first hosts of the window, as a process
 over the same flows.
 """
@@ -63,7 +64,7 @@ def brush(length_ms: int, run: int) -> TimeRange:
 def first_screen(root: Path, everything: TimeRange, alone: bool = False) -> tuple[float, float]:
     """Seconds and CPU seconds until a program that has just opened the store has answered."""
     cpu, wall = time.process_time(), time.perf_counter()
-    history = History([str(root)], alone=alone)
+    history = History([str(root)], busy=lambda: not alone)
     history.snapshot(LiveRequest(within=everything))
     history.timeline(TimelineRequest(everything))
     history.close()
@@ -107,7 +108,7 @@ def run(places: dict[str, Path], everything: TimeRange, runs: int) -> None:
         first = measure(lambda _, by=by, history=history: history.timeline(TimelineRequest(everything, by=by)), 1)  # type: ignore[misc]
         report(f"chart by {by}", first)
         history.close()
-    everybody = History([str(root)], alone=True)
+    everybody = History([str(root)], busy=lambda: False)
     history = History([str(root)])
     history.timeline(TimelineRequest(everything))
     moved = measure(

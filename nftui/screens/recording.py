@@ -79,7 +79,7 @@ class RecordedSource(Answering):
 
     def past(self) -> Past | None:
         """The files of the recording."""
-        return open_past(self._paths, alone=True)
+        return open_past(self._paths)
 
     @property
     def begun_ms(self) -> int | None:

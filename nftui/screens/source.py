@@ -244,12 +244,16 @@ class Source(Part, Protocol):
         ...
 
 
-def open_past(paths: Sequence[str], alone: bool = False) -> Past | None:
-    """Stores, directories and files to ask about, with all cores if nothing is received here. Raises NftuiError."""
+_BUSY_FLOWS = 20_000.0
+"""Flows a second from which on reception and the keys need a core that no question takes from them."""
+
+
+def open_past(paths: Sequence[str], busy: Callable[[], bool] = lambda: False) -> Past | None:
+    """Stores, directories and files to ask about, with all cores while not much is received here. Raises NftuiError."""
     from nftui.engine.archive.formats import ArchiveFormats
     from nftui.engine.history.history import History
 
-    return History(paths, ArchiveFormats(), alone=alone)
+    return History(paths, ArchiveFormats(), busy=busy)
 
 
 class Answering:
@@ -368,7 +372,12 @@ class LocalSource(Answering):
         """The store that is written or followed here, or what was given in its place."""
         if self._past is not None:
             return self._past()
-        return open_past([str(self._config.store.root)], alone=bool(self._viewing))
+        return open_past([str(self._config.store.root)], self._busy)
+
+    def _busy(self) -> bool:
+        if self._viewing:
+            return False
+        return self._meter is not None or self.health().rates.flows >= _BUSY_FLOWS
 
     @property
     def collector(self) -> Collector | None:

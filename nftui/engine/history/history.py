@@ -66,8 +66,8 @@ _MEMORY = "128MB"
 _KNOWN_KEYS = 20_000
 _GIVE_BACK_SECONDS = 10.0
 """A screen whose chart asks again and again never rests; its memory is given back meanwhile."""
-_THREADS = max(1, (os.cpu_count() or 2) - 1)
-"""One core is left to reception and to the screen's keys."""
+_ALL_CORES = 0
+_LEAVE_ONE = max(1, (os.cpu_count() or 2) - 1)
 
 
 class History:
@@ -84,7 +84,8 @@ class History:
         clock: tells what is in the future.
         holdings: what is there, in the place of `paths` and `formats`.
         sessions: runs the statements of a question over its files, in the place of DuckDB in this process.
-        alone: nothing is received here, so that questions may have all cores.
+        busy: whether so much is received here now that a core has to be left to reception and to the screen's keys;
+            asked before each question.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class History:
         clock: Clock | None = None,
         holdings: Kept | None = None,
         sessions: Callable[[Sources], FlowSession] | None = None,
-        alone: bool = False,
+        busy: Callable[[], bool] = lambda: True,
     ) -> None:
         self.unread: tuple[tuple[str, str], ...] = ()
         self.far = 0
@@ -105,13 +106,12 @@ class History:
         self._extents = Extents()
         self._sums = KnownSums()
         self._holdings = holdings or Holdings(paths, formats)
-        self._open = sessions or (lambda sources: Session(sources, memory, 0 if alone else _THREADS))
+        self._open = sessions or (lambda sources: Session(sources, memory, _LEAVE_ONE if busy() else _ALL_CORES))
         self._version = 0
         self._known: OrderedDict[tuple[str, int], Key] = OrderedDict()
         self._flows: FoundFlows | None = None
         self._running: FlowSession | None = None
         self._lock = threading.Lock()
-        self._spared = False
 
     def close(self) -> None:
         """Give the files back."""
@@ -309,9 +309,7 @@ class History:
     @contextmanager
     def _session(self, *ranges: TimeRange) -> Iterator[FlowSession]:
         session = self._open(self._holdings.sources(*ranges))
-        if not self._spared:
-            self._spared = True
-            session.spare_memory()
+        session.spare_memory()
         with self._lock:
             self._running = session
         try:
