@@ -231,6 +231,7 @@ def show(
     from nftui.app import NftuiApp
     from nftui.cli.diagnostics import say
     from nftui.engine.memory import limit_heaps, use_system_allocator
+    from nftui.engine.query.spill import forget_spilled
     from nftui.screens.lifeline import Lifeline
     from nftui.screens.turns import run_first
 
@@ -245,9 +246,7 @@ def show(
     def stop() -> bool:
         app.remember()
         ended = source.stop()
-        asked = sys.modules.get("nftui.engine.query.duck")
-        if asked is not None:
-            asked.forget_spilled()  # a terminal that hangs up ends the process at once
+        forget_spilled()  # a terminal that hangs up ends the process at once
         if on_stop is not None:
             on_stop()
         return ended

@@ -11,14 +11,13 @@ remembered, until the files change.
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import threading
 from collections.abc import Iterator
 
 from nftui.engine.query.flow_session import Interrupted
-from nftui.engine.query.spill import spill_directory
+from nftui.engine.query.spill import remove_at_end, spill_directory
 from nftui.errors import NftuiError, UsageError, first_line
 
 try:
@@ -42,7 +41,6 @@ _LONG_LIVED = {
 """Memory goes back to the system after each task: 20 MB of 80 less after some questions of a screen."""
 
 _instances: dict[tuple[int, str, int], duckdb.DuckDBPyConnection] = {}
-_spilled: list[str] = []
 _lock = threading.Lock()
 
 
@@ -100,8 +98,7 @@ def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
     # Made now: an empty directory above it is removed by the next process of this user that ends.
     with contextlib.suppress(OSError):
         os.mkdir(spilled, 0o700)
-    _spilled.append(spilled)
-    atexit.register(_remove, spilled)
+    remove_at_end(spilled)
     settings = {
         **_SETTINGS,
         "memory_limit": memory or f"{_usual_memory()}MB",
@@ -116,22 +113,6 @@ def _start(memory: str, threads: int) -> duckdb.DuckDBPyConnection:
             instance.close()
             raise UsageError(f"{name.replace('_', ' ')} {value!r}: {error}") from error
     return instance
-
-
-def forget_spilled() -> None:
-    """Remove what was spilled, for a process that ends without its usual end."""
-    for directory in _spilled:
-        _remove(directory)
-
-
-def _remove(directory: str) -> None:
-    """The instance would do so when it is taken apart; a process that ends does not wait for that."""
-    if os.path.isdir(directory):
-        from shutil import rmtree
-
-        rmtree(directory, ignore_errors=True)
-    with contextlib.suppress(OSError):  # another process of this user may have its own in there
-        os.rmdir(os.path.dirname(directory))
 
 
 def _usual_memory() -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import stat
 
 _PLACES = ("TMPDIR", "TEMP", "TMP")
+_spilled: list[str] = []
 
 
 def spill_directory() -> str:
@@ -16,6 +19,27 @@ def spill_directory() -> str:
     """
     parent = _private(os.path.join(_temporary(), f"nftui-{os.getuid()}"))
     return os.path.join(parent, f"query-{os.getpid()}-{os.urandom(4).hex()}")
+
+
+def remove_at_end(directory: str) -> None:
+    """Have a directory removed as the process ends, which does not wait until the engine does so itself."""
+    _spilled.append(directory)
+    atexit.register(_remove, directory)
+
+
+def forget_spilled() -> None:
+    """Remove what was spilled, for a process that ends without its usual end. For any thread, at any moment."""
+    for directory in _spilled:
+        _remove(directory)
+
+
+def _remove(directory: str) -> None:
+    if os.path.isdir(directory):
+        from shutil import rmtree
+
+        rmtree(directory, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another process of this user may have its own in there
+        os.rmdir(os.path.dirname(directory))
 
 
 def _temporary() -> str:

@@ -41,6 +41,19 @@ def test_a_process_that_ends_leaves_the_directory_of_another_one(
         assert list(tmp_path.glob("nftui-*/*")) == [Path(place)]
 
 
+def test_what_was_spilled_can_be_forgotten_while_the_engine_is_still_being_loaded(tmp_path: Path) -> None:
+    """A screen may be left at any moment, also while another thread loads what asks the store."""
+    spilled = tmp_path / "nftui-0" / "query-1"
+    spilled.mkdir(parents=True)
+    (spilled / "part").touch()
+    code = (
+        "import sys; from nftui.engine.query.spill import forget_spilled, remove_at_end\n"
+        f"remove_at_end({str(spilled)!r}); forget_spilled(); print('nftui.engine.query.duck' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "False\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("mode", [0o755, 0o770])
 def test_a_directory_that_others_can_enter_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
