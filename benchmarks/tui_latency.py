@@ -122,7 +122,7 @@ def echoes(terminal: Terminal, seconds: float, mark: Cursor | Words, before: Cal
         key = mark.key()
         pressed = time.monotonic()
         terminal.send(key)
-        found = terminal.pump(_PATIENCE, mark.answered)
+        found = terminal.until(mark.answered, _PATIENCE)
         times.append((time.monotonic() - pressed) * 1000 if found else None)
     return times
 
@@ -137,7 +137,7 @@ def first_paint(command: list[str], size: tuple[int, int], env: dict[str, str], 
     times = []
     for _ in range(runs + 1):
         with Terminal(command, *size, env=env) as terminal:
-            if not terminal.pump(10, lambda terminal=terminal: b"hosts" in terminal.received):
+            if not terminal.until(lambda terminal=terminal: b"hosts" in terminal.received, 10):
                 raise SystemExit(f"nothing was painted: {bytes(terminal.received)[-500:]!r}")
             times.append((terminal.chunks[-1][0]) * 1000)
             terminal.pump(1)  # Python has loaded the rest, and written what it compiled
@@ -252,7 +252,7 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
         command = [sys.executable, *program, *place, *options.more]
         paints = first_paint(command, size, compiled(folder), options.paints) if options.paints else []
         with Terminal(command, *size, env=compiled(folder)) as terminal:
-            terminal.pump(30, lambda: terminal.shows("LIVE") or not ours)
+            terminal.until(lambda: terminal.shows("LIVE") or not ours, 30)
             terminal.pump(5)
             idle = bytes_per_second(terminal, min(10, options.output)) if options.output else None
             sender = None
@@ -272,7 +272,7 @@ def measure(options: argparse.Namespace, size: tuple[int, int]) -> dict[str, Any
                 terminal.send(b"@")
                 terminal.pump(1)
                 terminal.send(whole(store).encode() + b"\r")
-                if not terminal.pump(10, lambda: terminal.shows("HISTORY")):
+                if not terminal.until(lambda: terminal.shows("HISTORY"), 10):
                     raise SystemExit("the stored flows were not brushed")
                 terminal.send(b"/bytes > 70 and not port 1\r")
                 terminal.pump(5)

@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from collector_process import FULL, RECORDS, Collector, free_port, send, stored, v5
+from collector_process import FULL, RECORDS, Collector, send, stored, v5
 from export_wire import a_set, template, v9
+from loopback_ports import free_port
 
 from nftui.engine.counters import datagram_balance, flow_balance, record_balance, total
 from nftui.engine.store.catalog import Catalog

@@ -8,7 +8,8 @@ import struct
 import time
 
 import pytest
-from collector_process import RECORDS, free_port, send, stored, v5
+from collector_process import PATIENCE_SECONDS, RECORDS, send, stored, v5
+from loopback_ports import free_port
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.counters import datagram_balance, flow_balance, record_balance, total
@@ -37,10 +38,8 @@ def test_the_end_does_not_wait_for_the_counters(collect, tmp_path):
     """Datagrams that are in the kernel's buffer when the signal comes are stored too."""
     collector = collect(tmp_path / "s", "-p", str(PORT))
     send(PORT, *(v5(i * RECORDS) for i in range(200)))
-    started = time.monotonic()
     assert collector.stop()[0] == 0
     assert sorted(stored(tmp_path / "s")) == list(range(200 * RECORDS))
-    assert time.monotonic() - started < 30  # a hang guard; the promise of 3 s is measured in benchmarks
 
 
 def test_balances_hold_while_it_works_and_every_loss_has_a_kind(collect, tmp_path):
@@ -145,7 +144,7 @@ def test_wrong_options_are_one_line_and_2(collect, tmp_path, options, word):
 
 def failing(collect, store, *options):
     collector = collect(store, *options, wait=False)
-    out, err = collector.process.communicate(timeout=60)
+    out, err = collector.process.communicate(timeout=PATIENCE_SECONDS)
     return collector.process.returncode, out, err
 
 
@@ -175,7 +174,7 @@ def test_slots_files_command_and_socket(collect, tmp_path):
 
 def test_it_stops_by_itself(collect, tmp_path):
     collector = collect(tmp_path / "s", "-p", str(PORT), "--seconds", "0.5", wait=False)
-    out, err = collector.process.communicate(timeout=60)
+    out, err = collector.process.communicate(timeout=PATIENCE_SECONDS)
     assert (collector.process.returncode, out) == (0, "")
     assert f"listening on [::]:{PORT}" in err
 
@@ -196,7 +195,7 @@ def test_exports_of_a_capture_are_stored_with_the_times_of_the_capture(collect, 
     path = tmp_path / "exports.pcap"
     path.write_bytes(pcap((start, v5(0)), (start + 400, v5(30)), (start + 400, b"\0\1")))
     collector = collect(tmp_path / "s", "-f", str(path), "-I", "cap", wait=False)
-    out, err = collector.process.communicate(timeout=60)
+    out, err = collector.process.communicate(timeout=PATIENCE_SECONDS)
     assert (collector.process.returncode, out) == (0, "")
     assert sorted(stored(tmp_path / "s")) == list(range(60))
     assert set(stored(tmp_path / "s", "time_received_ms")) == {start * 1000, (start + 400) * 1000}

@@ -20,7 +20,7 @@ def held(monkeypatch: pytest.MonkeyPatch):
 
     def append(self: StoreWriter, batch) -> None:
         reached.set()
-        assert released.wait(60)
+        assert released.wait(600)
         real(self, batch)
 
     monkeypatch.setattr(StoreWriter, "append", append)
@@ -33,7 +33,7 @@ def test_metering_does_not_wait(tmp_path: Path, held) -> None:
     output = StoreOutput(tmp_path / "s", live=True)
     for first in range(0, 5000, 100):
         output.write(sample_flows(first, 100), 100, 0)  # would hang here
-    assert held.reached.wait(30)
+    assert held.reached.wait(120)
     held.set()
     output.close()
     assert stored_ids(tmp_path / "s") == list(range(5000))
@@ -44,7 +44,7 @@ def test_what_cannot_be_stored_in_time_is_told(tmp_path: Path, held, monkeypatch
     monkeypatch.setattr(store_output, "_STOP_SECONDS", 0.2)
     output = StoreOutput(tmp_path / "s", live=True)
     output.write(sample_flows(0, 100), 100, 0)
-    assert held.reached.wait(30)
+    assert held.reached.wait(120)
     with pytest.raises(PartialAnswer, match="100 flows could not be stored in"):
         output.close()
 
@@ -63,10 +63,10 @@ def test_a_file_waits_for_the_disk(tmp_path: Path, held, monkeypatch: pytest.Mon
 
     reading = threading.Thread(target=read)
     reading.start()
-    assert held.reached.wait(30)
+    assert held.reached.wait(120)
     assert not done.wait(0.3)
     held.set()
-    assert done.wait(30)
+    assert done.wait(120)
     reading.join()
     output.close()
     assert stored_ids(tmp_path / "s") == list(range(5000))

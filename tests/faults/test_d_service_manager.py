@@ -7,14 +7,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from collector_process import RECORDS, Collector, free_port, send, v5
+from collector_process import PATIENCE_SECONDS, RECORDS, Collector, send, v5
+from loopback_ports import free_port
 
 from nftui.engine.service_manager import ServiceManager
 
 HANGING_RECEPTION = """
 import time
 from nftui.engine.ingest.receiver import Receiver
-Receiver.gather = lambda self: time.sleep(60)
+Receiver.gather = lambda self: time.sleep(600)
 """
 
 
@@ -24,7 +25,7 @@ class Manager:
     def __init__(self, address: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.socket.settimeout(30)
+        self.socket.settimeout(PATIENCE_SECONDS)
         self.environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"}
 
     def next(self) -> dict[str, str]:
@@ -55,7 +56,7 @@ def test_a_collector(collect, tmp_path: Path, manager: Manager) -> None:
     assert found["WATCHDOG"] == "1"
     collector.process.terminate()
     assert manager.until("STOPPING") == {"STOPPING": "1", "STATUS": "storing what came"}
-    assert collector.process.wait(30) == 0
+    assert collector.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_reception_that_hangs_gives_no_sign_of_life(collect, tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_a_probe(tmp_path: Path) -> None:
         assert manager.next() == {"WATCHDOG": "1"}
         process.terminate()
         assert manager.until("STOPPING") == {"STOPPING": "1"}
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     finally:
         process.kill()
         process.communicate()

@@ -9,7 +9,8 @@ import time
 from contextlib import suppress
 
 import pytest
-from collector_process import RECORDS, free_port, send, v5
+from collector_process import PATIENCE_SECONDS, RECORDS, send, v5
+from loopback_ports import free_port
 
 from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine import supervisor
@@ -50,7 +51,7 @@ def settings(root, port: int, **more) -> Config:
 
 
 def wait_for(condition) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < end, "condition not met in time"
         time.sleep(0.01)
@@ -124,7 +125,7 @@ def ask(engine: Engine) -> None:
     """A question on the control socket, whatever comes of it."""
     with socket.socket(socket.AF_UNIX) as asking, suppress(ConnectionResetError, BrokenPipeError):
         asking.connect(str(engine.control_path))
-        asking.settimeout(30)
+        asking.settimeout(PATIENCE_SECONDS)
         asking.sendall(b'{"ask": "health"}\n')  # the thread may have failed and hung up before it could read this
         while asking.recv(65_536):
             pass
@@ -140,8 +141,7 @@ def test_a_fault_of_the_live_window_costs_the_screen_its_flows_and_nothing_else(
         for number in range(10):
             send(port, v5(number * RECORDS))
         wait_for(lambda: engine.ledger.snapshot().get("flows.stored", 0) == 10 * RECORDS)
-        counts = engine.ledger.snapshot()
-        assert counts["live.failed"] == 10 * RECORDS
+        wait_for(lambda: engine.ledger.snapshot().get("live.failed", 0) == 10 * RECORDS)
         assert {worker.restarts for worker in engine.health().workers} == {0}
         assert any("missing on the screen" in warning for warning in engine.health().warnings)
         assert balances(engine) == (0, 0, 0)
@@ -171,9 +171,9 @@ def test_want_of_descriptors_does_not_end_the_control_thread(tmp_path) -> None:
     exhausted = server._socket = Exhausted(server._socket)  # type: ignore[assignment,arg-type]
     worker = Worker("control", server.run)
     worker.start()
-    assert ask_control(tmp_path / "ctl", "health", 30) == "fine"
+    assert ask_control(tmp_path / "ctl", "health", PATIENCE_SECONDS) == "fine"
     assert exhausted.left == 0
-    assert worker.stop(30)
+    assert worker.stop(PATIENCE_SECONDS)
     assert worker.state().restarts == 0
     server.close()
 
@@ -184,11 +184,11 @@ def test_a_thread_that_hangs_is_told(tmp_path, monkeypatch) -> None:
     def body(stopping) -> None:
         stopping.is_set()
         hanging.set()
-        release.wait(60)
+        release.wait(PATIENCE_SECONDS)
 
     worker = Worker("store", body)
     worker.start()
-    assert hanging.wait(10)
+    assert hanging.wait(PATIENCE_SECONDS)
     assert worker.state().silent_seconds == 0
     now = time.monotonic()
     monkeypatch.setattr("nftui.engine.supervisor.time.monotonic", lambda: now + 42)
@@ -196,5 +196,5 @@ def test_a_thread_that_hangs_is_told(tmp_path, monkeypatch) -> None:
     assert 42 <= state.silent_seconds < 60
     assert warnings({}, None, (state,), ()) == (f"the store thread has not moved for {state.silent_seconds:.0f} s",)
     release.set()
-    assert worker.stop(10)
+    assert worker.stop(PATIENCE_SECONDS)
     assert worker.state().silent_seconds == 0

@@ -59,7 +59,7 @@ def test_each_query_answers_from_the_files_that_it_met(tmp_path: Path) -> None:
         assert (rows, slots) == ((listed - len(left_out)) * ROWS, listed - len(left_out))
         skipped += len(left_out)
     removed.release()
-    assert ended.wait(30)
+    assert ended.wait(120)
     expirer.join()
     assert failures == []
     assert skipped > 0, "no file went while it was to be read: the test shows nothing"

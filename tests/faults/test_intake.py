@@ -6,10 +6,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
 
 import pytest
-from collector_process import RECORDS, RUN, Collector, free_port, send, stored, v5
+from collector_process import PATIENCE_SECONDS, RECORDS, RUN, Collector, send, stored, v5
+from loopback_ports import free_port
 
 from nftui.engine.counters import datagram_balance, flow_balance
 from nftui.engine.encode.ipfix import IpfixEncoder
@@ -38,38 +38,30 @@ def ipfix_messages(flows: int) -> list[bytes]:
     return [bytes(message) for message in IpfixEncoder(3).encode(batch, now)]
 
 
-@contextmanager
-def tcp_port():
-    """A TCP port that nobody has at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    yield port
-
-
 def balances(counts: dict[str, int]) -> tuple[int, int]:
     return datagram_balance(counts), flow_balance(counts)
 
 
 def test_ipfix_over_tcp_beside_datagrams(collect, tmp_path):
-    with tcp_port() as port:
-        udp = free_port()
-        collector = collect(tmp_path / "s", "-p", f"udp://127.0.0.1:{udp}", "-p", f"tcp://127.0.0.1:{port}")
-        assert collector.ask("health")["listen"] == [f"127.0.0.1:{udp}", f"tcp://127.0.0.1:{port}"]
-        messages = ipfix_messages(5000)
-        assert len(messages) > 10
-        with socket.create_connection(("127.0.0.1", port)) as peer:
-            for start in range(0, len(whole := b"".join(messages)), 777):
-                peer.sendall(whole[start : start + 777])
-            send(udp, v5(5000))
-            collector.wait_for(lambda: collector.counts().get("flows.in") == 5000 + RECORDS)
-            (session,) = [one for one in collector.ask("exporters") if one["port"] == peer.getsockname()[1]]
-            assert len(session["templates"]) == 1
-        collector.wait_for(lambda: collector.counts().get("sessions.ended") == 1)
-        counts = collector.counts()
-        assert counts["datagrams.decoded"] == len(messages) + 1
-        assert counts.get("sequence.lost", 0) == 0
-        assert balances(counts) == (0, 0)
-        assert collector.stop()[0] == 0
+    port = free_port()
+    udp = free_port()
+    collector = collect(tmp_path / "s", "-p", f"udp://127.0.0.1:{udp}", "-p", f"tcp://127.0.0.1:{port}")
+    assert collector.ask("health")["listen"] == [f"127.0.0.1:{udp}", f"tcp://127.0.0.1:{port}"]
+    messages = ipfix_messages(5000)
+    assert len(messages) > 10
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        for start in range(0, len(whole := b"".join(messages)), 777):
+            peer.sendall(whole[start : start + 777])
+        send(udp, v5(5000))
+        collector.wait_for(lambda: collector.counts().get("flows.in") == 5000 + RECORDS)
+        (session,) = [one for one in collector.ask("exporters") if one["port"] == peer.getsockname()[1]]
+        assert len(session["templates"]) == 1
+    collector.wait_for(lambda: collector.counts().get("sessions.ended") == 1)
+    counts = collector.counts()
+    assert counts["datagrams.decoded"] == len(messages) + 1
+    assert counts.get("sequence.lost", 0) == 0
+    assert balances(counts) == (0, 0)
+    assert collector.stop()[0] == 0
     assert sorted(stored(tmp_path / "s")) == list(range(5000 + RECORDS))
 
 
@@ -81,14 +73,14 @@ def test_softflowd_over_tcp(collect, tmp_path):
     need("softflowd")
     capture = tmp_path / "made.pcap"
     make_capture(capture, 1_700_000_000)
-    with tcp_port() as port:
-        collector = collect(tmp_path / "s", "-p", f"tcp://127.0.0.1:{port}")
-        command = ["softflowd", "-r", str(capture), "-n", f"127.0.0.1:{port}", "-v", "10", "-P", "tcp", "-c", "none"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-        assert done.returncode == 0, done.stdout
-        collector.wait_for(lambda: collector.counts().get("connections.ended.closed") == 1)
-        assert collector.counts()["flows.in"] == 108
-        collector.stop()
+    port = free_port()
+    collector = collect(tmp_path / "s", "-p", f"tcp://127.0.0.1:{port}")
+    command = ["softflowd", "-r", str(capture), "-n", f"127.0.0.1:{port}", "-v", "10", "-P", "tcp", "-c", "none"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stdout
+    collector.wait_for(lambda: collector.counts().get("connections.ended.closed") == 1)
+    assert collector.counts()["flows.in"] == 108
+    collector.stop()
     assert sum(stored(tmp_path / "s", "packets")) == 324
 
 
@@ -133,7 +125,7 @@ def test_only_flows_that_pass_the_filter_are_kept(collect, tmp_path):
 def test_a_bad_filter_ends_the_start_with_65(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", RUN, "collect", "-l", str(tmp_path / "s"), "--keep", "dst prt 5"],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert done.returncode == 65
     assert not (tmp_path / "s").exists()
@@ -148,11 +140,10 @@ def test_datagrams_go_on_to_other_collectors(collect, tmp_path):
     )
     send(first, *(v5(n * 30) for n in range(50)), source="127.0.0.2")
     behind.wait_for(lambda: behind.counts().get("flows.in") == 1500)
+    front.wait_for(lambda: front.counts().get("forward.sent", 0) + front.counts().get("forward.failed", 0) == 100)
     here, away = front.ask("forward")
     assert here == {"target": f"127.0.0.1:{second}", "sent": 50, "failed": 0}
     assert away["sent"] + away["failed"] == 50
-    counts = front.counts()
-    assert counts["forward.sent"] + counts.get("forward.failed", 0) == 100
     for collector in (front, behind):
         assert collector.stop()[0] == 0
     for name in ("front", "behind"):
@@ -179,7 +170,7 @@ def test_rates_of_single_exporters(collect, tmp_path):
 def page(url: str) -> dict[tuple, float]:
     from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-    text = urllib.request.urlopen(url, timeout=10).read().decode() if "://" in url else url
+    text = urllib.request.urlopen(url, timeout=PATIENCE_SECONDS).read().decode() if "://" in url else url
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)
@@ -189,26 +180,28 @@ def page(url: str) -> dict[tuple, float]:
 
 def test_metrics_over_http_and_the_control_socket(collect, tmp_path):
     port = free_port()
-    with tcp_port() as web:
-        collector: Collector = collect(tmp_path / "s", "-p", f"127.0.0.1:{port}", "--metrics", str(web))
-        send(port, v5(0), struct.pack(">H", 99), source="127.0.0.2")
-        collector.wait_for(lambda: collector.counts().get("flows.stored") == 30)
-        for found in (page(f"http://127.0.0.1:{web}/metrics"), page(collector.ask("metrics"))):
-            assert found["nftui_datagrams_received_total",] == 2
-            assert found["nftui_datagrams_rejected_total", "version"] == 1
-            assert found["nftui_flows_stored_total",] == 30
-            assert found["nftui_exporter_flows_total", "127.0.0.2"] == 30
-            assert found["nftui_exporter_flows_total", "other"] == 0
-            assert found["nftui_store_live_flows",] == 30
-            assert found["nftui_thread_state", "metrics", "running"] == 1
-            counted = {name for name, *_ in found}
-            for name in collector.counts():  # every counter of the health strip
-                subject, _, rest = name.partition(".")
-                full = f"nftui_{subject}" + (f"_{rest.partition('.')[0]}" if rest else "")
-                assert {full, f"{full}_total"} & counted, name
-        asked = [sys.executable, "-c", RUN, "ctl", "-l", str(collector.store), "metrics"]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout
-        assert page(said)["nftui_flows_stored_total",] == 30
-        code, _, err = collector.stop()
-        assert code == 0
-        assert f"nftui: metrics on http://127.0.0.1:{web}/metrics\n" in err
+    web = free_port()
+    collector: Collector = collect(tmp_path / "s", "-p", f"127.0.0.1:{port}", "--metrics", str(web))
+    send(port, v5(0), struct.pack(">H", 99), source="127.0.0.2")
+    collector.wait_for(lambda: collector.counts().get("flows.stored") == 30)
+    collector.wait_until_taken(2)
+    names = collector.counts()
+    for found in (page(f"http://127.0.0.1:{web}/metrics"), page(collector.ask("metrics"))):
+        assert found["nftui_datagrams_received_total",] == 2
+        assert found["nftui_datagrams_rejected_total", "version"] == 1
+        assert found["nftui_flows_stored_total",] == 30
+        assert found["nftui_exporter_flows_total", "127.0.0.2"] == 30
+        assert found["nftui_exporter_flows_total", "other"] == 0
+        assert found["nftui_store_live_flows",] == 30
+        assert found["nftui_thread_state", "metrics", "running"] == 1
+        counted = {name for name, *_ in found}
+        for name in names:  # every counter of the health strip
+            subject, _, rest = name.partition(".")
+            full = f"nftui_{subject}" + (f"_{rest.partition('.')[0]}" if rest else "")
+            assert {full, f"{full}_total"} & counted, name
+    asked = [sys.executable, "-c", RUN, "ctl", "-l", str(collector.store), "metrics"]
+    said = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True).stdout
+    assert page(said)["nftui_flows_stored_total",] == 30
+    code, _, err = collector.stop()
+    assert code == 0
+    assert f"nftui: metrics on http://127.0.0.1:{web}/metrics\n" in err

@@ -7,7 +7,8 @@ import time
 from bisect import bisect_left
 
 import pytest
-from collector_process import FULL, RECORDS, free_port, send, stored, v5
+from collector_process import FULL, RECORDS, send, stored, v5
+from loopback_ports import free_port
 
 ROUNDS = 200 if FULL else 8
 LOST_AT_MOST_SECONDS = 1.5

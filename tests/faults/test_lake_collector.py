@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-from collector_process import RECORDS, Collector, free_port, send, v5
+from collector_process import PATIENCE_SECONDS, RECORDS, send, v5
 from lakes import bring
+from loopback_ports import free_port
 
 from nftui.cli.main import run
 from nftui.engine.lake.place import parse_place
@@ -14,29 +14,17 @@ def options(lake: Path, **more: str) -> dict[str, str]:
     return {"NFTUI_LAKE_URI": str(lake), "NFTUI_LAKE_SITE": "a", "NFTUI_STORE_COMPACT": "false"} | more
 
 
-@pytest.fixture
-def started(collect):
-    """Starts collectors as `collect`, with patience: a busy machine takes long to start a process."""
-
-    def start(*arguments, **more) -> Collector:
-        one = collect(*arguments, wait=False, **more)
-        one.wait_for(lambda: one.ask("health") is not None, 120)
-        return one
-
-    return start
-
-
-def test_finished_files_are_brought_and_the_rest_at_the_next_start(tmp_path, started, capsys):
+def test_finished_files_are_brought_and_the_rest_at_the_next_start(tmp_path, collect, capsys):
     lake = tmp_path / "lake"
     port = free_port()
-    one = started(tmp_path / "store", "-p", f"127.0.0.1:{port}", "-t", "1", environment=options(lake))
+    one = collect(tmp_path / "store", "-p", f"127.0.0.1:{port}", "-t", "1", environment=options(lake))
     send(port, *(v5(1 + number * RECORDS) for number in range(5)))
     one.wait_until_taken(5)
-    one.wait_for(lambda: one.counts().get("lake.failed.missing", 0) >= 1, 120)
+    one.wait_for(lambda: one.counts().get("lake.failed.missing", 0) >= 1)
     assert any("it is not there" in warning for warning in one.ask("health")["warnings"])
     lake.mkdir()
-    one.wait_for(lambda: one.counts().get("lake.uploaded", 0) >= 1 and one.counts()["lake.waiting"] == 0, 120)
-    one.wait_for(lambda: not any("lake" in warning for warning in one.ask("health")["warnings"]), 120)
+    one.wait_for(lambda: one.counts().get("lake.uploaded", 0) >= 1 and one.counts()["lake.waiting"] == 0)
+    one.wait_for(lambda: not any("lake" in warning for warning in one.ask("health")["warnings"]))
     assert one.stop()[0] == 0
     bring(tmp_path / "store", parse_place(str(lake)))
     assert run(["dump", "--lake", str(lake), "-I"]) == 0
@@ -44,7 +32,7 @@ def test_finished_files_are_brought_and_the_rest_at_the_next_start(tmp_path, sta
     assert (int(said["Flows"]), int(said["Bytes"])) == (5 * RECORDS, sum(range(1, 5 * RECORDS + 1)))
 
 
-def test_an_upload_that_hangs_holds_up_neither_reception_nor_the_end(tmp_path, started):
+def test_an_upload_that_hangs_holds_up_neither_reception_nor_the_end(tmp_path, collect):
     (tmp_path / "lake").mkdir()
     begun = tmp_path / "begun"
     fault = f"""import sys
@@ -52,11 +40,11 @@ import nftui.engine.lake.uploader as uploader
 program = (sys.executable, "-c", "import time; open({str(begun)!r}, 'w').write('x'); time.sleep(3600)")
 uploader.Uploader.__init__.__defaults__ = (program,)"""
     port = free_port()
-    one = started(
+    one = collect(
         tmp_path / "store", "-p", f"127.0.0.1:{port}", "-t", "1", fault=fault,
         environment=options(tmp_path / "lake"),
     )  # fmt: skip
-    one.wait_for(begun.exists, 120)
+    one.wait_for(begun.exists)
     send(port, v5(1))
     one.wait_until_taken(1)
     assert one.stop()[0] == 0
@@ -70,7 +58,7 @@ def test_a_configuration_that_is_wrong_is_told_at_the_start(tmp_path, collect):
     ):
         environment = options(tmp_path, **more)
         one = collect(tmp_path / "store", "-p", f"127.0.0.1:{free_port()}", wait=False, environment=environment)
-        _, said = one.process.communicate(timeout=120)
+        _, said = one.process.communicate(timeout=PATIENCE_SECONDS)
         assert one.process.returncode == 2
         assert words in said
         assert "geheim" not in said

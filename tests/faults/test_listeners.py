@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from collector_process import Collector, free_port
+from collector_process import PATIENCE_SECONDS, Collector
+from loopback_ports import free_port
 
 from nftui.engine.control import socket_path
 
@@ -65,7 +66,7 @@ def _text(address: str) -> str:
 
 
 def test_a_collector_opens_its_ports_its_metrics_and_its_control_socket(tmp_path: Path) -> None:
-    ports = sorted({free_port() for _ in range(20)})[:3]
+    ports = [free_port() for _ in range(3)]
     listening = ["-p", f"127.0.0.1:{ports[0]}", "-p", f"tcp://[::1]:{ports[1]}", "--metrics", str(ports[2])]
     collector = Collector(tmp_path / "s", *listening)
     try:
@@ -87,7 +88,7 @@ def test_a_probe_opens_its_capture_its_export_and_its_control_socket(tmp_path: P
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_SECONDS
         while not control.exists():
             assert probe.poll() is None, probe.communicate()[1]
             assert time.monotonic() < end
@@ -100,4 +101,4 @@ def test_a_probe_opens_its_capture_its_export_and_its_control_socket(tmp_path: P
         assert len([one for one in found if one[0].startswith("udp")]) <= 1  # connected, for what it exports
     finally:
         probe.terminate()
-        assert probe.wait(30) == 0
+        assert probe.wait(PATIENCE_SECONDS) == 0

@@ -8,8 +8,9 @@ import struct
 import time
 
 import pytest
-from collector_process import free_port, stored
+from collector_process import stored
 from export_wire import a_set, template, v9
+from loopback_ports import free_port
 
 FIELDS = [(8, 4), (12, 4), (1, 4)]
 

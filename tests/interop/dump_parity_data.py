@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from live_peers import free_port, wait_for_socket
+from live_peers import wait_for_socket
+from loopback_ports import free_port
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.clock import ManualClock

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from archive_records import FROM_NFDUMP, elements, normal, rows_of, shown
 from corpus_cases import FOLDER, Case, cases
-from live_peers import free_port, need
+from live_peers import need
+from loopback_ports import free_port
 
 from nftui.engine.archive.formats import open_archive
 

@@ -11,12 +11,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from loopback_ports import free_port
 from probe_packets import START, write_pcap
 from probe_peers import (
     Totals,
     captures,
     conversations,
-    free_port,
     listening,
     need,
     nfcapd,

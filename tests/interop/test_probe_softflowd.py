@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from loopback_ports import free_port
 from probe_packets import write_pcap
-from probe_peers import INTEROP, Totals, add, captures, free_port, listening, need, run_probe, run_softflowd
+from probe_peers import INTEROP, Totals, add, captures, listening, need, run_probe, run_softflowd
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.decode.datagrams import block_of

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from live_peers import BUFFER, Row, free_port, need, nfcapd, nftui, ours, theirs
+from live_peers import BUFFER, Row, need, nfcapd, nftui, ours, theirs
+from loopback_ports import free_port
 
 from nftui.demo.traffic import Traffic
 from nftui.demo.world import Exporter

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from loopback_ports import free_port
 
 from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine.counters import datagram_balance, flow_balance, record_balance
@@ -35,12 +36,6 @@ def need(*programs: str) -> None:
     for program in programs:
         if not shutil.which(program):
             pytest.skip(f"{program} is not installed")
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Tee(threading.Thread):

@@ -39,18 +39,6 @@ def need_root() -> None:
         pytest.skip("needs root and iproute2")
 
 
-def free_port(first: int = 24_000) -> int:
-    """A UDP port that nobody uses."""
-    for port in range(first + os.getpid() % 900, first + 1000):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise AssertionError("no free port")
-
-
 # Captures
 
 

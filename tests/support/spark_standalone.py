@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from loopback_ports import free_port
 
 _PATIENCE_SECONDS = 240.0
 _WORKERS = 2
@@ -207,14 +208,6 @@ def spark_home() -> Path:
         if (home / "jars").is_dir():
             return home
     raise NoCluster(f"no Spark in {root}: `make cluster-test` installs it there, or set NFTUI_SPARK to an environment")
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end_with_parent() -> None:

@@ -15,6 +15,7 @@ import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 import pyte
@@ -26,9 +27,12 @@ _UNKNOWN = re.compile(
     rb"|\x1b\]22;[^\x07]*\x07"
 )
 _LONGEST = 24
+_STEP_SECONDS = 0.02
 _SCREEN_BEFORE = b"\x1b[?1049l"
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-9;?<>=$]*[a-zA-Z]|\][^\x07]*\x07|.)")
 _MOST_WORDS = 8000
+_PATIENCE_SECONDS = 120
+"""How long a busy machine may take for anything before a test calls it missing."""
 
 
 class Terminal:
@@ -71,16 +75,35 @@ class Terminal:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execvpe(command[0], command, environment)
 
-    def pump(self, seconds: float, until: Callable[[], bool] | None = None) -> bool:
-        """Read for some time, or until something holds; whether it did."""
+    def pump(self, seconds: float) -> None:
+        """Read for some time."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and self._step() is not None:
+            pass
+
+    def until(self, condition: Callable[[], bool], seconds: float = _PATIENCE_SECONDS) -> bool:
+        """Read until something holds; whether it ever did."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if until is not None and until():
+            if condition():
                 return True
-            ready, _, _ = select.select([self.master], [], [], 0.02)
-            if ready and not self._read():
+            if self._step() is None:
                 break
-        return until is not None and until()
+        return condition()
+
+    def settle(self, seconds: float = 1.2) -> None:
+        """Read until the program has sent nothing for so long while it slept: not while it waits for a processor."""
+        end = time.monotonic() + _PATIENCE_SECONDS
+        quiet = 0.0
+        while quiet < seconds:
+            began = time.monotonic()
+            assert began < end, "it never becomes quiet"
+            if (sent := self._step()) is None:
+                return
+            if sent:
+                quiet = 0.0
+            elif self._sleeps():
+                quiet += min(time.monotonic() - began, 2 * _STEP_SECONDS)
 
     def send(self, data: bytes) -> None:
         """Press keys."""
@@ -116,7 +139,7 @@ class Terminal:
         os.close(self.master)
         self.master = -1
 
-    def wait(self, seconds: float) -> int | None:
+    def wait(self, seconds: float = _PATIENCE_SECONDS) -> int | None:
         """Exit code of the program (negative for a signal), None when it still runs after that time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -165,6 +188,19 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _step(self) -> bool | None:
+        """Read what comes within a moment; whether there was something, None at the end."""
+        ready, _, _ = select.select([self.master], [], [], _STEP_SECONDS)
+        return (self._read() or None) if ready else False
+
+    def _sleeps(self) -> bool:
+        """Whether no thread of the program works or waits for a processor (proc(5): the word after the name)."""
+        with suppress(OSError):
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
+                if (task / "stat").read_text().rpartition(")")[2].split()[0] == "R":
+                    return False
+        return True
 
     def _read(self) -> bool:
         try:

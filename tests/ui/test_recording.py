@@ -67,10 +67,10 @@ async def test_live_flows_have_no_speed():
 def test_from_the_command_line(store: Path):
     command = [sys.executable, "-m", "nftui", "--replay", str(store), "--speed", "64"]
     with Terminal(command, 100, 30) as terminal:
-        assert terminal.pump(20, lambda: terminal.shows("REPLAY 64x"))
-        assert terminal.pump(20, lambda: terminal.shows("198.51.100."))
+        assert terminal.until(lambda: terminal.shows("REPLAY 64x"))
+        assert terminal.until(lambda: terminal.shows("198.51.100."))
         terminal.send(b"q")
-        assert terminal.wait(15) == 0
+        assert terminal.wait() == 0, terminal.last_words
         assert "refleaks" not in bytes(terminal.received).decode(errors="replace")
 
 

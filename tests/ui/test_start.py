@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from loopback_ports import free_port
 from terminal import Terminal
 
 from nftui.config import Config, StoreConfig
@@ -29,12 +30,6 @@ def nftui(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
     )  # type: ignore[call-overload, no-any-return]
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_application_loads_nothing_heavy_before_its_first_frame():
     code = f"import nftui.app, nftui.cli.tui, sys; print([m for m in {HEAVY} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=60).strip() == "[]"
@@ -43,9 +38,9 @@ def test_application_loads_nothing_heavy_before_its_first_frame():
 def test_a_signal_that_ends_the_program_is_named(tmp_path: Path):
     command = [sys.executable, "-m", "nftui", "--fresh", "--store", str(tmp_path / "s"), "--no-listen"]
     with Terminal(command, 100, 30) as terminal:
-        assert terminal.pump(30, lambda: terminal.shows("hosts"))
+        assert terminal.until(lambda: terminal.shows("hosts"))
         os.kill(terminal.pid, signal.SIGTERM)
-        assert terminal.wait(20) == 143
+        assert terminal.wait() == 143, terminal.last_words
         assert terminal.last_words == "nftui: ended by SIGTERM"
 
 
@@ -71,7 +66,7 @@ def test_refusals_are_one_line_with_their_exit_code(
 ):
     command = [sys.executable, "-m", "nftui", "--store", str(tmp_path / "store"), *arguments]
     with Terminal(command, 100, 30, env) as terminal:
-        assert terminal.wait(30) == code
+        assert terminal.wait() == code, terminal.last_words
         assert words in "".join(terminal.lines)
         assert b"\x1b[?1049h" not in terminal.received
 
@@ -82,7 +77,7 @@ def test_port_in_use_ends_the_screen_with_one_line(tmp_path: Path):
         port = other.getsockname()[1]
         command = [sys.executable, "-m", "nftui", "--store", str(tmp_path / "s"), "--listen", f"127.0.0.1:{port}"]
         with Terminal(command, 100, 30) as terminal:
-            assert terminal.wait(30) == 69
+            assert terminal.wait() == 69, terminal.last_words
             left = bytes(terminal.received).rpartition(b"\x1b[?1049l")[2]
     assert b"nftui: " in left
     assert str(port).encode() in left
@@ -149,12 +144,12 @@ def test_second_screen_on_a_store_is_a_viewer_with_the_health_of_the_first(tmp_p
     base = [sys.executable, "-m", "nftui", "--store", str(tmp_path / "store"), "--listen"]
     environment = {"NFTUI_COLLECTOR_ALLOW": "private"}
     with Terminal([*base, f"127.0.0.1:{port}"], 100, 30, environment) as first:
-        assert first.pump(30, lambda: first.shows(f"127.0.0.1:{port}")), "\n".join(first.lines)
+        assert first.until(lambda: first.shows(f"127.0.0.1:{port}")), "\n".join(first.lines)
         with Terminal([*base, f"127.0.0.1:{free_port()}"], 100, 30, environment) as second:
-            assert second.pump(30, lambda: second.shows("VIEWER of pid")), "\n".join(second.lines)
-            assert second.pump(10, lambda: second.shows(f"127.0.0.1:{port}")), "\n".join(second.lines)
+            assert second.until(lambda: second.shows("VIEWER of pid")), "\n".join(second.lines)
+            assert second.until(lambda: second.shows(f"127.0.0.1:{port}")), "\n".join(second.lines)
             second.send(b"q")
-            assert second.wait(15) == 0
+            assert second.wait() == 0, second.last_words
         first.send(b"q")
-        assert first.wait(15) == 0
+        assert first.wait() == 0, first.last_words
     assert os.listdir(tmp_path / "store")

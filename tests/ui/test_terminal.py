@@ -17,27 +17,17 @@ NO_COLOR = re.compile(rb"\x1b\[([0-9;]*)m")
 
 
 def ready(terminal: Terminal) -> None:
-    assert terminal.pump(20, lambda: terminal.shows("10.0.1.1 ")), "\n".join(terminal.lines)
-
-
-def settle(terminal: Terminal, seconds: float = 1.2) -> None:
-    """Read until the program has been quiet for a moment."""
-    end = time.monotonic() + 20
-    size = -1
-    while size != len(terminal.received):
-        assert time.monotonic() < end, "it never becomes quiet"
-        size = len(terminal.received)
-        terminal.pump(seconds)
+    assert terminal.until(lambda: terminal.shows("10.0.1.1 ")), "\n".join(terminal.lines)
 
 
 def play(*arguments: str, keys: tuple[bytes, ...] = KEYS, env: dict[str, str] | None = None):
     """Cells after a fixed journey, and everything that was sent."""
     with Terminal(python("fake_app.py", *arguments), env=env) as terminal:
         ready(terminal)
-        settle(terminal)
+        terminal.settle()
         for key in keys:
             terminal.send(key)
-            settle(terminal, 0.6)
+            terminal.settle(0.6)
         return terminal.cells(), bytes(terminal.received), terminal.lines
 
 
@@ -53,7 +43,7 @@ def test_difference_and_full_repaint_leave_the_same_cells():
 def test_busy_refresh_stays_below_5000_bytes():
     with Terminal(python("fake_app.py", "--ticks", "12", "--rate", "2000")) as terminal:
         ready(terminal)
-        settle(terminal)
+        terminal.settle()
     # Writes of one refresh follow each other at once; refreshes are at least a quarter of a second apart.
     refreshes: list[int] = []
     last = -1.0
@@ -70,7 +60,7 @@ def test_busy_refresh_stays_below_5000_bytes():
 def test_idle_screen_sends_nothing():
     with Terminal(python("fake_app.py")) as terminal:
         ready(terminal)
-        settle(terminal)
+        terminal.settle()
         before = len(terminal.received)
         terminal.pump(3)
         assert len(terminal.received) - before < 200
@@ -78,10 +68,10 @@ def test_idle_screen_sends_nothing():
 
 def test_hostile_strings_send_no_control_characters():
     with Terminal(python("fake_app.py", "--hostile")) as terminal:
-        assert terminal.pump(20, lambda: terminal.shows("PWNED")), "\n".join(terminal.lines)
+        assert terminal.until(lambda: terminal.shows("PWNED")), "\n".join(terminal.lines)
         for key in (b"9", b"j", b"\r", b"G", b"e"):
             terminal.send(key)
-            settle(terminal, 0.5)
+            terminal.settle(0.5)
         data = bytes(terminal.received)
         title = terminal.display.title
     data = data.replace(b"\x1b]22;default\x07", b"")  # Textual sets the shape of the mouse pointer
@@ -112,7 +102,7 @@ def test_closed_terminal_stores_and_ends(tmp_path: Path, hangup_ignored: bool):
     with terminal:
         ready(terminal)
         terminal.hang_up()
-        code = terminal.wait(10)
+        code = terminal.wait()
     assert code == 129
     assert flushed.read_text() == "flushed"
 
@@ -120,11 +110,11 @@ def test_closed_terminal_stores_and_ends(tmp_path: Path, hangup_ignored: bool):
 def test_closed_terminal_leaves_nothing_of_a_demo(tmp_path: Path):
     command = [sys.executable, "-m", "nftui", "demo"]
     with Terminal(command, env={"TMPDIR": str(tmp_path)}) as terminal:
-        assert terminal.pump(20, lambda: terminal.shows("10.10.")), "\n".join(terminal.lines)
+        assert terminal.until(lambda: terminal.shows("10.10.")), "\n".join(terminal.lines)
         # The other one is for what questions spill.
         assert {path.name[:11] for path in tmp_path.iterdir()} <= {"nftui-demo-", f"nftui-{os.getuid()}"}
         terminal.hang_up()
-        assert terminal.wait(10) == 129
+        assert terminal.wait() == 129, terminal.last_words
     assert list(tmp_path.iterdir()) == []
 
 
@@ -133,7 +123,7 @@ def test_sigterm_stores_and_restores_the_terminal(tmp_path: Path):
     with Terminal(python("fake_app.py", "--flush", str(flushed))) as terminal:
         ready(terminal)
         os.kill(terminal.pid, signal.SIGTERM)
-        code = terminal.wait(10)
+        code = terminal.wait()
         data = bytes(terminal.received)
     assert code == 143
     assert flushed.read_text() == "flushed"
@@ -163,7 +153,7 @@ def test_sigterm_ends_a_program_whose_terminal_is_not_read(tmp_path: Path):
 def test_exception_ends_with_70_restores_the_terminal_and_shows_no_values(tmp_path: Path):
     flushed = tmp_path / "flushed"
     with Terminal(python("fake_app.py", "--break-after", "1", "--flush", str(flushed))) as terminal:
-        assert terminal.wait(20) == 70
+        assert terminal.wait() == 70, terminal.last_words
         left = bytes(terminal.received).rpartition(b"\x1b[?1049l")[2]
     assert b"the screen failed: KeyError" in left
     assert b"locals" not in left
@@ -174,7 +164,7 @@ def test_quit_key_ends_with_0_and_leaves_the_shell_as_it_was():
     with Terminal(python("fake_app.py")) as terminal:
         ready(terminal)
         terminal.send(b"q")
-        assert terminal.wait(10) == 0
+        assert terminal.wait() == 0, terminal.last_words
         assert b"\x1b[?1049l" in terminal.received
 
 
@@ -184,7 +174,7 @@ def test_size_changes_in_a_terminal():
         for columns, rows in ((20, 4), (1, 1), (300, 100), (33, 70), (80, 24)):
             terminal.resize(columns, rows)
             terminal.pump(0.3)
-        settle(terminal)
+        terminal.settle()
         assert terminal.lines[0].startswith("  1 hosts  2 pairs")
         assert terminal.lines[23].startswith(" / filter")
         assert sum(line.startswith((" 10.0.1.", " 198.51.")) for line in terminal.lines) >= 12
@@ -193,12 +183,12 @@ def test_size_changes_in_a_terminal():
 def test_redraw_key_repairs_a_disturbed_screen():
     with Terminal(python("fake_app.py")) as terminal:
         ready(terminal)
-        settle(terminal)
+        terminal.settle()
         before = terminal.cells()
         terminal.stream.feed(b"\x1b[10;10Hsomebody else wrote here")
         assert terminal.cells() != before
         terminal.send(b"\x0c")
-        settle(terminal)
+        terminal.settle()
         assert terminal.cells() == before
 
 
@@ -206,7 +196,5 @@ def test_keys_typed_faster_than_the_filter_line_opens_are_its_text():
     with Terminal(python("fake_app.py")) as terminal:
         ready(terminal)
         terminal.send(b"/bytes > 70 and not port 1\r")
-        assert terminal.pump(10, lambda: terminal.shows("filter  bytes > 70 and not port 1 ")), "\n".join(
-            terminal.lines
-        )
+        assert terminal.until(lambda: terminal.shows("filter  bytes > 70 and not port 1 ")), "\n".join(terminal.lines)
         assert not terminal.shows("PAUSED")

@@ -17,17 +17,7 @@ EVERYWHERE = (
 
 
 def ready(terminal: Terminal) -> None:
-    assert terminal.pump(30, lambda: terminal.shows("10.0.1.1 ")), "\n".join(terminal.lines)
-
-
-def settle(terminal: Terminal, seconds: float = 0.5) -> None:
-    """Read until the program has been quiet for a moment."""
-    for _ in range(60):
-        size = len(terminal.received)
-        terminal.pump(seconds)
-        if size == len(terminal.received):
-            return
-    raise AssertionError("it never becomes quiet")
+    assert terminal.until(lambda: terminal.shows("10.0.1.1 ")), "\n".join(terminal.lines)
 
 
 def journey(*arguments: str, keys: tuple[bytes, ...] = EVERYWHERE, env: dict[str, str] | None = None) -> bytes:
@@ -37,7 +27,7 @@ def journey(*arguments: str, keys: tuple[bytes, ...] = EVERYWHERE, env: dict[str
         for key in keys:
             terminal.send(key)
             terminal.pump(0.25)
-        settle(terminal)
+        terminal.settle(0.5)
         return bytes(terminal.received)
 
 
@@ -72,15 +62,16 @@ def test_themes_send_what_they_say(theme: str):
 
 
 def test_low_bandwidth_sends_less_than_a_third():
-    def sent(*arguments: str) -> int:
-        with Terminal(python("fake_app.py", "--ticks", "1000", "--rate", "2000", *arguments)) as terminal:
+    def sent(seconds: int, *arguments: str) -> int:
+        """Bytes of so many further seconds of traffic, one of which comes with each refresh."""
+        with Terminal(python("fake_app.py", "--ticks", str(1 + seconds), "--rate", "2000", *arguments)) as terminal:
             ready(terminal)
-            terminal.pump(2)
             before = len(terminal.received)
-            terminal.pump(6)
+            terminal.settle(5)
             return len(terminal.received) - before
 
-    assert 0 < sent("--low-bandwidth") < sent() / 3
+    # Three refreshes instead of twelve in the same time: test_slow_lines.py has the pace of both.
+    assert 0 < sent(3, "--low-bandwidth") < sent(12) / 3
 
 
 def test_modal_screens_and_sizes_leave_the_cells_of_a_full_repaint():
@@ -90,11 +81,11 @@ def test_modal_screens_and_sizes_leave_the_cells_of_a_full_repaint():
             terminal.send(keys)
             terminal.pump(0.4)
             terminal.resize(*size)
-            settle(terminal, 1.2)
+            terminal.settle(1.2)
             shown = terminal.cells()
             if keys != b":pau":  # in a text box ctrl+l is the box's
                 terminal.send(b"\x0c")
-                settle(terminal)
+                terminal.settle(0.5)
                 assert terminal.cells() == shown, (keys, size)
 
 
@@ -106,18 +97,18 @@ def test_two_hundred_sizes_leave_a_correct_screen():
             terminal.resize(sizes.choice((1, 2, 19, 40, 80, 120, 300)), sizes.choice((1, 2, 9, 10, 24, 50, 100)))
             terminal.pump(0.02)
         terminal.resize(18, 6)
-        assert terminal.pump(20, lambda: terminal.shows("nftui needs 40x10") or terminal.shows("40x10"))
+        assert terminal.until(lambda: terminal.shows("nftui needs 40x10") or terminal.shows("40x10"))
         terminal.resize(100, 30)
-        assert terminal.pump(20, lambda: terminal.shows(" 1 hosts "))
+        assert terminal.until(lambda: terminal.shows(" 1 hosts "))
         shown, before = terminal.cells(), []
         for _ in range(20):  # until the last tick is shown
-            settle(terminal, 1.5)
+            terminal.settle(1.5)
             shown, before = terminal.cells(), shown
             if shown == before:
                 break
         assert shown == before
         terminal.send(b"\x0c")
-        settle(terminal)
+        terminal.settle(0.5)
         assert terminal.cells() == shown
         terminal.send(b"q")
-        assert terminal.wait(20) == 0
+        assert terminal.wait() == 0, terminal.last_words

@@ -1,23 +1,15 @@
 """What the collect command says and how it ends, with the engine in this process."""
 
 import signal
-import socket
 
 import pytest
+from loopback_ports import free_port
 
 from nftui.cli.collect import slot_line
 from nftui.cli.main import run
 from nftui.engine import supervisor
 from nftui.engine.ingest.pipeline import Pipeline
 from nftui.engine.ingest.slot_totals import SlotReport
-
-
-def free_port() -> int:
-    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 from export_wire import v5, v5_record
-from live_peers import free_port, nftui
+from live_peers import nftui
+from loopback_ports import free_port
 from plain_flows import flow_file
 
 NFTUI = (sys.executable, "-m", "nftui")

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from loopback_ports import free_port
 
 from nftui.config import CollectorConfig, Config, StoreConfig
 from nftui.engine.answers import restore
@@ -17,15 +18,6 @@ from nftui.engine.ingest.sampling import static_sampling
 from nftui.engine.live.snapshot import LiveRequest
 from nftui.engine.viewer import Viewer
 from nftui.errors import ListenError, StoreLocked, UsageError
-
-
-def free_port() -> int:
-    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return probe.getsockname()[1]
-
 
 PORT, OTHER = free_port(), free_port()
 

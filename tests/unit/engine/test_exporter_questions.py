@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from export_wire import a_set, template, v9
+from loopback_ports import free_port
 
 from nftui.cli.main import run
 from nftui.config import CollectorConfig, Config, StoreConfig
@@ -18,12 +19,6 @@ from nftui.engine.viewer import Viewer
 from nftui.errors import BackendError, UsageError
 
 Ctl = Callable[..., str]
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def config(root: Path, *listen: str) -> Config:

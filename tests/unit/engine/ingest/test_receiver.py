@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from loopback_ports import free_port
 
 from nftui.engine.clock import SystemClock
 from nftui.engine.ingest import receiver as receiver_module
@@ -12,15 +13,6 @@ from nftui.engine.ingest.udp import Endpoint, listen
 from nftui.engine.ledger import Ledger
 from nftui.engine.limits import Limits
 from nftui.text import parse_address
-
-
-def free_port() -> int:
-    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return probe.getsockname()[1]
-
 
 PORTS = (free_port(), free_port())
 BIG = 64 << 20

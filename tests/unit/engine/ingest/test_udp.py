@@ -6,19 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from loopback_ports import free_port
 
 from nftui.engine.ingest import proc_net, udp
 from nftui.engine.ingest.udp import Endpoint, listen, parse_endpoint
 from nftui.errors import ListenError, UsageError
-
-
-def free_port() -> int:
-    """A UDP port that nobody has at the moment, so that runs of the tests do not meet."""
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        probe.bind(("::", 0))
-        return probe.getsockname()[1]
-
 
 PORT = free_port()
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from live_peers import free_port
+from loopback_ports import free_port
 
 from nftui.config import CollectorConfig, Config, StoreConfig, WatchConfig
 from nftui.engine.answers import restore
