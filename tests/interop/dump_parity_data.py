@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
-from live_peers import wait_for_socket
+from live_peers import PATIENCE_SECONDS, send_paced, wait_for_socket
 from loopback_ports import free_port
 
 from nftui.engine.batch import FlowBatch
@@ -108,30 +106,11 @@ def write_nfcapd(batch: FlowBatch, folder: Path) -> Path:
         export = int(batch.columns["time_flow_end_ms"].max()) + 1000
         skip = ("time_received_ms", "flow_source", "quality", "observation_domain_id", "sampler_address")
         encoder = NetFlow9Encoder(5, boot_ms=boot, skip=skip)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            for number, datagram in enumerate(encoder.encode(batch, export)):
-                sender.sendto(datagram, ("127.0.0.1", port))
-                if number % 50 == 49:
-                    _wait_until_read(port)
-        _wait_until_read(port)
-        time.sleep(0.3)
+        send_paced(encoder.encode(batch, export), port)
     finally:
         process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+        process.wait(PATIENCE_SECONDS)
     return folder
-
-
-def _wait_until_read(port: int) -> None:
-    """Wait until the kernel's queue of the socket is empty, at most 5 s."""
-    for _ in range(500):
-        for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
-            words = line.split()
-            if words[1].endswith(f":{port:04X}") and int(words[4].split(":")[1], 16):
-                break
-        else:
-            return
-        time.sleep(0.01)
 
 
 def rows_of(printed: str) -> list[str]:

@@ -36,7 +36,7 @@ in the network of each command, relative names in the prepared folder."""
 _NETWORK = """ip link set lo up && ip link add eth0 type veth peer name peer0 && ip link set peer0 up &&
 ip link set eth0 arp off up && ip addr add 192.0.2.10/24 dev eth0 && ip addr add 192.0.2.1/32 dev lo && exec "$@"
 """
-_SECONDS = 15
+_SECONDS = 120
 
 
 def blocks(language: str) -> list[list[str]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from archive_records import FROM_NFDUMP, elements, normal, rows_of, shown
 from corpus_cases import FOLDER, Case, cases
-from live_peers import need
+from live_peers import PATIENCE_SECONDS, need, send_paced, wait_for_socket
 from loopback_ports import free_port
 
 from nftui.engine.archive.formats import open_archive
@@ -41,33 +39,20 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         collectors[port] = subprocess.Popen([*command, *options], **quiet)  # type: ignore[call-overload]
     try:
         for port in collectors:
-            wait_for(port)
+            wait_for_socket(port)
         for number, case in enumerate(CASES):
             send(number, case, list(collectors))
-        time.sleep(0.5)
     finally:
         for process in collectors.values():
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(PATIENCE_SECONDS)
     return {name: next((root / name).iterdir()) for name in COMPRESSIONS}
-
-
-def wait_for(port: int) -> None:
-    end = time.monotonic() + 10
-    marker = f":{port:04X} "
-    while marker not in Path("/proc/net/udp").read_text():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def send(number: int, case: Case, ports: list[int]) -> None:
     """Each case from an address of its own, so that templates do not mix."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        out.bind((f"127.0.{20 + number // 200}.{number % 200 + 1}", 0))
-        for datagram in case.datagrams():
-            for port in ports:
-                out.sendto(datagram.payload, ("127.0.0.1", port))
-            time.sleep(0.0005)
+    source = f"127.0.{20 + number // 200}.{number % 200 + 1}"
+    send_paced((datagram.payload for datagram in case.datagrams()), *ports, source=source)
 
 
 def nfdump(path: Path) -> list[dict[str, Any]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from event_wire import asa_events, cgn_events
 from export_wire import NOW_MS, Collector
-from live_peers import need, nfcapd
+from live_peers import need, nfcapd, send_paced
 
 from nftui import text
 from nftui.engine.batch import FlowBatch
@@ -30,10 +28,8 @@ FIELDS = {
 
 
 def theirs(folder: Path, datagrams: list[bytes]) -> list[dict[str, str]]:
-    with nfcapd(folder) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for datagram in datagrams:
-            sender.sendto(datagram, ("127.0.0.1", port))
-        time.sleep(0.2)
+    with nfcapd(folder) as port:
+        send_paced(datagrams, port)
     said = subprocess.run(["nfdump", "-R", str(folder), "-q", "-N", "-o", "raw"], capture_output=True, text=True)
     found = []
     for block in said.stdout.split("Flow Record:")[1:]:

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import pytest
 from corpus_cases import FOLDER, Case, cases
-from live_peers import need, nfcapd
+from live_peers import AT_ONCE, need, nfcapd, wait_until_read
 
 from nftui.engine.batch import FlowBatch
 from nftui.engine.decode.datagrams import block_of
@@ -64,14 +64,16 @@ def case_of(address: str) -> Case:
 def send(number: int, case: Case, port: int) -> None:
     sockets: dict[tuple[int, int], socket.socket] = {}
     addresses: dict[int, int] = {}
-    for datagram in case.datagrams():
+    for place, datagram in enumerate(case.datagrams(), 1):
         key = (datagram.address, datagram.port)
         if key not in sockets:
             exporter = addresses.setdefault(datagram.address, len(addresses))
             sockets[key] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sockets[key].bind((source(number, exporter), 0))
         sockets[key].sendto(datagram.payload, ("127.0.0.1", port))
-        time.sleep(0.0003)
+        if place % AT_ONCE == 0:
+            wait_until_read(port)
+    wait_until_read(port)
     for opened in sockets.values():
         opened.close()
 
@@ -84,7 +86,6 @@ def nfcapd_totals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Totals]
     with nfcapd(folder) as port:
         for number, case in enumerate(CASES):
             send(number, case, port)
-        time.sleep(1.0)
     command = ["nfdump", "-R", str(folder), "-q", "-N", "-6", "-o", "fmt:%ra|%pkt|%byt"]
     said = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "TZ": "UTC"}).stdout
     totals = {case.name: (0, 0, 0) for case in CASES}

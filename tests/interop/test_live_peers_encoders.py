@@ -7,14 +7,13 @@ sequence failures for an exporter that announces sampling; it does not look at t
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from live_peers import Row, need, nfcapd, theirs
+from live_peers import Row, need, nfcapd, send_paced, theirs
 
 from nftui.demo.traffic import Traffic
 from nftui.demo.world import Exporter
@@ -58,19 +57,12 @@ def rows(batch: FlowBatch, ipv6: bool) -> Counter[Row]:
     return found
 
 
-def send(datagrams: Datagrams, port: int) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        for datagram in datagrams:
-            out.sendto(datagram, ("127.0.0.1", port))
-            time.sleep(0.0005)
-
-
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_nfcapd_stores_every_flow_as_it_is(tmp_path: Path, flows: FlowBatch, kind: str) -> None:
     need("nfcapd", "nfdump")
     datagrams = ENCODERS[kind]().encode(flows, NOW)
     with nfcapd(tmp_path / "nfcapd") as port:
-        send(datagrams, port)
+        send_paced(datagrams, port)
     wanted = rows(flows, ipv6=kind != "v5")
     assert sum(wanted.values()) == datagrams.flows.sum() > 1000
     if kind.startswith("v9"):  # nfcapd does not show ICMP types of v9 that are in the destination port

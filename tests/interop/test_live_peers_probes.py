@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 from live_peers import (
+    PATIENCE_SECONDS,
     Row,
     Tee,
     make_capture,
@@ -33,6 +34,7 @@ from live_peers import (
     nftui,
     ours,
     theirs,
+    until_asleep,
     unwrapped,
     wait_for_datagrams,
     without_times,
@@ -82,7 +84,7 @@ def without_icmp(rows: Iterable[Row], protocols: set[int]) -> list[Row]:
 
 
 def run_quietly(command: list[str]) -> None:
-    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE_SECONDS)
     said = ended.stdout.decode(errors="replace")
     # pmacctd ends with 1 when its plugin, which has exported everything, is faster to end than itself.
     assert ended.returncode == 0 or "no more plugins active" in said, said
@@ -207,12 +209,12 @@ def test_fprobe_on_a_live_interface(tmp_path: Path, namespace: str) -> None:
         try:
             while "collector #1" not in probe.stdout.readline():
                 assert probe.poll() is None
-            time.sleep(1.0)  # fprobe says so before it listens
+            until_asleep(probe.pid, 1.0)  # fprobe says so before it listens
             subprocess.run([*inside, sys.executable, "-c", TALK], check=True)
-            time.sleep(1.5)
+            until_asleep(probe.pid, 1.5)
         finally:
             probe.terminate()  # fprobe sends what it holds
-            probe.wait(10)
+            probe.wait(PATIENCE_SECONDS)
 
     mine, others, _ = run_both(tmp_path, export, socket_in(namespace))
     assert mine == others

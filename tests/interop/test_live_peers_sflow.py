@@ -17,7 +17,19 @@ import numpy as np
 import pytest
 from corpus_cases import cases
 from export_wire import NOW_MS
-from live_peers import Tee, make_capture, need, nfcapd, nftui, ours, theirs, wait_for_datagrams, without_times
+from live_peers import (
+    PATIENCE_SECONDS,
+    Tee,
+    make_capture,
+    need,
+    nfcapd,
+    nftui,
+    ours,
+    send_paced,
+    theirs,
+    wait_for_datagrams,
+    without_times,
+)
 from probe_packets import ethernet, ip, write_pcap
 
 from nftui import text
@@ -62,9 +74,8 @@ def test_corpus_beside_sfcapd(tmp_path: Path) -> None:
     if not chosen:
         pytest.skip("no interop corpus (NFTUI_INTEROP)")
     payloads = [item.payload for case in chosen for item in case.datagrams()]
-    with nfcapd(tmp_path / "sfcapd", "sfcapd") as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        for payload in payloads:
-            out.sendto(payload, ("127.0.0.1", port))
+    with nfcapd(tmp_path / "sfcapd", "sfcapd") as port:
+        send_paced(payloads, port)
     others: Counter[Shown] = Counter()
     for row, count in theirs(tmp_path / "sfcapd").items():
         ports = (0, 0) if row[4] in {1, 58} else (row[1], row[3])
@@ -88,7 +99,7 @@ def test_sfprobe_beside_sfcapd(tmp_path: Path) -> None:
             f"daemonize: false\npcap_savefile: {capture}\nplugins: sfprobe\nsfprobe_receiver: 127.0.0.1:{tee.port}\n"
             "sfprobe_agentip: 127.0.0.1\naggregate: src_host, dst_host, src_port, dst_port, proto\n"
         )
-        subprocess.run(["pmacctd", "-f", str(config)], capture_output=True, timeout=60, check=True)
+        subprocess.run(["pmacctd", "-f", str(config)], capture_output=True, timeout=PATIENCE_SECONDS, check=True)
         datagrams = tee.finish()
         assert datagrams > 10
         wait_for_datagrams(engine, datagrams)

@@ -14,6 +14,8 @@ import pytest
 from archive_files import netflow5
 from migration_page import need_network, prepare, started, words
 
+from nftui.engine.control import ask
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operations.md"
 TEXT = PAGE.read_text()
@@ -75,12 +77,10 @@ def test_the_collector_and_what_it_is_asked(line: str, tmp_path: Path) -> None:
     need_network()
     folder = tmp_path
     with started(arguments(line, folder), folder) as collector:
-        end = time.monotonic() + 90
-        while not (folder / "store" / ".control.sock").exists():
-            assert collector.process.poll() is None, collector.said()
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        collector.wait_for(lambda: collector.listens(2055), "listening")
         collector.send(netflow5(0, 20), 2055)
+        control = folder / "store" / ".control.sock"
+        collector.wait_for(lambda: ask(control, "health")["counts"].get("flows.in", 0) == 20, "flows")
         for question in CONTROL:
             done = collector.inside(*arguments(question, folder))
             assert done.returncode == 0, (question, done.stderr)

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from live_peers import PATIENCE_SECONDS, wait_for_socket
 from loopback_ports import free_port
 from probe_packets import START, write_pcap
 from probe_peers import (
@@ -23,7 +24,6 @@ from probe_peers import (
     nfdump_totals,
     run_probe,
     run_softflowd,
-    wait_for_port,
 )
 
 pytestmark = pytest.mark.peer
@@ -111,20 +111,23 @@ def test_nfacctd_counts_the_same_totals(tmp_path: Path, version: str) -> None:
     command = ["nfacctd", "-f", str(tmp_path / "nfacctd.conf")]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        wait_for_port(port)
+        wait_for_socket(port)
         time.sleep(0.5)
         run_probe(capture, "-n", f"127.0.0.1:{port}", "-v", version)
-        for _ in range(60):
-            time.sleep(0.25)
-            if output.exists() and '"packets"' in output.read_text():
-                break
-        time.sleep(1.2)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while printed(output)["packets"] < len(frames) and time.monotonic() < end:
+            time.sleep(0.1)
     finally:
         os.killpg(running.pid, signal.SIGKILL)
-        running.wait(20)
+        running.wait(PATIENCE_SECONDS)
+    assert printed(output) == {"packets": len(frames), "bytes": sum(len(frame) - 14 for frame in frames)}
+
+
+def printed(output: Path) -> Counter[str]:
+    """Sums of what nfacctd has printed, without a line that it is still writing."""
     found: Counter[str] = Counter()
-    for line in output.read_text().splitlines():
+    for line in output.read_text().rpartition("\n")[0].splitlines() if output.exists() else ():
         record = json.loads(line)
         found["packets"] += record["packets"]
         found["bytes"] += record["bytes"]
-    assert found == {"packets": len(frames), "bytes": sum(len(frame) - 14 for frame in frames)}
+    return found

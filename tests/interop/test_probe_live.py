@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live_peers import PATIENCE_SECONDS, until_asleep
 from probe_packets import tcp, udp, write_pcap
 from probe_peers import NFTUI, conversations, need, need_root, with_tags
 
@@ -86,12 +87,11 @@ class Running:
 
     def wait(self, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Statistics once a condition holds."""
-        for _ in range(100):
-            found: dict[str, Any] = self.data()
-            if condition(found):
-                return found
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition(found := self.data()):
+            assert time.monotonic() < end, found
             time.sleep(0.1)
-        raise AssertionError(found)
+        return found
 
 
 @contextmanager
@@ -100,15 +100,15 @@ def probing(space: str, tmp_path: Path, *options: str) -> Iterator[Running]:
     command = ["ip", "netns", "exec", space, *NFTUI, "probe", "-c", str(control), "-B", "4194304", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        for _ in range(200):
-            if control.exists() or process.poll() is not None:
-                break
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not control.exists() and process.poll() is None:
+            assert time.monotonic() < end, "no control socket"
             time.sleep(0.05)
         assert process.poll() is None, process.stdout and process.stdout.read()
         yield Running(process, control)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
 
 
 def test_what_is_captured_is_what_a_file_holds(space: str, tmp_path: Path) -> None:
@@ -140,10 +140,11 @@ def test_the_text_of_ctl_is_that_of_softflowctl(space: str, tmp_path: Path) -> N
     )
     try:
         with probing(space, tmp_path, "-i", "right") as probe:
-            time.sleep(1)
+            until_asleep(peer.pid, 1)
             # libpcap hands over a block when it is full: enough packets make softflowd see the first ones too.
             send(space, frames * 60)
             probe.wait(lambda s: s["packets"] >= 60 * len(frames))
+            until_asleep(peer.pid, 1)
             for word in ("expire-all", "statistics", "dump-flows", "timeouts", "send-template", "stop-gather"):
                 done = subprocess.run(
                     ["softflowctl", "-c", str(theirs), word], capture_output=True, text=True, check=True
@@ -151,7 +152,7 @@ def test_the_text_of_ctl_is_that_of_softflowctl(space: str, tmp_path: Path) -> N
                 assert shape(probe.text(word)) == shape(done.stdout), word
     finally:
         peer.terminate()
-        peer.wait(20)
+        peer.wait(PATIENCE_SECONDS)
 
 
 def shape(text: str) -> list[str]:
@@ -302,7 +303,7 @@ def test_control_words_act_and_a_second_probe_is_refused(space: str, tmp_path: P
         probe.wait(lambda s: s["packets"] == 3)
         probe.text("stop-gather")
         send(space, [udp("10.0.0.9", "10.0.0.2", 5, 6)])
-        time.sleep(0.3)
+        until_asleep(probe.process.pid, 0.5)  # it has passed over what came
         probe.text("start-gather")
         assert probe.text("expire-all").endswith("Expired 1 flows.\n")
         second = subprocess.run(
@@ -312,7 +313,7 @@ def test_control_words_act_and_a_second_probe_is_refused(space: str, tmp_path: P
         assert second.returncode == 69
         assert "a probe already answers" in second.stderr
         assert probe.text("shutdown").endswith("Shutting down gracefully...\n")
-        assert probe.process.wait(10) == 0
+        assert probe.process.wait(PATIENCE_SECONDS) == 0
         assert not probe.control.exists()
 
 
@@ -320,7 +321,7 @@ def test_the_owner_of_a_flow_is_named_on_request(space: str, tmp_path: Path) -> 
     with probing(space, tmp_path, "-i", "lo", "--processes") as probe:
         code = (
             "import socket, time; r = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); r.bind(('127.0.0.1', 24997));"
-            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', 24997)); time.sleep(30)"
+            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', 24997)); time.sleep(99)"
         )
         # Without rights of its own a probe may only look at processes that have none either.
         bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
@@ -340,7 +341,7 @@ def test_flows_go_straight_into_a_store(space: str, tmp_path: Path) -> None:
         send(space, conversations(False))
         probe.wait(lambda s: s["packets"] >= len(conversations(False)))
         probe.text("shutdown")
-        assert probe.process.wait(30) == 0
+        assert probe.process.wait(PATIENCE_SECONDS) == 0
     command = [*NFTUI, "dump", "-r", str(store), "-o", "ndjson"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert sum(json.loads(line)["packets"] for line in lines) == len(conversations(False))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
@@ -27,6 +26,10 @@ from nftui.engine.query.sources import find_sources
 from nftui.text import address
 
 BUFFER = 4 << 20
+PATIENCE_SECONDS = 120
+"""How long a busy machine may take for anything before a test calls it missing."""
+AT_ONCE = 20
+"""Datagrams that fit into the buffer that a peer is given without a right to more."""
 Row = tuple[str, int, str, int, int, int, int, int, int, int]
 """Source and destination as address and port, protocol, packets, bytes, TCP flags, start and end (UTC ms)."""
 
@@ -70,6 +73,8 @@ class Tee(threading.Thread):
                 for port in self._targets:
                     out.sendto(datagram, ("127.0.0.1", port))
                 self.datagrams += 1
+                if self.datagrams % AT_ONCE == 0:
+                    wait_until_read(*self._targets)
                 self._last = time.monotonic()
 
     def finish(self) -> int:
@@ -93,10 +98,10 @@ def nfcapd(folder: Path, program: str = "nfcapd") -> Iterator[int]:
         wait_for_socket(port)
         time.sleep(0.3)
         yield port
-        time.sleep(0.5)
+        wait_until_read(port)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -119,7 +124,7 @@ def nftui(folder: Path) -> Iterator[tuple[int, Engine]]:
 
 def wait_for_datagrams(engine: Engine, expected: int) -> None:
     """Until our collector has seen so many datagrams."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE_SECONDS
     while engine.ledger.snapshot().get("datagrams.received", 0) < expected:
         assert time.monotonic() < end, f"{engine.ledger.snapshot()} of {expected} datagrams"
         time.sleep(0.02)
@@ -186,10 +191,47 @@ def _text(high: int, low: int) -> str:
 
 def wait_for_socket(port: int) -> None:
     """Until somebody has bound the UDP port."""
-    end = time.monotonic() + 10
-    while not re.search(rf":{port:04X} ", Path("/proc/net/udp").read_text()):
-        assert time.monotonic() < end, "nfcapd does not listen"
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not _unread(port):
+        assert time.monotonic() < end, f"nobody listens on {port}"
         time.sleep(0.05)
+
+
+def wait_until_read(*ports: int) -> None:
+    """Until who has the UDP ports has taken all that was sent there."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while any(sum(_unread(port)) for port in ports):
+        assert time.monotonic() < end, f"nobody reads from {ports}"
+        time.sleep(0.002)
+
+
+def until_asleep(pid: int, seconds: float) -> None:
+    """Until a process has slept for so long, not counting the time that it waits for a processor."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while seconds > 0:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        if all((task / "stat").read_text().rpartition(")")[2].split()[0] == "S" for task in tasks):
+            seconds -= 0.02
+
+
+def send_paced(datagrams: Iterable[bytes], *ports: int, source: str = "") -> None:
+    """Send each datagram to all ports of the loopback, never more at once than a socket holds."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        out.bind((source, 0))
+        for number, datagram in enumerate(datagrams, 1):
+            for port in ports:
+                out.sendto(datagram, ("127.0.0.1", port))
+            if number % AT_ONCE == 0:
+                wait_until_read(*ports)
+    wait_until_read(*ports)
+
+
+def _unread(port: int) -> list[int]:
+    """Bytes in the queue of each socket that has the UDP port (proc_net(5): the table's fifth word is tx:rx)."""
+    rows = [line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:]]
+    return [int(row[4].partition(":")[2], 16) for row in rows if row[1].endswith(f":{port:04X}")]
 
 
 def make_capture(path: Path, start: float) -> None:

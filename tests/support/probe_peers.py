@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from live_peers import PATIENCE_SECONDS, wait_for_socket, wait_until_read
 from probe_packets import START, ethernet, icmp, ip, tcp, udp
 
 INTEROP = Path(os.environ.get("NFTUI_INTEROP", Path(__file__).resolve().parents[3] / "shared" / "interop"))
@@ -120,13 +120,13 @@ def captures() -> dict[str, tuple[list[bytes], list[float] | None]]:
 def run_softflowd(capture: Path, *options: str) -> str:
     """Run softflowd over a capture; returns its statistics."""
     command = ["softflowd", "-r", str(capture), "-c", "none", "-d", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True).stdout
 
 
 def run_probe(capture: Path, *options: str) -> str:
     """Run our probe over a capture; returns its statistics."""
     command = [*NFTUI, "probe", "-r", str(capture), *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -154,23 +154,12 @@ def nfcapd(directory: Path, port: int) -> Iterator[None]:
     command = ["nfcapd", "-w", str(directory), "-p", str(port), "-b", "127.0.0.1", "-B", "4194304", "-t", "3600"]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for_port(port)
+        wait_for_socket(port)
         yield
-        time.sleep(0.7)
+        wait_until_read(port)
     finally:
         running.terminate()
-        running.wait(20)
-
-
-def wait_for_port(port: int) -> None:
-    """Until somebody listens on a UDP port of the loopback."""
-    wanted = f":{port:04X}"
-    for _ in range(200):
-        lines = Path("/proc/net/udp").read_text().splitlines()[1:]
-        if any(line.split()[1].endswith(wanted) for line in lines):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"nobody listens on {port}")
+        running.wait(PATIENCE_SECONDS)
 
 
 def nfdump_totals(directory: Path) -> Totals:
