@@ -288,6 +288,7 @@ _FIELDS: tuple[Field, ...] = (
     _text("out_if_name", "Out if name", "Name of the outbound interface, from the exporter's options data."),
     # What we think of it, and the rest
     _int("quality", "u2", "Quality", "What was repaired or is doubtful in this record.", show=Show.QUALITY),
+    _text("site", "Site", "Site of the lake that has the flow: the directory of its file says so, no exporter does."),
     Field("extra", Kind.EXTRA, "", "Other elements", "Elements without a column of their own.", show=Show.EXTRA),
 )  # fmt: skip
 

@@ -47,6 +47,7 @@ ELEMENTS: dict[str, tuple[str, str]] = {
     "xdstport": ("post_nat_dst_port", "%xdp"), "flags": ("tcp_flags", "%flg"), "ethertype": ("etype", "%eth"),
     "minttl": ("min_ttl", "%minttl"), "maxttl": ("max_ttl", "%maxttl"), "dir": ("direction", "%dir"),
     "fwdstat": ("forwarding_status", "%fwd"), "user": ("username", "%uname"), "app": ("application_name", "%nbnam"),
+    "site": ("site", "%site"),
     **{f"mpls{i}": (f"mpls_{i}", f"%mpls{i}") for i in range(1, 11)},
 }  # fmt: skip
 """Elements of `-A` (nfdump 1.7.1 and 1.7.8), beside masked addresses."""

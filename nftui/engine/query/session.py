@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nftui.engine.query.columns import columns_sql
+from nftui.engine.query.columns import SITE, columns_sql
 from nftui.engine.query.duck import connect, duckdb, spare_memory, with_arrow
 from nftui.engine.query.flow_session import Interrupted, Part
 from nftui.engine.query.live_flows import TABLE as LIVE_TABLE
@@ -16,7 +16,7 @@ from nftui.engine.query.live_flows import LiveFlows
 from nftui.engine.query.parquet import listed_sql, parquet_sql
 from nftui.engine.query.portions import portions
 from nftui.engine.query.remembered import remembered
-from nftui.engine.query.sources import Sources
+from nftui.engine.query.sources import Sources, by_site, site_of
 from nftui.engine.query.sql import KeyTable
 from nftui.engine.query.strangers import misfit
 from nftui.engine.schema import CORE, FIELDS, PHYSICAL
@@ -187,7 +187,7 @@ class Session:
         if self._foreign is not None:
             return frozenset(PHYSICAL)
         live = self._live.columns() if self.sources.segments else frozenset()
-        return self._stored_columns() | live
+        return self._stored_columns() | live | ({SITE} if any(map(site_of, self.sources.files)) else frozenset())
 
     def records(self) -> int:
         """Flow records in all files and segments, whatever they say."""
@@ -245,9 +245,12 @@ class Session:
             # A column that only other files have is unknown to those of a part.
             known = self._stored_columns() if part is None else self._read_columns(files)
         parts = []
-        if files:
-            union = bool(set(optional) & known)
-            parts.append(f"SELECT {columns_sql(columns, known)} FROM {parquet_sql(self._places(files), union)}")  # noqa: S608
+        sites = by_site(files) if SITE in columns else {"": files}
+        for site, some in sites.items() if files else ():
+            here = self._read_columns(some) if len(sites) > 1 else known
+            union = bool(set(optional) & here)
+            selected = columns_sql(columns, here, site)
+            parts.append(f"SELECT {selected} FROM {parquet_sql(self._places(some), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
             self._live.make_table(columns)
             parts.append(f"SELECT {columns_sql(columns, self._live.columns())} FROM {LIVE_TABLE}")  # noqa: S608

@@ -155,6 +155,24 @@ def expand(dirlist: str, names: list[str]) -> list[str]:
     return [os.path.join(folder, name) for folder in folders for name in names or [""]]
 
 
+def site_of(path: str) -> str:
+    """The site of a lake that a file is of, by the directories above it; empty if there is none."""
+    if _SITE not in path:
+        return ""
+    from nftui.engine.lake.place import parse_site
+
+    parts = path.rsplit("/", 4)  # ROOT/site=NAME/date=YYYY-MM-DD/hour=H/<stem>.parquet
+    return (parse_site(parts[1]) or "") if len(parts) == 5 else ""
+
+
+def by_site(files: Sequence[str]) -> dict[str, list[str]]:
+    """Files by their sites, those of none under an empty name."""
+    found: dict[str, list[str]] = {}
+    for path in files:
+        found.setdefault(site_of(path), []).append(path)
+    return found
+
+
 def is_store(path: str) -> bool:
     """Whether a directory has the marks of a store."""
     with contextlib.suppress(OSError), os.scandir(path) as entries:

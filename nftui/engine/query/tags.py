@@ -192,7 +192,7 @@ def _add_numbers(out: dict[str, Tag], style: Style) -> None:
         ("uname", "UserName", "username", 16), ("inam", "Input interface name", "in_if_name", 21),
         ("onam", "Output interface name", "out_if_name", 21),
         ("nbnam", "Application", "application_name", 16), ("ivrfnam", "I-VRF-Name", "ingress_vrf_name", 16),
-        ("evrfnam", "E-VRF-Name", "egress_vrf_name", 16),
+        ("evrfnam", "E-VRF-Name", "egress_vrf_name", 16), ("site", "Site", "site", 16),
     ):  # fmt: skip
         out[name] = _tag(f"{title:<{width}}", (value,), lambda s, width=width: f"{text.clean(s or ABSENT):<{width}}")
     out["eng"] = _tag(" engine", ("engine_type", "engine_id"), lambda k, i: f"{number(k):>3}/{number(i):<3}")

@@ -14,16 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nftui.engine.query.columns import columns_sql
+from nftui.engine.query.columns import SITE, columns_sql
 from nftui.engine.query.flow_session import Interrupted, Part
 from nftui.engine.query.portable import Dialect, made_table, translate
 from nftui.engine.query.session import Session
-from nftui.engine.query.sources import Sources
+from nftui.engine.query.sources import Sources, by_site, site_of
 from nftui.engine.schema import FIELDS, PHYSICAL
 from nftui.engine.spark.columns import flow_batches, plain_table, read_schema
 from nftui.engine.spark.connection import Connection, Failed
 from nftui.engine.store.layout import SEALED_SUFFIX, parse_file, replaced_path
-from nftui.errors import BackendError, NftuiError
+from nftui.errors import BackendError, NftuiError, UsageError
 from nftui.text import clean
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 REMOTE = "s3a://"
 """Beginning of files that this machine cannot open; the cluster has its own keys for them."""
 
+_MOST_SITES = 100
+"""That one question tells apart: each is a view, of which a session keeps 128."""
 _FOOTER_MEMORY = "128MB"
 _T = TypeVar("_T")
 
@@ -151,7 +153,8 @@ class ClusterSession:
         files = tuple(self.sources.files)
         if self._present is None or self._present[0] != files:
             names = self._retry(lambda: self._connection.columns(self._uris(self.sources.files), self._name))
-            self._present = (tuple(self.sources.files), frozenset(names) & PHYSICAL.keys())
+            placed = {SITE} if any(map(site_of, files)) else set()
+            self._present = (tuple(self.sources.files), (frozenset(names) | placed) & PHYSICAL.keys())
         return self._present[1]
 
     def records(self) -> int:
@@ -183,8 +186,14 @@ class ClusterSession:
         if not files:
             nothing = columns_sql(columns, frozenset())
             return f"(SELECT {nothing} LIMIT 0) AS flows_read"
-        view = self._connection.view(self._uris(files), read_schema(), self._name)
-        return f"(SELECT {', '.join(columns)} FROM {view}) AS flows_read"  # noqa: S608
+        sites = by_site(files) if SITE in columns else {"": files}
+        if len(sites) > _MOST_SITES:
+            raise UsageError(f"{len(sites)} sites: one question tells {_MOST_SITES} apart; name some with --site")
+        parts = []
+        for site, some in sites.items():
+            view = self._connection.view(self._uris(some), read_schema(), self._name)
+            parts.append(f"SELECT {columns_sql(columns, frozenset(columns), site)} FROM {view}")  # noqa: S608
+        return f"({' UNION ALL '.join(parts)}) AS flows_read"
 
     def _tables_of(
         self, fields: Iterable[str], statement: Callable[[str], str], part: Part | None

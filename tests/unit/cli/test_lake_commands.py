@@ -1,4 +1,4 @@
-"""`nftui ioc` and `replay` of a lake in a directory and in a bucket; what cannot read one says which commands can."""
+"""`nftui ioc`, `replay` and `dump` by site, of a lake in a directory and in a bucket; what cannot read one says so."""
 
 from __future__ import annotations
 
@@ -110,6 +110,63 @@ def test_series_and_summaries_are_of_all_sites(lake: str, capsys: pytest.Capture
         "bytes": 360,
         "packets": 360,
     }
+
+
+def test_flows_are_counted_by_their_site(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["dump", "--lake", lake, "-s", "site/bytes", "-o", "ndjson"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    octets = {site: sum(100 * (number % 7 + 1) for number in numbers) for site, numbers in SITES.items()}
+    assert [(record["site"], record["flows"], record["bytes"]) for record in records] == [
+        ("a", 240, octets["a"]),
+        ("b", 120, octets["b"]),
+    ]
+    assert run(["dump", "--lake", lake, "-A", "site,proto", "-O", "bytes", "-o", "ndjson"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(record["site"], record["proto"]): record["flows"] for record in records} == {
+        (site, proto): len(numbers) // 3 for site, numbers in SITES.items() for proto in (1, 6, 17)
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "flows"),
+    [
+        ("site a", 240),
+        ("site = b and proto udp", 40),
+        ("site != a", 120),
+        ("site in [a b]", 360),
+        ("not site a", 120),
+        ("site c or site *x*", 0),
+        ("site defined", 360),
+        ("site A and net 198.51.100.0/30", sum(number % 200 < 4 for number in SITES["a"])),
+    ],
+)
+def test_a_filter_tells_sites_apart(lake: str, capsys: pytest.CaptureFixture[str], text: str, flows: int) -> None:
+    assert run(["dump", "--lake", lake, "-I", text]) == 0
+    assert dict(line.split(": ") for line in capsys.readouterr().out.splitlines())["Flows"] == str(flows)
+
+
+def test_a_flow_says_of_which_site_it_is_and_a_file_of_it_still_does(
+    lake: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = str(tmp_path / "some.parquet")
+    assert run(["dump", "--lake", lake, "-w", target, "proto udp"]) == 0
+    said = []
+    for where in (["--lake", lake, "proto udp"], ["-r", target]):
+        capsys.readouterr()
+        assert run(["dump", "-o", "ndjson", *where]) == 0
+        flows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        said.append({flow["flow_id"]: flow["site"] for flow in flows})
+    assert said[0] == said[1]
+    assert said[0] == {number: site for site, numbers in SITES.items() for number in numbers if number % 3 == 1}
+
+
+def test_a_store_by_itself_has_no_site(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["dump", "-r", str(folder / "b"), "-c", "1", "-o", "ndjson"]) == 0
+    assert "site" not in json.loads(capsys.readouterr().out)
+    assert run(["dump", "-r", str(folder / "b"), "-I", "site b or site defined"]) == 0
+    assert "Flows: 0\n" in capsys.readouterr().out
+    assert run(["dump", "-r", str(folder / "flows/lake/site=b"), "-I", "site b"]) == 0
+    assert "Flows: 120\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from nftui.engine.spark.columns import flow_batches, plain_table, sendable
 from nftui.engine.spark.connection import Failed
 from nftui.engine.spark.session import REMOTE, ClusterSession
 from nftui.engine.store.layout import replaced_path
-from nftui.errors import BackendError, NftuiError
+from nftui.errors import BackendError, NftuiError, UsageError
 
 FIRST, SECOND = "20261121T120000Z-00000000-000001.parquet", "20261121T120500Z-00000000-000002.parquet"
 JOINED = "20261121T120000Z-00000000-000003-hour.parquet"
@@ -103,6 +103,37 @@ def test_a_view_is_made_over_exactly_the_listed_files(tmp_path: Path) -> None:
     part = Part((session.sources.files[1],), False)
     list(session.rows(["bytes"], lambda relation: f"SELECT bytes FROM {relation}", part))
     assert connection.viewed[-1] == (f"file:{part.files[0]}",)
+
+
+def test_sites_are_views_of_their_own_where_somebody_asks_for_them(tmp_path: Path) -> None:
+    connection = FakeConnection()
+    sources = Sources()
+    for site in ("lyon", "oslo"):
+        sources.files += session_of(tmp_path / f"site={site}", connection, FIRST, SECOND).sources.files
+    session = ClusterSession(sources, connection, list)  # type: ignore[arg-type]
+    ask(session)
+    assert connection.viewed == [tuple(f"file:{path}" for path in sources.files)]
+    text = "SELECT site, SUM(bytes) FROM {0} WHERE LOWER(site) = 'lyon' GROUP BY site"
+    session.all_rows(["bytes", "site"], text.format)
+    assert connection.viewed[1:] == [
+        tuple(f"file:{path}" for path in some) for some in (sources.files[:2], sources.files[2:])
+    ]
+    assert connection.texts[1] == (
+        "SELECT site, SUM(CAST(bytes AS DECIMAL(38, 0))) FROM (SELECT bytes, 'lyon' AS site FROM view_2 UNION ALL "
+        "SELECT bytes, 'oslo' AS site FROM view_3) AS flows_read WHERE LOWER(site) = 'lyon' GROUP BY site"
+    )
+    far = Sources([f"{REMOTE}flows/lake/site=lyon/date=2026-11-21/hour=12/{FIRST}"])
+    present = ClusterSession(far, connection, list).present()  # type: ignore[arg-type]
+    assert present == {"bytes", "out_bytes", "site"}
+
+
+def test_more_sites_than_a_question_can_tell_apart_are_refused_and_can_be_asked_together(tmp_path: Path) -> None:
+    connection = FakeConnection()
+    files = [str(tmp_path / f"site=s{number}/date=2026-11-21/hour=12" / FIRST) for number in range(101)]
+    session = ClusterSession(Sources(files), connection, list)  # type: ignore[arg-type]
+    assert ask(session) == [(1,)]
+    with pytest.raises(UsageError, match="101 sites: one question tells 100 apart; name some with --site"):
+        session.all_rows(["site"], lambda relation: f"SELECT site FROM {relation}")
 
 
 def test_without_files_there_is_an_answer_and_no_view(tmp_path: Path) -> None:
