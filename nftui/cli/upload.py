@@ -39,6 +39,7 @@ def upload(
     """Copy the finished files of a store to a lake."""
     from nftui import config as configuration
     from nftui.engine.lake.settings import read_settings
+    from nftui.engine.query.sources import is_store
     from nftui.errors import StoreError, UsageError
 
     # An upload that is ended by a signal must not come as far as closing its stream: see `nftui.engine.lake.bucket`.
@@ -56,7 +57,7 @@ def upload(
     if not given.uri:
         raise UsageError("no lake: give --lake, or lake.uri in the configuration")
     settings = read_settings(given, root)
-    if not root.is_dir():
+    if not is_store(str(root)):
         raise StoreError(f"no store at {root}")
     return _Run(background).upload(root, settings)
 

@@ -97,6 +97,19 @@ def test_uploads_that_cannot_be_are_told(tmp_path, capsys, monkeypatch, argument
     assert "geheim" not in said
 
 
+@pytest.mark.parametrize("directory", ["parent", "parent/none"])
+def test_what_is_no_store_is_not_taken_for_one_that_has_nothing_new(tmp_path, capsys, monkeypatch, directory):
+    """A store's parent, say: nothing would be brought, day after day."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "parent").mkdir()
+    write_slots(tmp_path / "parent/store", 0, 1)
+    options = ["-l", str(tmp_path / directory), "--lake", str(tmp_path / "lake"), "--site", "a"]
+    assert run(["upload", *options]) == 73
+    assert "nftui: no store at " in capsys.readouterr().err
+    assert list((tmp_path / "lake").iterdir()) == []
+
+
 def test_the_background_tells_its_collector_as_json(tmp_path, capfd, monkeypatch):
     write_slots(tmp_path / "store", 0, 1)
     monkeypatch.setenv("NFTUI_LAKE_URI", str(tmp_path / "none"))
