@@ -100,9 +100,22 @@ def spaced(text: str) -> str:
     return f"{text[:-1]} {text[-1]}" if text[-1].isalpha() else f"{text} "
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things: `1 flow`, `2 flows`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, short: bool = False) -> str:
+    """A number of things: `1 flow`, `2,000 flows`; short, `2.00k flows`."""
+    return f"{compact(count) if short else f'{count:,}'} {noun}{'' if count == 1 else 's'}"
+
+
+def measured(value: float, unit: str) -> str:
+    """A measured amount: bits and bytes with a prefix, `33.4 kbit/s`, of other units as counted, `21.3k pkt/s`."""
+    return f"{spaced(compact(value)) if unit in _PREFIXED else f'{compact(value)} '}{unit}"
+
+
+def percent(share: float, places: int = 0) -> str:
+    """A part of one in percent: `12 %`."""
+    return f"{100 * share:.{places}f} %"
+
+
+_PREFIXED = frozenset({"bit/s", "B/s", "B"})
 
 
 def compact(value: float) -> str:

@@ -32,7 +32,7 @@ THEMES: tuple[Theme, ...] = (
     Theme(
         "nftui-light",
         primary="#2f6db5", secondary="#23796d", accent="#0b57a4", warning="#855900", error="#b3261e",
-        success="#2e7d32", foreground="#1b2530", background="#fbfcfd", surface="#f1f4f7", panel="#e6ebf0",
+        success="#2a742e", foreground="#1b2530", background="#fbfcfd", surface="#f1f4f7", panel="#e6ebf0",
         dark=False,
         variables={"text-muted": "#5a6875"},
     ),
@@ -41,7 +41,7 @@ THEMES: tuple[Theme, ...] = (
         primary="#9a9a9a", secondary="#b0b0b0", accent="#ffffff", warning="#e4e4e4", error="#ffffff",
         success="#c8c8c8", foreground="#d8d8d8", background="#101010", surface="#181818", panel="#222222",
         dark=True,
-        variables={"text-muted": "#949494", **_GREYS},
+        variables={"text-muted": "#949494", "input-selection-background": "#9a9a9a 35%", **_GREYS},
     ),
     Theme(
         "nftui-contrast",

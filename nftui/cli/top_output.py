@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nftui.engine.query.format_machine import csv_line, json_text
 from nftui.engine.schema import Show
-from nftui.text import compact, tcp_flags
+from nftui.text import compact, measured, tcp_flags
 
 if TYPE_CHECKING:
     from nftui.engine.live.snapshot import ColumnSpec, LiveSnapshot
@@ -106,7 +106,7 @@ def _sums(snapshot: LiveSnapshot) -> str:
     parts = [
         datetime.fromtimestamp(snapshot.now_ms // 1000).astimezone().isoformat(sep=" "),
         f"last {min(snapshot.covered_seconds, snapshot.window_seconds):.0f} s",
-        f"{compact(matched.bits_per_second)}bit/s",
+        measured(matched.bits_per_second, "bit/s"),
         f"{compact(matched.packets_per_second)} packets/s",
         f"{compact(matched.flows_per_second)} flows/s",
     ]

@@ -283,9 +283,14 @@ def filter_reader(config: Config) -> FilterReader:
 
 
 def speaks_unicode() -> bool:
-    """Whether the terminal is told to take characters beyond ASCII: by the locale, in Python's words."""
+    """Whether the terminal is told to take characters beyond ASCII: by the locale, in Python's words.
+
+    For the locales C and POSIX Python takes UTF-8, and may say so in LC_CTYPE (PEP 538, 540); the terminal need not.
+    """
     encoding = getattr(sys.__stderr__, "encoding", "") or ""
-    return in_browser() or "utf" in encoding.lower()
+    own = os.environ.get("LC_CTYPE", "C.UTF-8") != "C.UTF-8"
+    said = os.environ.get("LC_ALL") or ("" if own else os.environ.get("LANG", ""))
+    return in_browser() or ("utf" in encoding.lower() and said not in {"C", "POSIX"})
 
 
 def in_browser() -> bool:

@@ -14,7 +14,7 @@ from nftui.engine.counters import total
 from nftui.engine.decode.status import ExporterStatus, RejectedDatagram
 from nftui.engine.ingest.allow import Refused
 from nftui.engine.losses import Losses
-from nftui.text import scaled
+from nftui.text import counted, measured
 
 Level = Literal["bad", "warn", "note"]
 
@@ -86,8 +86,8 @@ def advise_refused(sender: Refused) -> Advice:
     """What to do about a sender that is not allowed."""
     return Advice(
         "refused", "warn",
-        f"{sender.address} is not allowed to send here: its {sender.datagrams:,} datagrams were counted and not looked "
-        "at.", f"nftui --allow {sender.address}",
+        f"{sender.address} is not allowed to send here: {counted(sender.datagrams, 'datagram')} came, counted "
+        "and not looked at.", f"nftui --allow {sender.address}",
     )  # fmt: skip
 
 
@@ -98,8 +98,8 @@ def _kernel(case: Case) -> Iterator[Advice]:
         wanted = max(_BUFFER, 2 * asked)
         yield Advice(
             "kernel", "bad",
-            f"The kernel dropped {dropped:,} datagrams of all exporters in the last {_RECENT_MINUTES} minutes: the "
-            "socket's buffer was full before they could be read. Give it more room and start again.",
+            f"The kernel dropped {counted(dropped, 'datagram')} of all exporters in the last {_RECENT_MINUTES} "
+            "minutes: the socket's buffer was full before they could be read. Give it more room and start again.",
             f"sysctl -w net.core.rmem_max={wanted} ; nftui collect -B {wanted}",
         )  # fmt: skip
 
@@ -275,8 +275,8 @@ def _speed(case: Case) -> Iterator[Advice]:
         name = f"{item.index} {item.name}".rstrip()
         if item.speed and busy > item.speed:
             yield Advice(
-                "speed", "warn", f"Interface {name} carries {scaled(busy)}bit/s by its counters and is said to have "
-                f"{scaled(item.speed)}bit/s: its speed is announced wrongly, or the counters are.",
+                "speed", "warn", f"Interface {name} carries {measured(busy, 'bit/s')} by its counters and is said to "
+                f"have {measured(item.speed, 'bit/s')}: its speed is announced wrongly, or the counters are.",
                 "On the device: bandwidth (Cisco) or the speed of an aggregate or tunnel interface.",
             )  # fmt: skip
         elif item.speed and busy > 0.9 * item.speed:

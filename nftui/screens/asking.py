@@ -135,6 +135,14 @@ class AskingBoard(LiveBoard):
         """Wait no longer for an answer that takes long; False when none does."""
         return False
 
+    @property
+    def awaiting(self) -> bool:
+        """Whether an answer about the past is on its way."""
+        return self.past.busy
+
+    def action_resolve(self) -> None:
+        """Ask for names of the addresses of the flow that is read, or no longer."""
+
     def follow_now(self) -> bool:
         """Back to the live window; False when nothing else is looked at."""
         return False

@@ -20,7 +20,7 @@ from nftui.screens.health_view import indicators
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.source import Source
 from nftui.screens.working import WorkingScreen
-from nftui.text import compact
+from nftui.text import compact, counted
 from nftui.widgets.empty_state import EmptyState
 from nftui.widgets.filter_bar import FilterBar
 from nftui.widgets.flow_detail import FlowDetail
@@ -123,6 +123,11 @@ class LiveBoard(WorkingScreen[None]):
         return self.query_one(FilterBar)
 
     @property
+    def awaiting(self) -> bool:
+        """Whether an answer about the past is on its way."""
+        return False
+
+    @property
     def state_name(self) -> str:
         """What the keys are about: `talkers`, `flows`, `detail`, `typing`, `timeline`, `health` or `waiting`."""
         if self.filter_bar.has_class("-open"):
@@ -168,26 +173,38 @@ class LiveBoard(WorkingScreen[None]):
             self.query_one("#totals", Ribbon).show([], status.state(None, "STARTING", ""))
         left, right = status.trail_items(self.trail, self.snapshot)
         trail = self.query_one("#trail", Ribbon)
-        trail.display = bool(left) and not self.filter_bar.has_class("-open")
+        fits = not self.has_class("-too-small")
+        trail.display = fits and bool(left) and not self.filter_bar.has_class("-open")
         trail.show(self.curtain.items(left), right)
         self.filter_bar.set_note(status.matched(self.snapshot))
+        self.table.set_note("" if self.snapshot is None or self.awaiting else status.nothing(place, self._key))
         problem = self.query_one("#problem", Ribbon)
-        problem.display = bool(self.problem)
+        problem.display = fits and bool(self.problem)
         problem.show([Item(self.curtain.text(self.problem), "bad")])
         if self.health is not None:
             self.query_one(HealthStrip).set_indicators(indicators(self.health))
         self._show_empty()
         self.show_hints()
 
+    def _key(self, name: str) -> str:
+        """The first key of an action, or its name on the command line."""
+        keys = action_table(self.app).named(name).key_text.split()
+        return keys[0] if keys else f":{name}"
+
     def _show_empty(self) -> None:
         empty = self.query_one(EmptyState)
         idle = self.snapshot is not None and self.health is not None and not self.flows_in()
         waiting = idle and self.trail.place.within is None
         if waiting and self.health is not None:
-            refused = [f"{sender.address} ({compact(sender.datagrams)} datagrams)" for sender in self.health.refused]
+            refused = [
+                f"{sender.address} ({counted(sender.datagrams, 'datagram', short=True)})"
+                for sender in self.health.refused
+            ]
             note = f"Refused, not in --allow: {', '.join(refused[:5])}. Press e to accept one." if refused else ""
             if self.source.probe is not None:
                 note = f"The probe hands on flows when they end, or after some seconds. Press P to see it. {note}"
+            if not self.health.listen:
+                note += f"{self._key('brush-earlier')} shows what is stored, {self._key('goto')} goes to a time."
             if self.source.playback is not None:
                 empty.show((), "; ".join(self.health.warnings), f"Reading {self.health.store_root}.")
             else:
@@ -195,8 +212,9 @@ class LiveBoard(WorkingScreen[None]):
         elif empty.has_class("-open"):
             empty.close()
             self.table.focus()
-        self.query_one("#body").display = not waiting
-        self.query_one(Timeline).display = self.chart_wanted and not waiting and self.size.height >= _CHART_FROM
+        tables = not waiting and not self.has_class("-too-small")
+        self.query_one("#body").display = tables
+        self.query_one(Timeline).display = self.chart_wanted and tables and self.size.height >= _CHART_FROM
 
     def flows_in(self) -> int:
         """Flows taken in since the start."""

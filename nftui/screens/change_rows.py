@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nftui.screens.columns import Display, table_columns
-from nftui.text import compact, spaced
+from nftui.text import compact, measured
 from nftui.widgets.ribbon import Item, Role
 from nftui.widgets.table_layout import Column, TableData, bar, plain_cell
 
@@ -68,8 +68,8 @@ def sums(changes: Changes, display: Display) -> tuple[list[Item], list[Item]]:
     factor = 0.125 if changes.measure == "rate" and not display.bits else 1.0
     by = growth(now, before)
     return (
-        [*([Item(by, "accent")] if by else []), Item(f"{spaced(compact(now * factor))}{unit}", "strong")],
-        [Item(f"{spaced(compact(before * factor))}{unit}", "strong")],
+        [*([Item(by, "accent")] if by else []), Item(measured(now * factor, unit), "strong")],
+        [Item(measured(before * factor, unit), "strong")],
     )
 
 

@@ -28,11 +28,22 @@ class Displaying(AskingBoard):
         self.paused = None
         self.go_on(reset=True)
 
+    def action_refresh(self) -> None:
+        """Ask anew, without waiting for the next turn."""
+        self.go_on()
+
     def action_units(self) -> None:
         """Bits or bytes."""
         self._display_changed(bits=not self.display_options.bits)
 
     def action_names(self) -> None:
+        """Names: of addresses where a flow is read, of ports elsewhere."""
+        if self.detail.has_class("-open"):
+            self.action_resolve()
+        else:
+            self.action_port_names()
+
+    def action_port_names(self) -> None:
         """Port numbers or service names."""
         self._display_changed(names=not self.display_options.names)
 

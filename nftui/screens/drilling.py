@@ -47,6 +47,9 @@ class Drilling(Detailing):
     def _row_opened(self, event: FlowTable.Opened) -> None:
         """A cell that the cursor was put on goes into the filter; a row opens: its flows, or all of a flow's fields."""
         view, table = self.trail.place.view, self.table
+        if self.snapshot is not None and self.snapshot.request.view != view:
+            self.notify("The rows of this view come yet.", timeout=2, markup=False)
+            return
         if view == "flows":
             self.run_worker(self.open_flow(event.key), exclusive=True, group="detail")
             return

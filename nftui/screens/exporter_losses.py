@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nftui.screens.exporter_words import clock, moment
+from nftui.text import counted
 from nftui.widgets.hexdump import hexdump
 from nftui.widgets.minute_bars import bars, squeeze
 from nftui.widgets.pager import Line, heading, plain
@@ -54,10 +55,11 @@ def verdict(found: Losses) -> list[Line]:
             words += " What the kernel dropped was of others, or came before a number could tell."
         return [plain(words, "good" if not any(dropped) else "warn")]
     together = sum(a > 0 and b > 0 for a, b in zip(reversed(lost), reversed(dropped), strict=False))
+    minutes = counted(gaps, "minute")
     if together:
-        words = f"In {together} of {gaps} minutes with gaps the kernel dropped datagrams, too: its buffer is too small."
+        words = f"In {together} of {minutes} with gaps the kernel dropped datagrams, too: its buffer is too small."
     else:
-        words = f"{gaps} minutes with gaps, and the kernel dropped nothing then: lost on the way, or by the exporter."
+        words = f"{minutes} with gaps, and the kernel dropped nothing then: lost on the way, or by the exporter."
     return [plain(words, "bad")]
 
 
@@ -95,7 +97,7 @@ def rejected(found: Sequence[RejectedDatagram], width: int, hidden: bool = False
     for item in found:
         data = bytes.fromhex(item.data)
         lines.append(Line(((moment(item.received_ms), "strong"), (f"  {item.reason}", "warn"),
-                           (f"  {item.length:,} bytes from port {item.port}", "plain")), 2))  # fmt: skip
+                           (f"  {counted(item.length, 'byte')} from port {item.port}", "plain")), 2))  # fmt: skip
         lines += [plain("  bytes are not shown while addresses are hidden", "dim")] if hidden else hexdump(data, width)
         if not hidden and len(data) < item.length:
             lines.append(plain(f"      {item.length - len(data):,} more were not kept", "dim"))

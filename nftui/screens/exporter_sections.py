@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nftui.engine.advice import Advice, Case
 from nftui.engine.advice import advise as advice_for
 from nftui.screens.exporter_words import moment, version
-from nftui.text import scaled
+from nftui.text import counted, measured, percent
 from nftui.widgets.pager import Line, field, heading, plain
 from nftui.widgets.ribbon import Role
 
@@ -36,8 +36,9 @@ def overview(case: Case) -> list[Line]:
     name = f"{exporter.address} {exporter.ident}".rstrip()
     lines = [
         field("exporter", f"{name} from port {exporter.port}, domains {domains}", width=10),
-        field("received", f"{exporter.counts.get('datagrams.received', 0):,} datagrams, "
-              f"{exporter.counts.get('flows.in', 0):,} flows, the last {moment(exporter.last_seen_ms)}", width=10),
+        field("received", f"{counted(exporter.counts.get('datagrams.received', 0), 'datagram')}, "
+              f"{counted(exporter.counts.get('flows.in', 0), 'flow')}, the last {moment(exporter.last_seen_ms)}",
+              width=10),
         Line(),
     ]  # fmt: skip
     return lines + advice_lines(advice_for(case))
@@ -103,14 +104,15 @@ def clocks(exporter: ExporterStatus) -> list[Line]:
         words = f"count {_UNITS.get(item.unit, item.unit)}"
         words += ", as the protocol says" if item.standard else ", which the protocol does not say"
         words += ", seen in its numbers" if item.certain else ""
-        words += f"; {item.held} datagrams are held back until it is clear" if item.held else ""
+        words += f"; {counted(item.held, 'datagram')} held back until it is clear" if item.held else ""
         lines.append(field(f"domain {item.domain} {version(item.version)}", words,
                            "plain" if item.standard and not item.held else "warn"))  # fmt: skip
     if not exporter.numbering:
         lines.append(plain("None: its version has no sequence numbers, or nothing came yet.", "dim"))
     for template in exporter.templates:
         if template.contested:
-            words = f"of domain {template.domain} got its former fields back {template.contested} times: two exporters?"
+            back = counted(template.contested, "time")
+            words = f"of domain {template.domain} got its former fields back {back}: two exporters?"
             lines.append(field(f"template {template.template_id}", words, "bad"))
     return lines
 
@@ -136,7 +138,7 @@ def interface_lines(item: InterfaceStatus) -> list[Line]:
     """One interface: state, and its load in both directions."""
     up = item.oper_up
     state = "up" if up else "down" if item.admin_up else "switched off"
-    speed = f"{scaled(item.speed)}bit/s" if item.speed else "speed unknown"
+    speed = measured(item.speed, "bit/s") if item.speed else "speed unknown"
     lines = [
         Line(((f"{item.index} {item.name}".rstrip(), "strong"), (f"  {state}, {speed}", "plain" if up else "warn")))
     ]
@@ -145,9 +147,9 @@ def interface_lines(item: InterfaceStatus) -> list[Line]:
         packets = [getattr(item, f"{way}_{kind}") for kind in ("unicast", "multicast", "broadcast")]
         lost = [getattr(item, f"{way}_{kind}") for kind in ("discards", "errors")]
         share = rate / item.speed if rate is not None and item.speed else None
-        words = "rate unknown" if rate is None else f"{scaled(rate)}bit/s"
-        words += f" ({share:.1%})" if share is not None else ""
-        words += f", {sum(n or 0 for n in packets):,} packets, {sum(n or 0 for n in lost):,} lost so far"
+        words = "rate unknown" if rate is None else measured(rate, "bit/s")
+        words += f" ({percent(share, 1)})" if share is not None else ""
+        words += f", {counted(sum(n or 0 for n in packets), 'packet')}, {sum(n or 0 for n in lost):,} lost so far"
         lines.append(field(f"  {way}", words, "bad" if share and share > 1 else "plain", width=6))
     return lines
 
@@ -174,4 +176,5 @@ def elements(exporter: ExporterStatus) -> list[Line]:
 def counters(exporter: ExporterStatus) -> list[Line]:
     """Everything that was counted of it."""
     lines = [heading("Since it was first seen (docs/counters.md)")]
-    return lines + [field(name, f"{amount:,}", width=32) for name, amount in sorted(exporter.counts.items()) if amount]
+    found = [field(name, f"{amount:,}", width=32) for name, amount in sorted(exporter.counts.items()) if amount]
+    return lines + (found or [plain("Nothing was counted yet: it is known by its templates of an earlier run.", "dim")])

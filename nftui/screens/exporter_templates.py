@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nftui.screens.exporter_words import VARIABLE, ago, version
+from nftui.text import counted
 from nftui.widgets.pager import Line, heading, plain
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ def _template(template: TemplateStatus, now_ms: int, width: int) -> list[Line]:
     age = age.replace("for now", "since now") + (" ago" if now_ms - template.refreshed_ms >= 2000 else "")
     lines = [
         heading(f"{kind} {template.template_id}, domain {template.domain} ({version(template.version)}): "
-                f"{template.fields} fields, {size} bytes{more}"),
+                f"{counted(template.fields, 'field')}, {counted(size, 'byte')}{more}"),
         plain(f"  {age}", "dim"),
     ]  # fmt: skip
     if template.contested:
-        lines.append(plain(f"  contested: it got its former fields back {template.contested} times", "bad"))
+        lines.append(plain(f"  contested: it got its former fields back {counted(template.contested, 'time')}", "bad"))
     return [*lines, *_fields(template, width), Line()]
 
 

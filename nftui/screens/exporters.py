@@ -128,7 +128,10 @@ class ExportersScreen(WorkingScreen[None]):
         values = {column.name: [row[column.name] for row in rows] for column in COLUMNS}
         values["address"] = [self._curtain.text(str(address)) for address in values["address"]]
         self.query_one(FlowTable).set_data(TableData(keys, values))
-        title = [Item("Exporters", "strong"), Item(f"{len(self._exporters)} sending", "plain")]
+        silent = sum(row["state"] == "silent" for row in rows)
+        title = [Item("Exporters", "strong"), Item(f"{len(self._exporters) - silent} sending", "plain")]
+        if silent:
+            title.append(Item(f"{silent} silent", "warn"))
         if self._refused:
             title.append(Item(f"{len(self._refused)} refused", "warn"))
         self.query_one("#title", Ribbon).show(title, [Item("Enter: all about one", "dim", 1)])

@@ -44,7 +44,7 @@ class Exporting(TimelineBoard):
             tell_still_writing(self, self._writing)
             return
         total = self.snapshot.rows_total
-        rows = f"{'the row' if total == 1 else f'all {total} rows'} of {view_title(self.trail.place.view)}"
+        rows = f"{'the row' if total == 1 else f'all {total:,} rows'} of {view_title(self.trail.place.view)}"
         ask_for_file(self, rows, self.proposal(), self._write_rows)
 
     def proposal(self) -> str:

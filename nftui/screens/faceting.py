@@ -53,6 +53,9 @@ class Faceting(Ordering, Drilling):
         if self.has_class("-facets"):
             self._close_facets()
             return
+        if self.state_name == "waiting":
+            self.notify("No flows yet, so there are no values.", markup=False)
+            return
         if not self.query(FacetPane):
             self.query_one("#body").mount(FacetPane(id="facets"))
         self._facets = {}

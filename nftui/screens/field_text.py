@@ -35,7 +35,7 @@ def detail_lines(batch: FlowBatch, row: int = 0) -> list[DetailLine]:
         elif not isinstance(value, list):
             shown = _header_text(field.name, value, batch, row) or field_text(field, value)
             if field.name in _SAMPLED and isinstance(rate, int) and rate > 1 and isinstance(value, int):
-                shown += f", sampled 1:{rate}: about {value * rate:,} {field.unit}".rstrip()
+                shown += f", sampled 1:{rate:,}: about {value * rate:,} {field.unit}".rstrip()
             lines.append(
                 DetailLine(field.name, field.title, shown, field.doc, filter_term(field, value), _origin(field))
             )
@@ -102,9 +102,14 @@ def field_text(field: Field, value: int | str) -> str:
         case Show.HEX:
             return f"0x{value:04x}"
         case Show.COUNT:
-            return f"{value:,} {field.unit}".rstrip()
+            return f"{value:,} {_unit(value, field)}".rstrip()
         case _:
-            return f"{value} {field.unit}".rstrip()
+            return f"{value} {_unit(value, field)}".rstrip()
+
+
+def _unit(value: int, field: Field) -> str:
+    """Unit of a value: `packets`, but `packet` of one."""
+    return field.unit[:-1] if value == 1 and len(field.unit) > 1 and field.unit.endswith("s") else field.unit
 
 
 def filter_term(field: Field, value: int | str) -> str:

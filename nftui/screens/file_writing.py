@@ -47,7 +47,7 @@ class Writing:
         """How much of it is written, for the title; `progress` is that of the question, in percent."""
         percent = 100 * self.rows / max(self.rows, self.total) if self.rows else progress
         wheel = status.working(percent, ascii_only)[0]
-        words = f"writing, {compact(self.rows)} of {compact(self.total)} rows"
+        words = f"writing, {compact(self.rows)} of {counted(self.total, 'row', short=True)}"
         return [wheel, Item(words, "accent", 6), Item("Esc stops it", "dim", 7)]
 
 

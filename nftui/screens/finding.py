@@ -26,6 +26,9 @@ class Finding(AskingBoard):
 
     def action_find(self) -> None:
         """Type what to look for."""
+        if self.state_name == "waiting":
+            self.notify("No flows yet, so there is nothing to look in.", markup=False)
+            return
         found = self.query(FindBar)
         if found:
             found.first().open()

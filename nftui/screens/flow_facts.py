@@ -99,21 +99,25 @@ def amounts(flow: Flow, around: Surroundings) -> list[DetailLine]:
     lines.append(_sampling(flow, rate, around.exporter))
     for prefix, words in (("", "of this direction"), ("out_", "of the other direction")):
         octets, packets = flow.number(f"{prefix}bytes"), flow.number(f"{prefix}packets")
-        for name, value, unit in ((f"{prefix}bytes", octets, "B"), (f"{prefix}packets", packets, "packets")):
+        for name, value, unit in ((f"{prefix}bytes", octets, "B"), (f"{prefix}packets", packets, "packet")):
             if value is not None:
                 title = f"{'Out ' if prefix else ''}{'Bytes' if unit == 'B' else 'Packets'}"
                 lines.append(
-                    _line(name, f"{title} sent", f"{value:,} {unit}", f"As the exporter counted them, {words}.")
+                    _line(name, f"{title} sent", _number(value, unit), f"As the exporter counted them, {words}.")
                 )
                 if rate > 1:
-                    about = f"{value * rate:,} {unit}"
+                    about = _number(value * rate, unit)
                     lines.append(_line(name, f"{title} scaled", about, f"Times the sampling rate, {words}."))
         if octets is not None and packets:
             lines.append(_line("", "Per packet", f"{octets / packets:.0f} B", f"Mean size of the packets {words}."))
         if octets is not None and seconds >= 0.001:
-            speed = f"{text.compact(octets * 8 * max(1, rate) / seconds)}bit/s"
+            speed = text.measured(octets * 8 * max(1, rate) / seconds, "bit/s")
             lines.append(_line("", "Rate", speed, f"Scaled, over its duration, {words}."))
     return lines
+
+
+def _number(value: int, unit: str) -> str:
+    return f"{value:,} B" if unit == "B" else text.counted(value, unit)
 
 
 def _sampling(flow: Flow, rate: int, found: ExporterStatus | None) -> DetailLine:
@@ -204,7 +208,7 @@ def conversation(flow: Flow, relatives: Relatives | None) -> list[DetailLine]:
                   ("The other way", [r for r in relatives.conversation if r.source != source]))  # fmt: skip
     for title, found in directions:
         packets, octets = sum(r.packets for r in found), sum(r.octets for r in found)
-        value = f"{len(found):,} records, {text.compact(packets)} packets, {text.compact(octets)}B"
+        value = f"{text.counted(len(found), 'record')}, {_traffic(packets, octets)}"
         lines.append(_line("", title, value if found else "nothing was seen", "Scaled, over what is listed below."))
     whole = relatives.conversation
     if whole:
@@ -228,8 +232,12 @@ def neighbours(flow: Flow, relatives: Relatives | None) -> list[DetailLine]:
 def _relative(item: Relative, moment_ms: int, mark: str) -> DetailLine:
     ends_of = f"{_end(item.source, item.source_port)} > {_end(item.target, item.target_port)}"
     value = f"{mark} {item.protocol} {ends_of}".strip()
-    amount = f"{text.compact(item.packets)} packets, {text.compact(item.octets)}B {item.flags}".rstrip(" .")
+    amount = f"{_traffic(item.packets, item.octets)} {item.flags}".rstrip(" .")
     return DetailLine("", _offset(item.at_ms - moment_ms), f"{value}  {amount}", origin=_OPENS, key=item.key)
+
+
+def _traffic(packets: int, octets: int) -> str:
+    return f"{text.counted(packets, 'packet', short=True)}, {text.measured(octets, 'B')}"
 
 
 def _end(address: str, port: str) -> str:
@@ -252,22 +260,21 @@ def exporter(flow: Flow, around: Surroundings) -> list[DetailLine]:
     if found is None:
         words = "Nothing more is known: it was forgotten, or another process received the flow."
         return [*lines, _line("", "Status", "unknown", words)]
+    seen = ago(around.now_ms - found.last_seen_ms)
     lines += [
         _line("", "Version", " ".join(map(version, found.versions)), "What it exports."),
-        _line("", "Last seen", ago(around.now_ms - found.last_seen_ms), "Its latest datagram."),
+        _line("", "Last seen", seen if seen == "now" else f"{seen} ago", "Its latest datagram."),
         _line("", "Clock", f"{found.clock_skew_ms / 1000:+.3f} s", "Its clock against ours."),
     ]
     if found.export_delay_ms >= 0:
         lines.append(
             _line("", "Export delay", f"{found.export_delay_ms / 1000:.1f} s", "From a flow's end to its export.")
         )
-    return lines + [
-        _line("", f"Template {number}", ", ".join(names), words) for number, names, words in templates(flow, found)
-    ]
+    return lines + templates(flow, found)
 
 
-def templates(flow: Flow, found: ExporterStatus) -> list[tuple[int, tuple[str, ...], str]]:
-    """Templates of the exporter that have the fields of the record: id, names of the fields, and what they are.
+def templates(flow: Flow, found: ExporterStatus) -> list[DetailLine]:
+    """Templates of the exporter that the record can have come by, told as inferred; none where it announces none.
 
     A record does not say which one it came by; a template fits whose elements fill exactly the fields that it has.
     """
@@ -276,8 +283,14 @@ def templates(flow: Flow, found: ExporterStatus) -> list[tuple[int, tuple[str, .
     domain, kind = flow.number("observation_domain_id") or 0, flow.number("flow_source")
     same = [t for t in found.templates if t.version == kind and t.domain == domain and not t.options and t.numbers]
     fitting = [template for template in same if fits(flow, template)]
-    words = "It came by this template." if len(fitting) == 1 else "It may have come by this one: the fields are its."
-    return [(template.template_id, template.elements, words) for template in fitting]
+    if same and not fitting:
+        return [_line("", "Template", "not known", "No template of its exporter has exactly the record's fields.")]
+    alone = "the only one that fits" if len(fitting) == 1 else f"one of {len(fitting)} that fit"
+    words = "Inferred, no record names its template: this one has exactly the fields of the record."
+    return [
+        _line("", f"Template {template.template_id}", f"inferred, {alone}: {', '.join(template.elements)}", words)
+        for template in fitting
+    ]
 
 
 def _line(name: str, title: str, value: str, doc: str, term: str = "") -> DetailLine:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nftui.engine.counters import total
-from nftui.text import compact
+from nftui.text import compact, measured, percent
 from nftui.widgets.health_strip import Indicator, Level, loudest
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def indicators(health: Health) -> list[Indicator]:
         elif amount or name in _ALWAYS:
             found.append(Indicator(name, compact(amount), "quiet", rank))
     fill = health.queue_fill
-    found.append(Indicator("queue", f"{fill:.0%}", "bad" if fill > 0.9 else "warn" if fill > 0.5 else "quiet", 6))
+    found.append(Indicator("queue", percent(fill), "bad" if fill > 0.9 else "warn" if fill > 0.5 else "quiet", 6))
     found.append(_disk(health))
     return [replace(item, action=_DOORS.get(item.name, item.action)) for item in found]
 
@@ -60,7 +60,7 @@ def _disk(health: Health) -> Indicator:
         return Indicator("disk", "cannot be written", "bad", 3)
     free, days = health.store.free_bytes, health.days_left
     short = days is not None and days < _LOW_DAYS
-    text = f"{compact(free)}B free" if free >= 0 else "?"
+    text = f"{measured(free, 'B')} free" if free >= 0 else "?"
     if short and days is not None:
         text += f", full in {days:.1f} d"
     return Indicator("disk", text, "bad" if 0 <= free < _LOW_DISK else "warn" if short else "quiet", 3)

@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from nftui.errors import NftuiError, unexpected
-from nftui.text import clean
+from nftui.text import clean, counted
 
 if TYPE_CHECKING:
     from nftui.screens.source import Past
@@ -96,10 +96,8 @@ class Inquiry:
         words = []
         if files:
             path, reason = files[0]
-            count = "1 file" if len(files) == 1 else f"{len(files)} files"
-            words.append(
-                f"{count} not read: {clean(os.path.basename(path))} {clean(reason)}{', ...' if files[1:] else ''}"
-            )
+            first = f"{clean(os.path.basename(path))} {clean(reason)}"
+            words.append(f"{counted(len(files), 'file')} not read: {first}{', ...' if files[1:] else ''}")
         if self._past is not None and self._past.far:
             flows = "the times of 1 flow are" if self._past.far == 1 else f"the times of {self._past.far:,} flows are"
             words.append(f"{flows} more than a day from when they came, outside of the timeline")

@@ -40,6 +40,26 @@ class Ordering(AskingBoard):
         names, view = list(VIEW_TITLES), self.trail.place.view
         self.action_view(names[(names.index(view) + step) % len(names)] if view in names else names[0])
 
+    def action_sort_by(self, name: str = "") -> None:
+        """Sort by a column that is named, by its title or its name in files; without one, choose."""
+        columns = [column for column in self.table.columns if column.sortable]
+        if name:
+            wanted = name.lower()
+            found = next((c.name for c in columns if wanted in {c.name, c.title.lower()}), "")
+            if found:
+                self._sort(found, True)
+            else:
+                known = ", ".join(column.title for column in columns)
+                self.notify(f"No column {name} in this view to sort by; there are {known}.", markup=False)
+            return
+        choices = [Choice(column.name, column.title, column.name) for column in columns]
+
+        def chosen(column: str | None) -> None:
+            if column:
+                self._sort(column, True)
+
+        self.app.push_screen(Chooser("Sort by", choices, self.table.sort), chosen)
+
     def action_sort_next(self, step: int) -> None:
         """Sort by the next column that can be sorted by."""
         names = [column.name for column in self.table.columns if column.sortable]

@@ -138,7 +138,8 @@ class ProbeScreen(WorkingScreen[None]):
         ]
         right = [Item(f"since {seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}", "dim", 2)]
         if cached and self._cache is not None and len(self._cache.entries) < self._cache.total:
-            right.insert(0, Item(f"the next {len(self._cache.entries)} of {self._cache.total} flows", "warn", 1))
+            all_flows = counted(self._cache.total, "flow")
+            right.insert(0, Item(f"the next {len(self._cache.entries)} of {all_flows}", "warn", 1))
         right.append(Item(" GATHERING ", "chip") if s.gathering else Item(" STOPPED ", "alert"))
         self.query_one("#title", Ribbon).show(left, right)
 

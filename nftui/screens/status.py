@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from nftui.screens.layers import KINDS
 from nftui.screens.navigation import Place, Trail
 from nftui.screens.time_words import length, written, zone_name
 from nftui.screens.views import view_title
-from nftui.text import compact, spaced
+from nftui.text import compact, counted, measured
 from nftui.widgets.ribbon import Item, Role
 from nftui.widgets.timeline_data import TimelineData
 
@@ -42,12 +42,12 @@ def tabs(view: str, width: int) -> list[Item]:
 
 def totals(snapshot: LiveSnapshot, bits: bool) -> list[Item]:
     """Sums over the window."""
-    amount = snapshot.total.matched
-    rate = amount.bits_per_second if bits else amount.bits_per_second / 8
+    sums = snapshot.total.matched
+    rate = sums.bits_per_second if bits else sums.bits_per_second / 8
     return [
-        Item(f"{spaced(compact(rate))}{'bit/s' if bits else 'B/s'}", "strong"),
-        Item(f"{compact(amount.packets_per_second)} pkt/s", "plain", 2),
-        Item(f"{compact(amount.flows_per_second)} flow/s", "plain", 1),
+        Item(measured(rate, "bit/s" if bits else "B/s"), "strong"),
+        Item(f"{compact(sums.packets_per_second)} pkt/s", "plain", 2),
+        Item(f"{compact(sums.flows_per_second)} flow/s", "plain", 1),
     ]
 
 
@@ -118,7 +118,21 @@ def matched(snapshot: LiveSnapshot | None) -> str:
         return ""
     matched, every = snapshot.total.matched.flows, snapshot.total.unfiltered.flows
     share = f" {100 * matched / every:.1f} %" if every else ""
-    return f"{compact(matched)} of {compact(every)} flows{share}"
+    return f"{compact(matched)} of {counted(every, 'flow', short=True)}{share}"
+
+
+def nothing(place: Place, key: Callable[[str], str]) -> str:
+    """What an empty table says: why there may be no rows, and what to press.
+
+    Args:
+        place: where the user is.
+        key: the key of an action, by its name.
+    """
+    if place.filter:
+        return f"No flow here passes the filter: {key('filter')} changes it, {key('negate')} turns it round."
+    if place.within is not None:
+        return f"No flows in this time: {key('brush-earlier')} and {key('brush-later')} go on, {key('now')} is now."
+    return f"No flows lately: {key('brush-earlier')} shows the time before, {key('goto')} goes to a time."
 
 
 def footer(hints: Sequence[Action], position: str = "") -> tuple[list[Item], list[Item]]:

@@ -13,6 +13,7 @@ from nftui.screens.action_table import bindings
 from nftui.screens.feed import Feed
 from nftui.screens.paged import PagedScreen
 from nftui.screens.source import Source
+from nftui.text import percent
 from nftui.widgets.pager import Line, plain
 from nftui.widgets.ribbon import Item
 
@@ -77,7 +78,7 @@ class StoreScreen(PagedScreen):
         checked = self.check.so_far if self.check is not None else None
         right = [Item("VIEWER", "chip", 1)] if self._source.label.startswith("VIEWER") else []
         if checked is not None and checked.state == "running":
-            right.insert(0, Item(f"checking {checked.share:.0%}", "accent", 2))
+            right.insert(0, Item(f"checking {percent(checked.share)}", "accent", 2))
         return left, right
 
     def lines(self, section: int, width: int) -> list[Line]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nftui.screens.exporter_words import moment
-from nftui.text import compact
+from nftui.text import counted, measured, percent
 from nftui.widgets.minute_bars import bars
 from nftui.widgets.pager import Line, field, heading, plain
 from nftui.widgets.ribbon import Role
@@ -33,8 +33,7 @@ _CHECK_ROLES: dict[str, Role] = {"running": "accent", "done": "good", "cancelled
 
 def size(amount: float) -> str:
     """Bytes as `12.3 GB`, powers of 1000 as everywhere on the screen."""
-    text = compact(amount)
-    return f"{text[:-1]} {text[-1]}B" if text[-1].isalpha() else f"{text} B"
+    return measured(amount, "B")
 
 
 def summary(found: StoreOverview, health: Health, width: int, ascii_only: bool = False) -> list[Line]:
@@ -46,7 +45,7 @@ def summary(found: StoreOverview, health: Health, width: int, ascii_only: bool =
     cells = max(10, min(60, width - 30))
     role: Role = "bad" if share > 0.95 else "warn" if share > 0.85 else "accent"
     lines.append(
-        Line((("disk               ", "dim"), (bar(share, cells, ascii_only), role), (f" {share:.0%}", "dim")))
+        Line((("disk               ", "dim"), (bar(share, cells, ascii_only), role), (f" {percent(share)}", "dim")))
     )
     if found.first_ms is not None and found.last_ms is not None:
         lines.append(field("keeps", f"{kept:.1f} days, {moment(found.first_ms)} to {moment(found.last_ms)}"))
@@ -61,12 +60,13 @@ def summary(found: StoreOverview, health: Health, width: int, ascii_only: bool =
         lines.append(field("will keep", f"{found.days_kept:.1f} days once it is at its limits"))
     lines += [Line(), heading("Files")]
     for state in found.states:
-        words = f"{state.files:>7,} files {size(state.bytes):>10}  {_STATES.get(state.state, '')}"
+        noun = "file " if state.files == 1 else "files"
+        words = f"{state.files:>7,} {noun} {size(state.bytes):>10}  {_STATES.get(state.state, '')}"
         lines.append(field(state.state, words, "warn" if state.state == "quarantined" else "plain"))
     if health.store is not None:
         status = health.store
         lines += [Line(), heading("Now")]
-        lines.append(field("being written", f"{status.live_flows:,} flows in {size(status.live_bytes)}, "
+        lines.append(field("being written", f"{counted(status.live_flows, 'flow')} in {size(status.live_bytes)}, "
                            f"{status.unsaved_flows:,} in memory"))  # fmt: skip
         lines.append(field("waiting for a seal", f"{status.waiting_segments} segments"))
         if "lake.waiting" in health.counts:
@@ -120,15 +120,15 @@ def expiry(found: StoreOverview, settings: Mapping[str, str]) -> list[Line]:
         field("size", size(policy.most_bytes) if policy.most_bytes is not None else "none (store.expire_size)"),
         field("age", f"{policy.most_age_ms / _DAY_MS:g} days" if policy.most_age_ms is not None else
               "none (store.expire_age)"),
-        field("free disk", f"{policy.least_free:.0%}" if policy.least_free is not None else "none (store.expire_free)"),
-        field("watermark", f"{policy.watermark:.0%} of a limit is left when one is passed"),
+        field("free disk", percent(policy.least_free) if policy.least_free is not None else "none (store.expire_free)"),
+        field("watermark", f"{percent(policy.watermark)} of a limit is left when one is passed"),
         Line(),
     ]  # fmt: skip
     if not settings:
         lines.append(plain("The collector does not answer: its limits are not known.", "warn"))
     if found.going:
         total = sum(old.bytes for old in found.going)
-        lines.append(heading(f"Goes at the next expiry: {len(found.going):,} files, {size(total)}"))
+        lines.append(heading(f"Goes at the next expiry: {counted(len(found.going), 'file')}, {size(total)}"))
         lines += [_old(old) for old in found.going]
     else:
         lines.append(plain("Nothing goes at the next expiry.", "good" if policy.limited else "dim"))
@@ -176,14 +176,14 @@ def check(checked: Checked | None, width: int, ascii_only: bool = False) -> list
     cells = max(10, min(60, width - 30))
     lines = [
         Line(((f"{words[checked.state]:<22} ", role), (bar(checked.share, cells, ascii_only), "accent"),
-              (f" {checked.share:.0%}", "dim"))),
+              (f" {percent(checked.share)}", "dim"))),
         field("files", f"{checked.files:,}, {size(checked.bytes)} of {size(checked.all_bytes)}"),
         field("flow records", f"{checked.rows:,} can be read"),
     ]  # fmt: skip
     if checked.error:
         lines.append(field("trouble", checked.error, "bad"))
     bad = len(checked.damaged) + checked.more_damaged
-    lines.append(field("damaged", f"{bad:,} files", "bad" if bad else "good"))
+    lines.append(field("damaged", counted(bad, "file"), "bad" if bad else "good"))
     for path, problem in checked.damaged:
         lines.append(Line(((f"{path}: ", "plain"), (problem, "bad")), 2))
     if checked.more_damaged:
@@ -197,5 +197,5 @@ def quarantine(found: StoreOverview) -> list[Line]:
     """Damaged files that were put aside."""
     if not found.quarantined:
         return [plain("No file was put aside.", "good")]
-    lines = [heading(f"{len(found.quarantined):,} files in _quarantine, left out of every answer")]
+    lines = [heading(f"{counted(len(found.quarantined), 'file')} in _quarantine, left out of every answer")]
     return lines + [field(size(taken), name, width=10) for name, taken in found.quarantined]

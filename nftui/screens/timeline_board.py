@@ -16,7 +16,7 @@ from nftui.screens.navigation import Place
 from nftui.screens.outlook import FRAMES, SECOND_MS, Outlook, Surroundings
 from nftui.screens.source import Past, Source
 from nftui.screens.time_words import length, moment
-from nftui.text import compact
+from nftui.text import compact, counted, measured, percent
 from nftui.widgets.ribbon import Item, Ribbon
 from nftui.widgets.timeline import Timeline as TimelineWidget
 from nftui.widgets.timeline_data import SERIES_COLORS, TimelineData, TimelineMarks
@@ -266,13 +266,13 @@ class TimelineBoard(AskingBoard):
         if place is None:
             return words[0]
         column = data.values[:, place]
-        words.append(f"{compact(float(column.sum()))} {data.unit}")
+        words.append(measured(float(column.sum()), data.unit))
         busiest = sorted(range(len(data.labels)), key=lambda i: -column[i])[:3]
         words += [f"{data.labels[i]} {compact(float(column[i]))}" for i in busiest if column[i]]
         if len(data.lost) and data.lost[place]:
-            words.append(f"{compact(float(data.lost[place]))} flows lost")
+            words.append(f"{counted(int(data.lost[place]), 'flow', short=True)} lost")
         if len(data.covered) and data.covered[place] < 1 and cursor < data.seen_ms:
-            words.append(f"recorded {data.covered[place]:.0%}" if data.covered[place] else "nothing recorded")
+            words.append(f"recorded {percent(data.covered[place])}" if data.covered[place] else "nothing recorded")
         return self.curtain.text("  ".join(words))
 
     def show_totals(self) -> None:

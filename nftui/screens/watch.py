@@ -18,7 +18,7 @@ from nftui.screens.feed import Feed
 from nftui.screens.source import Source
 from nftui.screens.status import footer
 from nftui.screens.working import WorkingScreen
-from nftui.text import clean, compact, counted
+from nftui.text import clean, counted, measured
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
 from nftui.widgets.table_layout import Column, TableData, count_cell, plain_cell
@@ -139,7 +139,9 @@ class WatchScreen(WorkingScreen["Finding | None"]):
 
     async def _tell_all(self) -> None:
         count = await self._feed.run(self._source.tell_all)
-        self.notify(f"{count} findings are told again." if count else "No finding was made quiet here.", markup=False)
+        assert isinstance(count, int)
+        again = f"{counted(count, 'finding')} will be told again."
+        self.notify(again if count else "No finding was made quiet here.", markup=False)
         await self._refresh()
 
     def action_close(self) -> None:
@@ -182,6 +184,6 @@ def standing(state: WatchState) -> list[str]:
 
 
 def _rule(rule: RuleState) -> str:
-    limit = "learning what is usual" if rule.limit is None else f"limit {compact(rule.limit)} {rule.unit}"
+    limit = "learning what is usual" if rule.limit is None else f"limit {measured(rule.limit, rule.unit)}"
     mark = "BROKEN" if rule.broken else "ok"
-    return f"{mark:<6}  {rule.name}: {compact(rule.now)} {rule.unit}, {limit}   {rule.text}"
+    return f"{mark:<6}  {rule.name}: {measured(rule.now, rule.unit)}, {limit}   {rule.text}"

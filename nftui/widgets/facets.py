@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from nftui.widgets.contrast import readable
 from nftui.widgets.table_layout import bar, fit
 
 _AMOUNT = 7
@@ -72,7 +73,7 @@ class FacetPane(Widget, can_focus=True):
     FacetPane > .facets--note { color: $text-muted; }
     FacetPane > .facets--bar { color: $primary 70%; }
     FacetPane > .facets--cursor { background: $primary 22%; }
-    FacetPane:focus > .facets--cursor { background: $primary 60%; text-style: bold; }
+    FacetPane:focus > .facets--cursor { background: $primary 40%; text-style: bold; }
     FacetPane:nocolor > .facets--cursor { text-style: reverse; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -166,13 +167,10 @@ class FacetPane(Widget, can_focus=True):
 
     def _look(self, part: str, over: bool) -> Style:
         style = self.get_component_rich_style(f"facets--{part}")
-        return (
-            style
-            + self.get_component_rich_style("facets--cursor").without_color
-            + Style(bgcolor=self.get_component_rich_style("facets--cursor").bgcolor)
-            if over
-            else style
-        )
+        if over:
+            cursor = self.get_component_rich_style("facets--cursor")
+            style += cursor.without_color + Style(bgcolor=cursor.bgcolor)
+        return style if part == "bar" else readable(style)
 
     def _line(self, y: int) -> Strip:
         width = self.size.width

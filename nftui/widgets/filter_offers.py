@@ -60,8 +60,8 @@ class OfferList(Widget):
     OfferList.-open { display: block; }
     OfferList > .offer-list--text { color: $foreground; background: $panel; }
     OfferList > .offer-list--note { color: $text-muted; background: $panel; }
-    OfferList > .offer-list--chosen { color: $foreground; background: $primary 60%; text-style: bold; }
-    OfferList > .offer-list--chosen-note { color: $foreground; background: $primary 60%; }
+    OfferList > .offer-list--chosen { color: $foreground; background: $primary 50%; text-style: bold; }
+    OfferList > .offer-list--chosen-note { color: $foreground; background: $primary 50%; }
     OfferList:nocolor > .offer-list--chosen { text-style: reverse; }
     OfferList:nocolor > .offer-list--chosen-note { text-style: reverse; }
     """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,7 +17,7 @@ from textual.widgets import Static
 from nftui.text import clean
 from nftui.widgets.flow_table import FlowTable
 from nftui.widgets.ribbon import Item, Ribbon
-from nftui.widgets.table_layout import Column, TableData, plain_cell
+from nftui.widgets.table_layout import GAP, MARGIN, Column, TableData, plain_cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class FlowDetail(Vertical):
 
     def _fill(self) -> None:
         lines = self.lines = self.sections[self.chosen].lines
+        self._arrange(max((cell_len(line.value) for line in lines), default=0))
         self.table.set_data(
             TableData(
                 list(range(len(lines))),
@@ -139,6 +141,27 @@ class FlowDetail(Vertical):
         ]
         self.query_one("#detail-sections", Ribbon).show(items, [Item("Tab", "dim", rank=1)])
         self._explain()
+
+    def _arrange(self, longest: int) -> None:
+        """Give values the room that they need; the meaning, which stands below, too, leaves for those of a section.
+
+        Args:
+            longest: cells of the longest value. The list of fields keeps the meaning in any case.
+        """
+        title, value, doc = self.COLUMNS
+        spare = self.size.width - title.width - doc.width - 2 * GAP - MARGIN - 1
+        columns = self.COLUMNS
+        if value.width + value.grow < longest <= spare:
+            columns = (title, replace(value, grow=longest - value.width), doc)
+        elif longest > max(spare, value.width + value.grow) and self.chosen:
+            columns = (title, replace(value, grow=longest))
+        if columns != self.table.columns:
+            self.table.set_columns(columns)
+
+    def on_resize(self) -> None:
+        """Another width."""
+        if self.sections:
+            self._fill()
 
     def close(self) -> None:
         """Hide the pane."""

@@ -20,10 +20,12 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from nftui.widgets.table_layout import GAP, MARGIN, Column, Place, TableData, arrange, arrange_scrolled
-from nftui.widgets.table_lines import header_line, merged, row_line, with_thumb
+from nftui.widgets.contrast import readable
+from nftui.widgets.table_layout import GAP, MARGIN, Column, Place, TableData, arrange, arrange_scrolled, fit
+from nftui.widgets.table_lines import PICTURES, header_line, merged, row_line, with_thumb
 
 _WHEEL_LINES = 3
+_NOTE_LINE = 2
 _NARROWEST = 3
 """Cells of a column at least."""
 
@@ -56,14 +58,14 @@ class FlowTable(Widget, can_focus=True):
     FlowTable > .flow-table--header { color: $text-muted; text-style: bold; background: $panel; }
     FlowTable > .flow-table--sorted { color: $accent; text-style: bold; background: $panel; }
     FlowTable > .flow-table--key { color: $foreground; }
-    FlowTable > .flow-table--number { color: $foreground 80%; }
+    FlowTable > .flow-table--number { color: $foreground 85%; }
     FlowTable > .flow-table--lead { color: $accent; }
     FlowTable > .flow-table--dim { color: $text-muted; }
     FlowTable > .flow-table--bar { color: $primary 70%; }
     FlowTable > .flow-table--faint { color: $foreground 30%; }
     FlowTable > .flow-table--cursor { background: $primary 22%; }
     FlowTable:focus > .flow-table--cursor { background: $primary 40%; }
-    FlowTable:focus > .flow-table--cell { background: $primary 75%; color: $text; text-style: bold; }
+    FlowTable:focus > .flow-table--cell { background: $primary; color: $background; text-style: bold; }
     FlowTable > .flow-table--thumb { color: $primary 60%; }
     FlowTable:nocolor > .flow-table--header { text-style: bold underline; }
     FlowTable:nocolor > .flow-table--sorted { text-style: bold underline; }
@@ -136,6 +138,7 @@ class FlowTable(Widget, can_focus=True):
         self.sort = ""
         self.descending = True
         self.ascii_only = False
+        self.note = ""
         self._dragged: tuple[str, int] | None = None
         self._columns = tuple(columns)
         self._places: list[Place] = []
@@ -143,6 +146,12 @@ class FlowTable(Widget, can_focus=True):
         self._styles: dict[tuple[str, str], Style] = {}
 
     # Content
+
+    def set_note(self, note: str) -> None:
+        """Say why there are no rows; shown only while there are none."""
+        if note != self.note:
+            self.note = note
+            self.refresh_lines()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -293,8 +302,8 @@ class FlowTable(Widget, can_focus=True):
                 keep = style.color if over == "cursor" else above.color
                 style = Style(color=keep, bgcolor=above.bgcolor, bold=above.bold or style.bold,
                               reverse=above.reverse, underline=above.underline)  # fmt: skip
-            self._styles[part, over] = style
-        return style
+            self._styles[part, over] = style if part in PICTURES else readable(style)
+        return self._styles[part, over]
 
     def _line(self, y: int) -> Strip:
         width = self.size.width
@@ -310,7 +319,8 @@ class FlowTable(Widget, can_focus=True):
             segments = row_line(self.data, row, self._places, self.sort, over, cell, self._style)
             filler = self._style("number", over)
         else:
-            return Strip.blank(width, self._style("number"))
+            words = f" {fit(self.note, width - 1)}" if y == _NOTE_LINE and not self.data.rows else " " * width
+            return Strip([Segment(words, self._style("dim"))])
         used = sum(segment.cell_length for segment in segments)
         if used < width:
             segments.append(Segment(" " * (width - used), filler))

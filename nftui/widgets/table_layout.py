@@ -111,12 +111,16 @@ class Place:
 def arrange(columns: Sequence[Column], width: int, forced: frozenset[str] = frozenset()) -> list[Place]:
     """Choose the columns that fit and give each its place.
 
-    Columns leave in the order of their rank, equals together; those named in `forced` leave last. What is left
-    over goes to the key columns that may grow, in proportion, and then to the others from left to right.
+    Columns leave in the order of their rank, equals together, those named in `forced` last; then those without a rank,
+    from the right, one by one. What is left over goes to the key columns that may grow, in proportion, and then to the
+    others from left to right.
     """
     shown = list(columns)
     while len(shown) > 1 and sum(c.width for c in shown) + GAP * (len(shown) - 1) > width:
-        candidates = [c for c in shown if c.rank and c.name not in forced] or [c for c in shown if c.rank] or shown[1:]
+        candidates = [c for c in shown if c.rank and c.name not in forced] or [c for c in shown if c.rank]
+        if not candidates:
+            shown.pop()
+            continue
         worst = max(c.rank for c in candidates)
         shown = [c for c in shown if c.rank != worst or c not in candidates]
     spare = max(0, width - sum(c.width for c in shown) - GAP * (len(shown) - 1))

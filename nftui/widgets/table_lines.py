@@ -10,6 +10,9 @@ from textual.strip import Strip
 
 from nftui.widgets.table_layout import GAP, MARGIN, Place, TableData, fit
 
+PICTURES = frozenset({"bar", "faint", "thumb"})
+"""Parts that are no text: nobody has to read them."""
+
 StyleOf = Callable[[str, str], Style]
 """Style of a part, and of that part under the cursor (`cursor` or `cell`)."""
 
@@ -82,7 +85,9 @@ def row_line(
             value = data.values[column.name][index] if column.name in data.values else None
             text = "" if value is None else column.format(value, place.width)
         part = "lead" if column.name == sort and column.role == "number" else column.role
-        look = style("faint" if stale else part, "cell" if over and column.name == cell else over)
+        if stale:
+            part = "faint" if column.role in PICTURES else "dim"
+        look = style(part, "cell" if over and column.name == cell else over)
         segments.append(Segment(fit(text, place.width, column.align), look))
         segments.append(Segment(" " * GAP, gap))
     return segments[:-1]

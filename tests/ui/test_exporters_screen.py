@@ -71,7 +71,7 @@ async def test_the_list_says_what_is_wrong_with_each() -> None:
      ("4", ["lost by its numbers", "321", "dropped by the kernel", "180",
             "In 2 of 4 minutes with gaps the kernel dropped datagrams, too"]),
      ("5", ["3600.250 s ahead of ours", "300.0 s from the end", "count datagrams, which the protocol does not say"]),
-     ("6", ["1.2 Gbit/s (120.0%)", "12 lost so far", "ge-0/0/1", "red"]),
+     ("6", ["1.20 Gbit/s (120.0 %)", "12 lost so far", "ge-0/0/1", "red"]),
      ("7", ["9.12235", "fancyElement", "exportedFlowRecordTotalCount", "123,456"]),
      ("8", ["datagrams.rejected.version", "0000  1b 5d", "]0;PWNED", "more were not kept", "sets.bad_length"]),
      ("9", ["sequence.lost", "321"])],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driving import press, ready, settle, until
+from driving import press, ready, settle, text_of, until
 from fake_source import V4, FakeSource, flows
 from textual.pilot import Pilot
 
@@ -21,6 +21,7 @@ from nftui.screens.flow_facts import Flow, Surroundings
 from nftui.screens.flow_relatives import Relative, Relatives, conversation_filter, neighbour_filter, relatives_of
 from nftui.screens.live import LiveScreen
 from nftui.widgets.flow_detail import DetailLine
+from nftui.widgets.flow_table import FlowTable
 
 SIZE = (160, 50)
 END = 1_790_000_000_000
@@ -58,7 +59,7 @@ def test_amounts_as_sent_and_scaled() -> None:
     assert found == {
         "Duration": "2.000 s", "Sampling": "1:100, from options data of the exporter (sampler 3)",
         "Bytes sent": "5,000 B", "Bytes scaled": "500,000 B", "Packets sent": "10 packets",
-        "Packets scaled": "1,000 packets", "Per packet": "500 B", "Rate": "2.00Mbit/s",
+        "Packets scaled": "1,000 packets", "Per packet": "500 B", "Rate": "2.00 Mbit/s",
     }  # fmt: skip
 
 
@@ -93,9 +94,11 @@ def test_the_template_is_the_one_with_its_fields() -> None:
     lines = facts.exporter(a_flow(), Surroundings(STATUS, now_ms=END))
     found = words(lines)
     assert found["Exporter"] == "192.0.2.1 gw1"
-    assert found["Template 256"] == "a, b"
+    assert found["Template 256"] == "inferred, the only one that fits: a, b"
     assert "Template 257" not in found
-    assert next(line for line in lines if line.title == "Template 256").doc == "It came by this template."
+    assert next(line for line in lines if line.title == "Template 256").doc.startswith(
+        "Inferred, no record names its template"
+    )
     assert found["Export delay"] == "15.0 s"
     unknown = words(facts.exporter(a_flow(), Surroundings()))
     assert unknown["Status"] == "unknown"
@@ -118,8 +121,8 @@ def test_both_directions_are_summed_apart() -> None:
     talk = (a_relative(1, END - 500), a_relative(2, END - 400, "198.51.100.7"), a_relative(3, END))
     lines = facts.conversation(a_flow(), Relatives(talk, (), "Here."))
     found = words(lines)
-    assert found["This way"] == "2 records, 20 packets, 2.00kB"
-    assert found["The other way"] == "1 records, 10 packets, 1.00kB"
+    assert found["This way"] == "2 records, 20 packets, 2.00 kB"
+    assert found["The other way"] == "1 record, 10 packets, 1.00 kB"
     assert found["Records"] == "3 over 0.5 s"
     assert [(line.key, line.title) for line in lines[3:]] == [(1, "-0.500 s"), (2, "-0.400 s"), (3, "same time")]
     assert lines[4].value.startswith("< TCP 198.51.100.7 1 > ")
@@ -152,6 +155,29 @@ async def opened(pilot: Pilot[int], *keys: str) -> LiveScreen:
     await until(pilot, lambda: screen._around is not None and screen._around.relatives is not None)
     await pilot.press(*keys)
     return screen
+
+
+async def test_enter_before_the_rows_of_the_view_have_come_opens_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with NftuiApp(FakeSource()).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        asked: list[int] = []
+
+        async def flow_of(key: int) -> None:
+            asked.append(key)
+
+        monkeypatch.setattr(screen, "flow_of", flow_of)
+        screen.trail.change(view="flows")  # asked for, but hosts are still on the screen
+        screen._row_opened(FlowTable.Opened(screen.table, 1))
+        await until(pilot, lambda: "The rows of this view come yet." in text_of(pilot.app))
+        assert asked == []
+
+
+async def test_long_values_of_a_section_are_read_in_full() -> None:
+    async with NftuiApp(FakeSource()).run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, "tab", "tab", "tab")
+        long = max((line.value for line in screen.detail.lines), key=len)
+        assert len(long) > 39
+        assert long in text_of(pilot.app).split("Esc closes")[1].split(screen.detail.current.title + ":")[0]
 
 
 async def test_sections_are_read_one_after_the_other_and_flows_opened_from_them() -> None:
@@ -225,7 +251,7 @@ async def test_names_are_asked_for_on_demand_and_never_waited_for(monkeypatch: p
         await until(pilot, lambda: any(line.value == "late[2J.example" for line in screen.detail.lines))
         assert [line.title for line in screen.detail.lines] == placed, "a late name moves nothing"
         assert screen.detail.table.cursor_row == 1
-        await pilot.press("i")
+        await pilot.press("n")  # names of addresses here, as i
         assert "Name" not in [line.title for line in screen.detail.lines]
 
 

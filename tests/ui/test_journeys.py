@@ -150,6 +150,27 @@ async def test_sort_keys_and_header_click_order_the_rows():
         assert "▼pkt/s" in screen.table.render_line(0).text
 
 
+async def test_a_column_that_is_named_orders_the_rows():
+    async with NftuiApp(FakeSource()).run_test(size=SIZE) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("colon", *"sort", "space", *"Tx", "enter")
+        await until(pilot, lambda: screen.table.sort == "tx")
+        await pilot.press("colon", *"sort", "space", *"nothing", "enter")
+        await until(pilot, lambda: "No column nothing" in text_of(pilot.app))
+        assert screen.table.sort == "tx"
+
+
+async def test_an_empty_table_says_why_and_what_to_press():
+    async with NftuiApp(FakeSource()).run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("slash", *"port 1", "enter")
+        await until(
+            pilot, lambda: "No flow here passes the filter: / changes it, ! turns it round." in text_of(pilot.app)
+        )
+        await press(pilot, "exclamation_mark")
+        await until(pilot, lambda: "No flow here" not in text_of(pilot.app))
+
+
 async def test_pause_holds_the_table_while_flows_are_taken_in():
     source = FakeSource()
     async with NftuiApp(source).run_test(size=SIZE) as pilot:
@@ -206,6 +227,8 @@ async def test_units_and_names():
         assert " 443 " in text_of(pilot.app)
         await press(pilot, "n")
         assert " https " in text_of(pilot.app)
+        await press(pilot, "N")
+        assert " https " not in text_of(pilot.app)
 
 
 async def test_every_view_has_rows():
@@ -258,7 +281,7 @@ async def test_exporters_panel_allows_a_refused_sender():
         assert "192.0.2.1" in text_of(pilot.app)
         await pilot.press("end")
         await pilot.pause(0.1)
-        assert "its 33 datagrams were counted" in text_of(pilot.app)
+        assert "33 datagrams came, counted" in text_of(pilot.app)
         await pilot.press("a")
         await until(pilot, lambda: source.allowed == ["198.51.100.7"])
         await pilot.press("escape")
@@ -347,7 +370,8 @@ async def test_too_small_a_terminal_says_so_and_sizes_change_without_harm():
         screen = await ready(pilot)
         await pilot.resize_terminal(20, 5)
         await pilot.pause(0.1)
-        assert "20x5" in text_of(pilot.app)
+        lines = [line.strip() for line in text_of(pilot.app).split("\n")]
+        assert [line for line in lines if line] == ["nftui needs 40x10,", "here is 20x5"]
         random = np.random.default_rng(3)
         for width, height in random.integers(1, 301, (40, 2)) * [1, 1]:
             await pilot.resize_terminal(int(width), max(1, int(height) // 3))

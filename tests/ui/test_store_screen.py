@@ -99,7 +99,7 @@ def shown(pilot: Pilot[int]) -> str:
             "Goes after that, the oldest first"]),
      ("4", ["by the collector, every ten minutes", "1 of 5 are compacted", "4 finished hours wait"]),
      ("5", ["v starts it"]),
-     ("6", ["1 files in _quarantine", "20261101T000000Z-00000000-000001.parquet"])],
+     ("6", ["1 file in _quarantine", "20261101T000000Z-00000000-000001.parquet"])],
 )  # fmt: skip
 async def test_sections(root: Path, key: str, words: list[str]) -> None:
     async with NftuiApp(StoredSource(root)).run_test(size=(120, 40)) as pilot:
@@ -117,7 +117,7 @@ async def test_a_check_goes_on_when_the_screen_is_left(root: Path) -> None:
         check.wait(30)
         screen = await opened(pilot, "5")
         await until(pilot, lambda: "done" in shown(pilot))
-        assert re.search(r"damaged +1 files", shown(pilot))
+        assert re.search(r"damaged +1 file", shown(pilot))
         assert "its checksum does not hold" in shown(pilot)
         assert "nftui verify --repair" in shown(pilot)
         assert screen.check is check

@@ -42,6 +42,12 @@ def test_columns_leave_by_rank_equals_together(width: int, shown: list[str]):
     assert places[-1].start + places[-1].width <= max(width, 1) + 1
 
 
+def test_parts_of_a_key_leave_one_by_one_from_the_right():
+    ends = (column("proto", 5, role="key"), column("src", 17, role="key"), column("dst", 17, role="key"))
+    assert [p.column.name for p in arrange(ends, 38)] == ["proto", "src"]
+    assert [p.column.name for p in arrange(ends, 12)] == ["proto"]
+
+
 def test_forced_column_stays_longer():
     assert [p.column.name for p in arrange(COLUMNS, 20, frozenset({"tx"}))] == ["host", "tx"]
 

@@ -25,7 +25,7 @@ def watched(source: FakeSource) -> WatchState:
         "proto 17 and dst port 53", now - 20_000, now, 300, 310, 18_600,
         (("hosts tried", "300, in 2 networks of 256"), ("tries", "300")),
     )  # fmt: skip
-    rule = Finding("threshold", "dns", "port 53", "dns: 80M bit/s is above 50M bit/s", "port 53", now - 60_000, now)
+    rule = Finding("threshold", "dns", "port 53", "dns: 80 Mbit/s is above 50 Mbit/s", "port 53", now - 60_000, now)
     states = (
         RuleState("dns", "port 53 over 50 Mbit/s", 80e6, 50e6, "bit/s", True),
         RuleState("web", "port 443 over 3x usual", 5e6, None, "bit/s", False),
@@ -53,8 +53,8 @@ async def test_findings_with_what_shows_them():
         assert "1,234 addresses looked for" in shown
         assert "10.1.0.1 tried TCP port 22 on 300 hosts in a minute" in shown
         assert "300, in 2 networks of 256" in shown
-        assert "BROKEN  dns: 80.0M bit/s, limit 50.0M bit/s" in shown
-        assert "web: 5.00M bit/s, learning what is usual" in shown
+        assert "BROKEN  dns: 80.0 Mbit/s, limit 50.0 Mbit/s" in shown
+        assert "web: 5.00 Mbit/s, learning what is usual" in shown
         assert "bad.txt line 3: not an address" in shown
         await pilot.press("j")
         await until(pilot, lambda: "(threshold, dns)" in text_of(pilot.app))

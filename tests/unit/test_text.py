@@ -125,3 +125,22 @@ def test_nearest_prefers_exchanged_letters() -> None:
     assert text.nearest("tpc", ["tp4", "tcp", "udp"]) == "tcp"
     assert text.nearest("htps", ["http", "https", "ssh"]) == "https"
     assert text.nearest("zebra", ["tcp", "udp"]) is None
+
+
+def test_numbers_and_their_units_for_people() -> None:
+    assert [text.counted(count, "flow") for count in (0, 1, 2, 12_345)] == [
+        "0 flows",
+        "1 flow",
+        "2 flows",
+        "12,345 flows",
+    ]
+    assert text.counted(12_345, "flow", short=True) == "12.3k flows"
+    assert text.counted(1, "flow", short=True) == "1 flow"
+    assert [text.measured(33_400, unit) for unit in ("bit/s", "B", "pkt/s")] == [
+        "33.4 kbit/s",
+        "33.4 kB",
+        "33.4k pkt/s",
+    ]
+    assert [text.measured(334, unit) for unit in ("bit/s", "B", "pkt/s")] == ["334 bit/s", "334 B", "334 pkt/s"]
+    assert text.percent(0.125, 1) == "12.5 %"
+    assert text.percent(1) == "100 %"

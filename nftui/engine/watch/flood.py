@@ -11,7 +11,7 @@ import numpy as np
 from nftui import text
 from nftui.engine.watch.finding import Finding
 from nftui.engine.watch.moment import Bools, Groups, Hashes, Ints, Moment, frequent, group, share
-from nftui.text import compact
+from nftui.text import compact, measured
 
 _TCP, _UDP = 6, 17
 _SYN = 0x02
@@ -86,7 +86,7 @@ class FloodFinder:
             out.append(
                 self._finding(
                     moment, mine, "amplification", f"{victim} from port {port}",
-                    f"{victim} gets {compact(bits[number])} bit/s of large answers from UDP port {port}",
+                    f"{victim} gets {measured(bits[number], 'bit/s')} of large answers from UDP port {port}",
                     f"dst ip {victim} and udp and src port {port}", (),
                 )
             )  # fmt: skip
@@ -132,7 +132,7 @@ class FloodFinder:
         raw, size = moment.column("packets", rows), moment.column("bytes", rows)
         sizes = size // np.maximum(raw, 1)
         marks = (
-            ("rate", f"{compact(octets * 8 / moment.seconds)} bit/s, {compact(packets / moment.seconds)} pkt/s"),
+            ("rate", f"{measured(octets * 8 / moment.seconds, 'bit/s')}, {compact(packets / moment.seconds)} pkt/s"),
             *evidence,
             ("sources", f"{self._sources(moment, rows)}, {compact(len(rows))} flows in {moment.seconds:.0f} s"),
             ("octets a packet", frequent(sizes, "")[1]),

@@ -11,7 +11,7 @@ import numpy as np
 from nftui.engine.query.filters import EVERYTHING
 from nftui.engine.watch.finding import Finding, RuleState
 from nftui.engine.watch.rules import Rule
-from nftui.text import compact
+from nftui.text import measured
 
 if TYPE_CHECKING:
     from nftui.engine.batch import FlowBatch
@@ -126,16 +126,16 @@ def _finding(meter: _Meter, now_ms: int, now: float, limit: float, usual: float 
     rule = meter.rule
     way = "above" if rule.above else "below"
     evidence = [
-        ("now", f"{compact(now)} {rule.unit}, average of {rule.seconds} s"),
-        ("limit", f"{compact(limit)} {rule.unit}" + (f", {rule.amount:g} times what is usual" if rule.usual else "")),
-        ("highest" if rule.above else "lowest", f"{compact(meter.peak)} {rule.unit}"),
+        ("now", f"{measured(now, rule.unit)}, average of {rule.seconds} s"),
+        ("limit", measured(limit, rule.unit) + (f", {rule.amount:g} times what is usual" if rule.usual else "")),
+        ("highest" if rule.above else "lowest", measured(meter.peak, rule.unit)),
     ]
     if usual is not None:
-        evidence.append(("usual", f"{compact(usual)} {rule.unit}"))
+        evidence.append(("usual", measured(usual, rule.unit)))
     flows, packets, octets = meter.counted
     assert meter.broken_since_ms is not None
     return Finding(
         "threshold", rule.name, rule.filter_text or "all flows",
-        f"{rule.name}: {compact(now)} {rule.unit} is {way} {compact(limit)} {rule.unit}",
+        f"{rule.name}: {measured(now, rule.unit)} is {way} {measured(limit, rule.unit)}",
         rule.filter_text, meter.broken_since_ms, now_ms, flows, packets, octets, tuple(evidence),
     )  # fmt: skip

@@ -104,7 +104,7 @@ class TestFlood:
         assert (found.rule, found.subject) == ("SYN flood", "198.51.100.1 port 443")
         assert (found.flows, found.packets, found.bytes) == (2000, 20_000, 800_000)
         evidence = dict(found.evidence)
-        assert evidence["rate"] == "640k bit/s, 2.00k pkt/s"
+        assert evidence["rate"] == "640 kbit/s, 2.00k pkt/s"
         assert evidence["sources"] == "2000, 2.00k flows in 10 s"
         assert evidence["octets a packet"] == "40 (100 %)"
         assert evidence["to port"] == "443 (100 %)"
@@ -115,7 +115,7 @@ class TestFlood:
                  "bytes": 468_000} for i in range(40)]  # fmt: skip
         batch = made(*rows)
         (found,) = self.find(batch)
-        assert found.summary == "198.51.100.1 gets 15.0M bit/s of large answers from UDP port 123"
+        assert found.summary == "198.51.100.1 gets 15.0 Mbit/s of large answers from UDP port 123"
         assert behind(found, batch) == 40
 
     def test_a_crowd_with_hardly_a_packet_each(self):
@@ -271,9 +271,9 @@ class TestThresholds:
         rules, found = self.steps("tcp over 2 Mbit/s", [million, million, million, 5 * million, 5 * million, 0, 0, 0])
         assert [len(step) for step in found] == [0, 0, 0, 1, 1, 1, 0, 0]
         first, last = found[3][0], found[5][0]
-        assert first.summary == "one: 2.33M bit/s is above 2.00M bit/s"
-        assert last.summary == "one: 3.33M bit/s is above 2.00M bit/s"
-        assert dict(last.evidence)["highest"] == "3.67M bit/s"
+        assert first.summary == "one: 2.33 Mbit/s is above 2.00 Mbit/s"
+        assert last.summary == "one: 3.33 Mbit/s is above 2.00 Mbit/s"
+        assert dict(last.evidence)["highest"] == "3.67 Mbit/s"
         assert (first.filter, first.subject, first.first_ms) == ("tcp", "tcp", NOW_MS + 3 * STEP - 30_000)
         assert last.bytes == 10 * million
         (state,) = rules.states
@@ -286,7 +286,7 @@ class TestThresholds:
         assert [len(step) for step in found] == [0] * 41 + [1]
         evidence = dict(found[-1][0].evidence)
         assert evidence["usual"] == "839 bit/s"
-        assert evidence["limit"] == "2.52k bit/s, 3 times what is usual"
+        assert evidence["limit"] == "2.52 kbit/s, 3 times what is usual"
 
     def test_something_that_stopped(self):
         _, found = self.steps("tcp under 400 bit/s", [1000] * 5 + [0] * 3)
