@@ -48,6 +48,7 @@ def test_a_joined_hour_comes_from_a_bucket_once(tmp_path: Path, monkeypatch: pyt
         found = session.query("SELECT count(), uniqExact(flow_id), sum(bytes) FROM flows", "CSV").data().strip()
         octets = sum(int(sample_flows(first, 60).columns["bytes"].sum()) for first in range(0, 300, 60))
         assert found == f"{len(numbers)},{len(numbers)},{octets}"
+        assert session.query("SELECT DISTINCT site FROM flows", "CSV").data().strip() == '"zurich"'
     finally:
         session.close()
         server.kill()
