@@ -44,7 +44,7 @@ class Broker:
         url = f"tcp://{self.address}"
         command = [self._program, "broker", "--listener-url", url, "--advertised-listener-url", url, "--silent"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while True:
             admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
             try:
@@ -74,7 +74,7 @@ class Broker:
         found: list[tuple[int, bytes, bytes]] = []
         end = time.monotonic() + seconds
         try:
-            left = set(consumer.list_topics(self._topic, timeout=20).topics[self._topic].partitions)
+            left = set(consumer.list_topics(self._topic, timeout=120).topics[self._topic].partitions)
             consumer.assign([TopicPartition(self._topic, number, 0) for number in left])
             while left:
                 assert time.monotonic() < end, f"{len(found)} messages, {len(left)} partitions are not at their end"

@@ -42,5 +42,5 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(30)
+        self._thread.join(120)
         assert not self._thread.is_alive()

@@ -11,7 +11,7 @@ from nftui.app import NftuiApp
 from nftui.screens.live import LiveScreen
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something; fail when it does not come."""
     for _ in range(int(seconds / 0.02)):
         if condition():

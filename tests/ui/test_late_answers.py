@@ -39,7 +39,7 @@ class SlowSource(FakeSource):
     def snapshot(self, request: LiveRequest) -> LiveSnapshot:
         if not self.gate.is_set():
             self.waits = request
-            self.gate.wait(10)
+            self.gate.wait(60)
         return super().snapshot(request)
 
 

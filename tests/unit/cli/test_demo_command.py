@@ -30,7 +30,7 @@ def test_headless_run_stores_every_exported_flow(tmp_path: Path) -> None:
     temporary.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "nftui", "demo", "--seconds", "2", "--rate", "300", "--store", str(tmp_path / "store")],
-        capture_output=True, text=True, timeout=60, env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True, text=True, timeout=120, env={**os.environ, "TMPDIR": str(temporary)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = re.search(r"^Every one of ([\d,]+) exported flows is in the store\.$", done.stdout, re.MULTILINE)
@@ -51,7 +51,7 @@ def test_headless_run_stores_every_exported_flow(tmp_path: Path) -> None:
 def test_no_terminal_means_headless_and_nothing_is_left(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SHORT_DEMO],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

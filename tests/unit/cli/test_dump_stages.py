@@ -203,7 +203,7 @@ def test_on_a_terminal_ctrl_c_ends_the_query_and_still_answers(many_files: Path)
         f"sys.exit(run(['dump', '-R', {str(many_files)!r}, '-s', 'proto', '-o', 'csv']))\n"
     )
     terminal, its_end = pty.openpty()
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=its_end, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=its_end, text=True, timeout=120)
     os.close(its_end)
     said = os.read(terminal, 65536).decode()
     os.close(terminal)

@@ -24,6 +24,6 @@ ending.end(7)
 
 
 def test_a_thread_that_goes_on_does_not_hold_the_end_up() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (7, "")
     assert sorted(done.stdout.split()) == ["finished", "registered"]

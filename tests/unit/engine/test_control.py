@@ -23,14 +23,14 @@ def server(tmp_path):
     thread.start()
     yield path
     stopping.set()
-    thread.join(10)
+    thread.join(120)
     made.close()
     assert not path.exists()
 
 
 def exchange(path, request: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(10)
+        connection.settimeout(120)
         connection.connect(str(path))
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
@@ -67,7 +67,7 @@ def test_a_silent_client_does_not_hold_the_server(server, monkeypatch):
     monkeypatch.setattr(control, "TIMEOUT_SECONDS", 0.05)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
         silent.connect(str(server))
-        assert ask(server, "health", timeout=10) == {"flows": 3}
+        assert ask(server, "health", timeout=120) == {"flows": 3}
 
 
 def test_other_users_are_refused(server, monkeypatch):
@@ -100,7 +100,7 @@ def shared(tmp_path, monkeypatch):
     monkeypatch.setattr(made, "_gid", 70_000)
     yield path, groups
     stopping.set()
-    thread.join(10)
+    thread.join(120)
     made.close()
 
 

@@ -41,7 +41,7 @@ def send(payload: bytes, source: str = "127.0.0.1") -> None:
 
 
 def wait_for(condition) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -70,10 +70,10 @@ def v5(count: int) -> bytes:
 
 
 def test_constructing_touches_nothing(tmp_path):
-    before = threading.active_count()
+    before = set(threading.enumerate())
     engine = Engine(settings(tmp_path / "s", f"127.0.0.1:{PORT}"))
     assert not (tmp_path / "s").exists()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     assert engine.health().listen == ()
     assert engine.exporters() == []
     assert engine.stop()
@@ -93,8 +93,8 @@ def test_flows_reach_the_live_window_and_the_store(engine):
     assert health.recent["flows.in"] == 10
     assert health.store.live_flows == 10
     assert [exporter.address for exporter in engine.exporters()] == ["127.0.0.1"]
+    wait_for(lambda: engine.snapshot(LiveRequest(view="host")).rows_total == 2)  # the window comes after the store
     snapshot = engine.snapshot(LiveRequest(view="host"))
-    assert snapshot.rows_total == 2
     assert snapshot.total.matched.bytes == 10_000
 
 
@@ -105,6 +105,7 @@ def test_a_refused_sender_is_shown_and_can_be_let_in(tmp_path):
         send(v5(10))
         wait_for(engine.refused)
         assert [(one.address, one.datagrams) for one in engine.refused()] == [("127.0.0.1", 1)]
+        wait_for(lambda: engine.health().warnings)
         assert "1 datagrams of senders that are not allowed" in engine.health().warnings[0]
         engine.allow("127.0.0.1")
         send(v5(10))
@@ -155,7 +156,7 @@ def test_stopping_twice_is_no_error_and_frees_all(tmp_path):
         assert engine.stop()
         assert engine.stop()
     assert not (tmp_path / "s" / ".control.sock").exists()
-    assert {worker.status for worker in engine.health().workers} == {"stopped"}
+    wait_for(lambda: {worker.status for worker in engine.health().workers} == {"stopped"})
 
 
 def test_a_thread_that_dies_is_shown_and_the_others_go_on(engine, monkeypatch):
@@ -208,21 +209,22 @@ def test_a_store_that_is_slow_gets_the_time_that_it_needs(tmp_path, monkeypatch)
     real = StoreWriter.append
 
     def _slow(self, batch) -> None:
-        time.sleep(0.05)
+        time.sleep(0.2)
         real(self, batch)
         self.tick()
 
     monkeypatch.setattr(StoreWriter, "append", _slow)
     monkeypatch.setattr("nftui.engine.engine._STOP_SECONDS", 0.5)
+    monkeypatch.setattr("nftui.engine.ending._PROGRESS_SECONDS", 1.5)
     engine = Engine(settings(tmp_path / "s"))
     engine.start()
     from nftui.engine.decode.datagrams import block_of
 
     session = engine.session(0xFFFF7F000001, 5)
-    for _ in range(20):
+    for _ in range(15):
         engine.feed(block_of([v5(10)], [session], int(time.time() * 1000)))
     assert engine.stop()
-    assert engine.ledger.snapshot()["flows.stored"] == 200
+    assert engine.ledger.snapshot()["flows.stored"] == 150
 
 
 def test_a_viewer_reads_what_the_engine_answers(engine, tmp_path):

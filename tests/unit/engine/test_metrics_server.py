@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from loopback_ports import free_port
 
 from nftui.engine import metrics_server
 from nftui.engine.metrics_server import MetricsServer
@@ -15,24 +16,22 @@ from nftui.errors import ListenError, UsageError
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(metrics_server, "_DEADLINE_SECONDS", 0.5)
-    monkeypatch.setattr(metrics_server._Handler, "timeout", 0.5)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    made = MetricsServer(str(port), lambda: "nftui_x 1\n# EOF\n")
+    monkeypatch.setattr(metrics_server, "_DEADLINE_SECONDS", 1.5)
+    monkeypatch.setattr(metrics_server._Handler, "timeout", 1.5)
+    made = MetricsServer(str(free_port()), lambda: "nftui_x 1\n# EOF\n")
     made.open()
     stopping = threading.Event()
     thread = threading.Thread(target=made.run, args=(stopping,))
     thread.start()
     yield made
     stopping.set()
-    thread.join(20)
+    thread.join(120)
     made.close()
 
 
 def test_without_a_host_it_is_on_loopback_only(server):
     assert server.label.startswith("http://127.0.0.1:")
-    with urllib.request.urlopen(server.label, timeout=10) as answer:
+    with urllib.request.urlopen(server.label, timeout=120) as answer:
         assert answer.read() == b"nftui_x 1\n# EOF\n"
         assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -40,7 +39,7 @@ def test_without_a_host_it_is_on_loopback_only(server):
 def test_there_is_one_page(server):
     for path in ("", "/", "/metrics/x", "/../etc/passwd"):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(server.label.removesuffix("/metrics") + path, timeout=10)
+            urllib.request.urlopen(server.label.removesuffix("/metrics") + path, timeout=120)
         assert caught.value.code == 404
 
 
@@ -59,10 +58,10 @@ def test_nobody_can_hold_it(server, capsys):
 
         thread = threading.Thread(target=drip)
         thread.start()
-        with urllib.request.urlopen(server.label, timeout=20) as answer:
+        with urllib.request.urlopen(server.label, timeout=120) as answer:
             assert answer.status == 200
         stop.set()
-        thread.join(20)
+        thread.join(120)
         silent.close()
     assert capsys.readouterr().err == ""
 

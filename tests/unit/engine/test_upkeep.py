@@ -56,7 +56,7 @@ def test_stopping_ends_the_process(tmp_path: Path) -> None:
     thread = threading.Thread(target=endless.once, args=(stopping,))
     thread.start()
     stopping.set()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive()
     assert ledger.snapshot() == {}
 

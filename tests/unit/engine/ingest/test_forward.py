@@ -20,7 +20,7 @@ def how(request, monkeypatch):
 def open_socket(host: str = "127.0.0.1") -> socket.socket:
     opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
     opened.bind((host, 0))
-    opened.settimeout(10)
+    opened.settimeout(120)
     return opened
 
 

@@ -161,7 +161,7 @@ def test_a_store_that_hangs_blocks_nobody_and_what_goes_is_counted(tmp_path):
     writer.released.set()
     stopping.set()
     running.wake()
-    thread.join(30)
+    thread.join(120)
     running.finish(30)
     counts = ledger.snapshot()
     assert counts["flows.stored"] == 1030
@@ -189,7 +189,7 @@ def test_slots_are_reported_with_what_was_lost(tmp_path):
     del lost
     stopping.set()
     running.wake()
-    thread.join(30)
+    thread.join(120)
     running.finish(30)
     assert sum(report.flows for report in reports) == 60
     assert sum(report.packets for report in reports) == 60

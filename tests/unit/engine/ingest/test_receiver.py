@@ -88,7 +88,7 @@ def test_a_round_gathers_what_comes_meanwhile(receive, monkeypatch):
 def test_a_round_takes_from_all_sockets(receive):
     receiver, ledger = receive()
     ports = [send(b"a"), send(b"b", port=PORTS[1])]
-    assert receiver.wait(5)
+    assert receiver.wait(120)
     arrivals = receiver.receive()
     assert sorted(payloads(arrivals)) == [b"a", b"b"]
     assert sorted(sender.port for sender in arrivals.senders) == sorted(ports)

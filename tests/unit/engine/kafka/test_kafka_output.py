@@ -37,7 +37,7 @@ def flows(rows: int, exporters: int = 3):
 def cluster():
     """Addresses of a mock cluster of librdkafka; not a real broker."""
     owner = kafka.Producer({"test.mock.num.brokers": 3, "bootstrap.servers": "ignored"})
-    brokers = ",".join(f"{broker.host}:{broker.port}" for broker in owner.list_topics(timeout=10).brokers.values())
+    brokers = ",".join(f"{broker.host}:{broker.port}" for broker in owner.list_topics(timeout=120).brokers.values())
     yield brokers
     del owner
 
@@ -53,7 +53,7 @@ def test_flows_arrive_by_exporter_in_order(cluster: str, form: str):
     try:
         consumer.subscribe(["flows"])
         found = []
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while len(found) < 15 and time.monotonic() < end:
             message = consumer.poll(0.2)
             if message is not None and message.error() is None:

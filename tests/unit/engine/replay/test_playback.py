@@ -16,7 +16,7 @@ from nftui.engine.store.writer import StoreWriter
 from nftui.errors import UsageError
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -39,7 +39,7 @@ class Collector:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(5)
+        self.socket.settimeout(120)
         self.port: int = self.socket.getsockname()[1]
 
     def take(self, count: int) -> list[bytes]:

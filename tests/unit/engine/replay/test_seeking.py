@@ -19,7 +19,7 @@ FULL = 62
 """Flows in the window: those of its thirty seconds, and of the one that is running."""
 
 
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

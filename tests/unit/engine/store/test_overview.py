@@ -88,7 +88,7 @@ def test_a_check_counts_all_and_names_the_damaged(tmp_path: Path) -> None:
     victim.write_bytes(raw)
     checked = StoreCheck(tmp_path)
     checked.start()
-    checked.wait(30)
+    checked.wait(120)
     found = checked.so_far
     assert (found.state, found.files, found.share) == ("done", 3, 1.0)
     ((path, problem),) = found.damaged
@@ -105,23 +105,23 @@ def test_a_check_is_cancelled_between_two_files(tmp_path: Path, monkeypatch: pyt
         for number, verdict in enumerate(real(root)):
             if number == 1:
                 reached.set()
-                assert go_on.wait(30)
+                assert go_on.wait(120)
             yield verdict
 
     monkeypatch.setattr(check_module, "verify_store", slow)
     checked = StoreCheck(tmp_path)
     checked.start()
-    assert reached.wait(30)
+    assert reached.wait(120)
     assert checked.so_far.state == "running"
     assert 0 < checked.so_far.share < 1
     checked.cancel()
     go_on.set()
-    checked.wait(30)
+    checked.wait(120)
     assert (checked.so_far.state, checked.so_far.files) == ("cancelled", 1)
 
 
 def test_a_check_of_nothing_is_done_at_once(tmp_path: Path) -> None:
     checked = StoreCheck(tmp_path)
     checked.start()
-    checked.wait(30)
+    checked.wait(120)
     assert checked.so_far == Checked(state="done")

@@ -123,11 +123,11 @@ def _run(command: FindingCommand, ledger: Ledger, done) -> None:
     stopping = threading.Event()
     thread = threading.Thread(target=command.run, args=(stopping,))
     thread.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not done() and time.monotonic() < end:
         time.sleep(0.02)
     stopping.set()
-    thread.join(5)
+    thread.join(120)
     assert not thread.is_alive()
 
 
