@@ -1,6 +1,6 @@
 """The same command lines of `nftui dump` on this machine's DuckDB and on a Spark cluster, over the same lake.
 
-    python benchmarks/spark_dump.py --data DIR [--flows 1000000,10000000,50000000] [--hours 6] [--backend sc://...]
+    python benchmarks/spark_dump.py --data DIR [--flows 1000000,10000000,50000000] [--backend sc://...]
 
 DIR holds what benchmarks/analysis.py made (`run.py analysis --data DIR`). Each of the fifty lines runs as a process of
 its own on both; what they write, csv, has to be the same to the byte. Without `--backend` a cluster is started on the
