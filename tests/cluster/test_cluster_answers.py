@@ -29,6 +29,7 @@ LINES = (
     "-s as/bytes -s proto", "-A srcip4/24,proto -O flows", "-a -O bytes", "-b -O bytes -n 10", "-O bytes -n 30",
     "-c 40", "--series 10m/proto", "--series 1h", "--summary", "-s srcip/bytes tcp and bytes > 200",
     "-s dstip/flows not net 10.0.0.0/9", "-I",
+    "-s site/bytes", "-A site,proto -O bytes", "--series 1h/site", "-O bytes -n 20 site ge*",
 )  # fmt: skip
 
 

@@ -246,10 +246,9 @@ class Session:
             known = self._stored_columns() if part is None else self._read_columns(files)
         parts = []
         sites = by_site(files) if SITE in columns else {"": files}
+        union = bool(set(optional) & known)
         for site, some in sites.items() if files else ():
-            here = self._read_columns(some) if len(sites) > 1 else known
-            union = bool(set(optional) & here)
-            selected = columns_sql(columns, here, site)
+            selected = columns_sql(columns, self._read_columns(some) if union and len(sites) > 1 else known, site)
             parts.append(f"SELECT {selected} FROM {parquet_sql(self._places(some), union)}")  # noqa: S608
         if self.sources.segments and (part is None or part.live):
             self._live.make_table(columns)

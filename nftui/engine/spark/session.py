@@ -18,7 +18,7 @@ from nftui.engine.query.columns import SITE, columns_sql
 from nftui.engine.query.flow_session import Interrupted, Part
 from nftui.engine.query.portable import Dialect, made_table, translate
 from nftui.engine.query.session import Session
-from nftui.engine.query.sources import Sources, by_site, site_of
+from nftui.engine.query.sources import Sources, by_site
 from nftui.engine.schema import FIELDS, PHYSICAL
 from nftui.engine.spark.columns import flow_batches, plain_table, read_schema
 from nftui.engine.spark.connection import Connection, Failed
@@ -144,18 +144,23 @@ class ClusterSession:
                 raise Interrupted("interrupted")
 
     def present(self) -> frozenset[str]:
-        """Columns that any of the files has."""
+        """Columns that any of the files has, and the site if one question can tell all of them apart."""
         if not self.sources.files:
             return frozenset()
+        files = tuple(self.sources.files)
+        if self._present is None or self._present[0] != files:
+            names = self._columns()
+            sites = by_site(self.sources.files)
+            names = names | {SITE} if any(sites) else names
+            self._present = (tuple(self.sources.files), names - {SITE} if len(sites) > _MOST_SITES else names)
+        return self._present[1]
+
+    def _columns(self) -> frozenset[str]:
         local = self._footers()
         if local is not None:
             return local.present()
-        files = tuple(self.sources.files)
-        if self._present is None or self._present[0] != files:
-            names = self._retry(lambda: self._connection.columns(self._uris(self.sources.files), self._name))
-            placed = {SITE} if any(map(site_of, files)) else set()
-            self._present = (tuple(self.sources.files), (frozenset(names) | placed) & PHYSICAL.keys())
-        return self._present[1]
+        names = self._retry(lambda: self._connection.columns(self._uris(self.sources.files), self._name))
+        return frozenset(names) & PHYSICAL.keys()
 
     def records(self) -> int:
         """Flow records in all files."""

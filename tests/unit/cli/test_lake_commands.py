@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from export_wire import Collector, column
 from lakes import FolderBucket, bring, compact, write_slots
+from plain_flows import flow_file
 
 from nftui.cli.main import run
 from nftui.engine.lake.place import parse_place
@@ -158,6 +159,34 @@ def test_a_flow_says_of_which_site_it_is_and_a_file_of_it_still_does(
         said.append({flow["flow_id"]: flow["site"] for flow in flows})
     assert said[0] == said[1]
     assert said[0] == {number: site for site, numbers in SITES.items() for number in numbers if number % 3 == 1}
+
+
+def test_sites_may_have_different_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows: dict[str, list[dict[str, int | str | None]]] = {
+        "a": [{"username": "ann", "bytes": 1}, {"username": "bob", "bytes": 2}],
+        "b": [{"bytes": 4}, {"application_name": "dns", "bytes": 8}],
+    }
+    for site, some in rows.items():
+        hour = tmp_path / f"lake/site={site}/date=2026-01-01/hour=10"
+        hour.mkdir(parents=True)
+        for number, row in enumerate(some, 1):
+            flow_file(hour / f"20260101T100000Z-00000000-00000{number}.parquet", [row])
+    said = {}
+    for options in (["-A", "site,user,app"], ["-A", "site"], ["-A", "user", "site b or user bob"]):
+        assert run(["dump", "--lake", str(tmp_path / "lake"), *options, "-o", "ndjson"]) == 0
+        records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        keys = ("site", "username", "application_name")
+        said[options[1]] = {tuple(record.get(key) for key in keys): record["bytes"] for record in records}
+    assert said == {
+        "site,user,app": {
+            ("a", "ann", None): 1,
+            ("a", "bob", None): 2,
+            ("b", None, None): 4,
+            ("b", None, "dns"): 8,
+        },
+        "site": {("a", None, None): 3, ("b", None, None): 12},
+        "user": {(None, "bob", None): 2, (None, None, None): 12},
+    }
 
 
 def test_a_store_by_itself_has_no_site(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

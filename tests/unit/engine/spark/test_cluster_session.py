@@ -132,6 +132,9 @@ def test_more_sites_than_a_question_can_tell_apart_are_refused_and_can_be_asked_
     files = [str(tmp_path / f"site=s{number}/date=2026-11-21/hour=12" / FIRST) for number in range(101)]
     session = ClusterSession(Sources(files), connection, list)  # type: ignore[arg-type]
     assert ask(session) == [(1,)]
+    far = Sources([f"{REMOTE}{file}" for file in files])
+    shown = ClusterSession(far, connection, list).present()  # type: ignore[arg-type]
+    assert shown == {"bytes", "out_bytes"}, "or no list of flows would be had"
     with pytest.raises(UsageError, match="101 sites: one question tells 100 apart; name some with --site"):
         session.all_rows(["site"], lambda relation: f"SELECT site FROM {relation}")
 
