@@ -14,6 +14,7 @@ from rich.color import ColorSystem
 from rich.segment import Segments
 from textual import events, on
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 
 from nftui.errors import NftuiError
 from nftui.screens.action_table import ActionTable, bindings
@@ -160,6 +161,15 @@ class NftuiApp(Commanding, inherit_bindings=False):
     def _source_failed(self, event: AskingBoard.Failed) -> None:
         self.failure = event.error
         self.leave(event.error.exit_code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End because of what nobody caught; but parts that are missing while the application ends are no error.
+
+        Textual stops to make the parts of a screen that is still being opened, and tells it that it is there.
+        """
+        if isinstance(error, NoMatches) and (self._exit or not self._running):
+            return
+        super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """An exception that nobody caught: the screen ends, and the traceback shows no flows and no addresses."""

@@ -177,3 +177,27 @@ async def test_work_for_which_there_is_no_worker_is_closed() -> None:
     with pytest.raises(NoActiveAppError):
         screen.run_worker(work)
     assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5, 20])
+async def test_an_application_that_is_left_while_its_screen_is_being_made_has_not_failed(
+    monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """Parts that begin then find no parts of their own; SIGTERM may come at any moment."""
+    compose = LiveScreen.compose
+
+    def leave_soon(screen: LiveScreen) -> ComposeResult:
+        async def leave() -> None:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            app.leave(143)
+
+        leaving.append(asyncio.get_running_loop().create_task(leave()))
+        return compose(screen)
+
+    monkeypatch.setattr(LiveScreen, "compose", leave_soon)
+    leaving: list[asyncio.Task[None]] = []
+    app = NftuiApp(FakeSource())
+    await app.run_async(headless=True)
+    assert (app.return_code, app.failure) == (143, None)
+    assert len(leaving) == 1
