@@ -176,7 +176,8 @@ def test_terminal_is_left_as_it_was(ending: str):
             terminal.send(b"q")
         elif ending == "SIGTERM":
             os.kill(terminal.pid, signal.SIGTERM)
-        assert terminal.wait() == {"quit": 0, "SIGTERM": 143, "exception": 70}[ending]
+        expected = {"quit": 0, "SIGTERM": 143, "exception": 70}[ending]
+        assert terminal.wait() == expected, terminal.last_words
         assert termios.tcgetattr(terminal.master) == before
         data = bytes(terminal.received)
     for on, off in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h"), (b"\x1b[?1003h", b"\x1b[?1003l"),

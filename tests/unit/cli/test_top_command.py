@@ -24,7 +24,7 @@ from loopback_ports import free_port
 from plain_flows import flow_file
 
 NFTUI = (sys.executable, "-m", "nftui")
-SECONDS = 20
+SECONDS = 120
 
 
 @pytest.fixture

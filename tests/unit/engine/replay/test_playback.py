@@ -74,12 +74,13 @@ class TestClock:
 
 
 def test_flows_come_when_their_time_has_come(tmp_path: Path):
-    playback = play(record(tmp_path, [0, 8, 16]), 8)
+    playback = play(record(tmp_path, [0, 20, 40]), 8)
     try:
         until(lambda: came(playback) == 10)
-        assert NOON_MS <= playback.clock.now_ms() < NOON_MS + 8000
+        assert NOON_MS <= playback.clock.now_ms() < NOON_MS + 20_000
+        playback.clock.set_speed(64)
         until(lambda: came(playback) == 30)
-        assert playback.clock.now_ms() >= NOON_MS + 16_000
+        assert playback.clock.now_ms() >= NOON_MS + 40_000
         until(lambda: playback.ended)
         shown = playback.snapshot(LiveRequest(view="flows"))
         assert shown.rows_total == 30
@@ -89,7 +90,7 @@ def test_flows_come_when_their_time_has_come(tmp_path: Path):
 
 
 def test_a_pause_stops_the_recording(tmp_path: Path):
-    playback = play(record(tmp_path, [0, 2]), 1)
+    playback = play(record(tmp_path, [0, 2.9]), 1)
     try:
         until(lambda: came(playback) == 10)
         playback.clock.run(False)
@@ -117,7 +118,7 @@ def test_hours_without_flows_are_leapt_over(tmp_path: Path):
 
 
 def test_stopping_in_the_middle(tmp_path: Path):
-    playback = play(record(tmp_path, [0, 2]), 1)
+    playback = play(record(tmp_path, [0, 2.9]), 1)
     until(lambda: came(playback) == 10)
     assert playback.stop()
     assert not playback.ended
