@@ -30,7 +30,9 @@ from nftui.trust import cautions
 
 KEY_BYTES = 32
 REMOVED = frozenset(
-    name for name, item in FIELDS.items() if item.show is Show.MAC or name == "username" or item.kind is Kind.EXTRA
+    name
+    for name, item in FIELDS.items()
+    if item.show is Show.MAC or name in {"username", "site"} or item.kind is Kind.EXTRA
 )
 """Fields that anonymised flows do not have."""
 

@@ -161,6 +161,12 @@ def test_a_flow_says_of_which_site_it_is_and_a_file_of_it_still_does(
     assert said[0] == {number: site for site, numbers in SITES.items() for number in numbers if number % 3 == 1}
 
 
+def test_names_of_sites_are_not_among_what_is_shown_to_others(lake: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["dump", "--lake", lake, "--anonymize", "0" * 64, "-o", "ndjson", "-c", "5", "site b"]) == 0
+    flows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [flow["flow_id"] in SITES["b"] and "site" not in flow for flow in flows] == [True] * 5
+
+
 def test_sites_may_have_different_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows: dict[str, list[dict[str, int | str | None]]] = {
         "a": [{"username": "ann", "bytes": 1}, {"username": "bob", "bytes": 2}],

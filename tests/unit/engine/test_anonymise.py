@@ -103,7 +103,7 @@ def test_a_batch_is_replaced_in_all_address_fields_alike() -> None:
         assert [hidden.value(name, row) for row in (0, 1)] == wanted, name
     assert [hidden.value("src_port", row) for row in (0, 1)] == [1, 2]
     assert not any(hidden.has(name) for name in REMOVED)
-    assert {"in_src_mac", "in_dst_mac", "out_src_mac", "out_dst_mac", "username", "extra"} == REMOVED
+    assert {"in_src_mac", "in_dst_mac", "out_src_mac", "out_dst_mac", "username", "site", "extra"} == REMOVED
     assert batch.value("src_addr", 0) == 0xFFFF << 32 | 0xC0000201  # the source is as it was
 
 
