@@ -55,7 +55,7 @@ class TestClock:
         assert (clock.now_ms(), clock.monotonic()) == (NOON_MS + 20_000, 20.0)
         clock.run(False)
         now = 200.0
-        assert clock.now_ms() == NOON_MS + 20_000
+        assert clock.now_ms() == NOON_MS + 12_000
         clock.run(True)
         clock.set_speed(2)
         now = 203.0
@@ -74,13 +74,13 @@ class TestClock:
 
 
 def test_flows_come_when_their_time_has_come(tmp_path: Path):
-    playback = play(record(tmp_path, [0, 20, 40]), 8)
+    playback = play(record(tmp_path, [0, 12, 24]), 6)
     try:
         until(lambda: came(playback) == 10)
-        assert NOON_MS <= playback.clock.now_ms() < NOON_MS + 20_000
+        assert NOON_MS <= playback.clock.now_ms() < NOON_MS + 12_000
         playback.clock.set_speed(64)
         until(lambda: came(playback) == 30)
-        assert playback.clock.now_ms() >= NOON_MS + 40_000
+        assert playback.clock.now_ms() >= NOON_MS + 24_000
         until(lambda: playback.ended)
         shown = playback.snapshot(LiveRequest(view="flows"))
         assert shown.rows_total == 30
