@@ -137,7 +137,7 @@ class Detailing(AskingBoard):
         if self._resolving and self._names is None:
             self._names = ReverseNames(self._name_found, resolver=self.resolver())
         self.notify(
-            "The system's resolver is asked for names; name servers see which addresses you look at."
+            "The system's resolver is asked for the addresses of a flow that you read; name servers see which."
             if self._resolving else "The resolver is not asked any more.", markup=False,
         )  # fmt: skip
         if self._around is not None:

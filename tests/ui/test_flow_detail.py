@@ -168,7 +168,8 @@ async def test_enter_before_the_rows_of_the_view_have_come_opens_nothing_else(mo
         monkeypatch.setattr(screen, "flow_of", flow_of)
         screen.trail.change(view="flows")  # asked for, but hosts are still on the screen
         screen._row_opened(FlowTable.Opened(screen.table, 1))
-        await until(pilot, lambda: "The rows of this view come yet." in text_of(pilot.app))
+        words = "The rows of this view come yet."
+        await until(pilot, lambda: [note.message for note in pilot.app._notifications] == [words])
         assert asked == []
 
 

@@ -156,7 +156,7 @@ async def test_a_column_that_is_named_orders_the_rows():
         await pilot.press("colon", *"sort", "space", *"Tx", "enter")
         await until(pilot, lambda: screen.table.sort == "tx")
         await pilot.press("colon", *"sort", "space", *"nothing", "enter")
-        await until(pilot, lambda: "No column nothing" in text_of(pilot.app))
+        await until(pilot, lambda: any("No column nothing" in note.message for note in pilot.app._notifications))
         assert screen.table.sort == "tx"
 
 
