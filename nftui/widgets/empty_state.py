@@ -162,8 +162,11 @@ class EmptyState(VerticalScroll):
         if self._problem:
             head.append(clean(self._problem, 400) + "\n", self._color("warning"))
         if self._listen:
-            head.append("Point a device at it with these lines, or try it at once: ")
-            head.append("nftui demo", accent)
+            head.append("Point a device at it with the lines below, or begin without one:\n")
+            for command, words in (("nftui --probe any", "meters this machine, as root"),
+                                   ("nftui demo", "made-up traffic, as anybody")):  # fmt: skip
+                head.append(f"  {command:<18}", accent)
+                head.append(f"{words}\n", dim)
         self.query_one("#waiting", Static).update(head)
         all_recipes = recipes(*target_of(self._listen[0], own_address())) if self._listen else ()
         halves = (all_recipes[:4], all_recipes[4:]) if self.has_class("-wide") else (all_recipes, ())
