@@ -19,7 +19,7 @@ from nftui.engine.health import Health
 from nftui.engine.ingest.allow import Refused, parse_network
 from nftui.engine.ingest.template_file import STATE, TemplateFile
 from nftui.engine.limits import DEFAULT, Limits
-from nftui.engine.store.state_file import StateFile
+from nftui.engine.store.state_file import StateFile, json_pieces
 from nftui.engine.watch.beacon import BeaconFinder
 from nftui.engine.watch.kept import NAME, decode, encode
 from nftui.engine.watch.moment import Hashes, moment
@@ -87,7 +87,7 @@ def watch_state(data: bytes) -> int:
         if not harmless(str(error)):
             raise BrokenPromise("control characters in a message") from error
         return 0
-    if decode(json.loads(json.dumps(encode(kept, _NOW_MS))), _NOW_MS, _WATCH_LIMITS).size != kept.size:
+    if decode(json.loads(b"".join(json_pieces(encode(kept, _NOW_MS)))), _NOW_MS, _WATCH_LIMITS).size != kept.size:
         raise BrokenPromise("what was written is not what is read")
     ServiceFinder(Hashes(), 60, _WATCH_LIMITS.watched_services).restore(kept.services)
     beacons = BeaconFinder(Hashes(), 50)

@@ -1,6 +1,11 @@
 """What holds for all tests."""
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the program.
+settings.register_profile("nftui", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nftui")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ _MOST = 100
 _LONGEST = 120
 _LOOK_BACK_MS = 3_600_000
 _PATIENCE_SECONDS = 2.0
-_MEMORY = "128MB"
+_MEMORY, _THREADS = "128MB", 0
+"""As the past is asked by a screen: with other limits there would be another DuckDB in this process."""
 
 _LIVE: dict[str, tuple[str, str]] = {
     "src_addr": ("host", "addr"), "dst_addr": ("host", "addr"), "src_port": ("port", "port"),
@@ -92,7 +93,7 @@ def stored_values(root: str, fields: tuple[str, ...], now_ms: int) -> list[str]:
 
     start_ms = now_ms - _LOOK_BACK_MS
     try:
-        session = Session(find_sources([root], start_ms=start_ms), _MEMORY, threads=1)
+        session = Session(find_sources([root], start_ms=start_ms), _MEMORY, _THREADS)
     except (NftuiError, OSError):
         return []
     timer = threading.Timer(_PATIENCE_SECONDS, session.interrupt)

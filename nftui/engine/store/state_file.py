@@ -6,15 +6,20 @@ They are caches: a file that is damaged, too large or of a newer format is left 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from nftui.engine.store.disk import make_directory, sync_directory
 from nftui.engine.store.layout import TEMPORARY
 
 STATE = "_state"
 _DEPTH_ERRORS = (ValueError, RecursionError)
+_NUMBERS_AT_ONCE = 4096
 
 
 class StateFile:
@@ -32,7 +37,7 @@ class StateFile:
         self._path = root / STATE / name
         self._most_bytes = most_bytes
         self._mode = mode
-        self._written = b""
+        self._written = b""  # digest of the content
 
     def read(self) -> object:
         """What the file holds, None when there is none; an empty string when it cannot be used."""
@@ -53,11 +58,18 @@ class StateFile:
         return "" if document is None else document
 
     def write(self, document: object) -> bool:
-        """Replace the file, atomically and durably, if the content is another; False when the disk refused."""
-        raw = json.dumps(document, separators=(",", ":")).encode()
-        if raw == self._written:
+        """Replace the file, atomically and durably, if the content is another; False when the disk refused.
+
+        Args:
+            document: what `json_pieces` takes.
+        """
+        length, digest = 0, hashlib.blake2b(digest_size=16)
+        for piece in json_pieces(document):
+            length += len(piece)
+            digest.update(piece)
+        if digest.digest() == self._written:
             return True
-        if len(raw) > self._most_bytes:
+        if length > self._most_bytes:
             return False
         temporary = self._root / TEMPORARY / f".{self._path.name}.tmp"
         try:
@@ -65,7 +77,7 @@ class StateFile:
                 make_directory(directory, self._root)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, self._mode)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(raw)
+                file.writelines(json_pieces(document))
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self._path)
@@ -74,5 +86,27 @@ class StateFile:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             return False
-        self._written = raw
+        self._written = digest.digest()
         return True
+
+
+def json_pieces(document: object) -> Iterator[bytes]:
+    """JSON text of a document in pieces; arrays of NumPy, as values of objects, are lists of numbers.
+
+    As one text a state of the watch took 30 MB for a moment, most of it a Python object for each number.
+    """
+    if isinstance(document, dict):
+        separator = b"{"
+        for key, value in document.items():
+            yield separator + json.dumps(key).encode() + b":"
+            yield from json_pieces(value)
+            separator = b","
+        yield b"}" if document else b"{}"
+    elif isinstance(document, np.ndarray):
+        yield b"["
+        for start in range(0, len(document), _NUMBERS_AT_ONCE):
+            numbers = document[start : start + _NUMBERS_AT_ONCE].tolist()
+            yield (b"," if start else b"") + json.dumps(numbers, separators=(",", ":"))[1:-1].encode()
+        yield b"]"
+    else:
+        yield json.dumps(document, separators=(",", ":")).encode()

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nftui import text
 from nftui.engine.watch.finding import Finding
@@ -27,6 +29,7 @@ _NTP = 123
 _MOST_FOUND = 100
 _COLUMNS = ("src_hi", "src_lo", "dst_hi", "dst_lo", "dst_port", "proto", "start", "bytes", "packets")
 KEPT_COLUMNS = (*_COLUMNS, "seen")
+_WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 _SEVERAL = 3
 """Series of fewer calls are not worth keeping over a restart: most are of a single connection."""
 
@@ -38,12 +41,12 @@ class _Calls:
     Attributes:
         now_ms: UTC of the moment.
         keys: uint64[calls], which series.
-        columns: int64[calls] each.
+        columns: integers[calls] each, as narrow as their values allow: there are seven hundred moments.
     """
 
     now_ms: int
     keys: Keys
-    columns: dict[str, Ints]
+    columns: dict[str, NDArray[np.signedinteger[Any]]]
 
     def take(self, rows: Bools | Ints) -> _Calls:
         """Some of the calls."""
@@ -82,7 +85,7 @@ class BeaconFinder:
             return {name: np.zeros(0, np.int64) for name in KEPT_COLUMNS}
         series = group(np.concatenate([part.keys for part in self._calls]))
         rows = np.flatnonzero(series.sizes[series.of] >= _SEVERAL)[-most:]
-        columns = {name: np.concatenate([part.columns[name] for part in self._calls])[rows] for name in _COLUMNS}
+        columns = {name: self._column(name)[rows] for name in _COLUMNS}
         seen = np.concatenate([np.full(len(part.keys), part.now_ms, np.int64) for part in self._calls])
         return {**columns, "seen": seen[rows]}
 
@@ -95,7 +98,7 @@ class BeaconFinder:
         keys = self._keys(columns)
         moments, starts = np.unique(columns["seen"], return_index=True)
         for seen, start, end in zip(moments, starts, [*starts[1:], len(order)], strict=True):
-            part = {name: columns[name][start:end] for name in _COLUMNS}
+            part = {name: _narrow(columns[name][start:end]) for name in _COLUMNS}
             self._calls.append(_Calls(int(seen), keys[start:end], part))
         self._kept = len(order)
         while self._kept > self._most:
@@ -114,7 +117,7 @@ class BeaconFinder:
         rows = rows[keys % self._parts == 0]
         if len(rows):
             keys = keys[keys % self._parts == 0]
-            self._calls.append(_Calls(moment.now_ms, keys, {name: column[name][rows] for name in _COLUMNS}))
+            self._calls.append(_Calls(moment.now_ms, keys, {name: _narrow(column[name][rows]) for name in _COLUMNS}))
             self._kept += len(rows)
         while self._calls and self._calls[0].now_ms <= moment.now_ms - WINDOW_MS:
             self._kept -= len(self._calls.popleft().keys)
@@ -134,7 +137,7 @@ class BeaconFinder:
 
     def _regular(self, now_ms: int) -> list[Finding]:
         keys = np.concatenate([part.keys for part in self._calls])
-        start = np.concatenate([part.columns["start"] for part in self._calls])
+        start = self._column("start")
         order = np.lexsort((start, keys))
         keys, start = keys[order], start[order]
         # A call is the first flow of those that start together.
@@ -167,7 +170,11 @@ class BeaconFinder:
         calls = [
             self._calls[part].take(rows[parts == part] - (ends[part - 1] if part else 0)) for part in np.unique(parts)
         ]
-        return {name: np.concatenate([part.columns[name] for part in calls]) for name in _COLUMNS}
+        return {name: np.concatenate([part.columns[name] for part in calls]).astype(np.int64) for name in _COLUMNS}
+
+    def _column(self, name: str) -> Ints:
+        """A column of all calls."""
+        return np.concatenate([part.columns[name] for part in self._calls]).astype(np.int64)
 
     def _finding(self, columns: dict[str, Ints], mean: float, deviation: float) -> Finding:
         source = address_text(int(columns["src_hi"][0]), int(columns["src_lo"][0]))
@@ -186,3 +193,10 @@ class BeaconFinder:
                 ("octets a call", f"{octets.min()} to {octets.max()}"),
             ),
         )  # fmt: skip
+
+
+def _narrow(values: Ints) -> NDArray[np.signedinteger[Any]]:
+    """The same numbers in the narrowest signed integers that hold them."""
+    least, most = int(values.min()), int(values.max())
+    kind = next(kind for kind in _WIDTHS if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
+    return values.astype(kind)

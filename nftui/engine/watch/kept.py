@@ -61,14 +61,14 @@ class Kept:
 
 
 def encode(kept: Kept, now_ms: int) -> dict[str, object]:
-    """The document of a state."""
+    """The document of a state, with lists of numbers as arrays."""
     services = (*kept.services.words.T, kept.services.last_ms)
     return {
         "version": _VERSION,
         "saved_ms": now_ms,
         "since_ms": kept.services.since_ms,
-        "services": {name: values.tolist() for name, values in zip(_SERVICE_COLUMNS, services, strict=True)},
-        "calls": {name: kept.calls[name].tolist() for name in KEPT_COLUMNS},
+        "services": dict(zip(_SERVICE_COLUMNS, services, strict=True)),
+        "calls": {name: kept.calls[name] for name in KEPT_COLUMNS},
         "quiet": [[*identity, since_ms] for identity, since_ms in kept.quiet.items() if _is_name(*identity[1:])],
     }
 

@@ -159,6 +159,13 @@ class TestBeacon:
         assert dict(found.evidence)["octets a call"] == "300 to 300"
         assert found.first_ms == NOW_MS
 
+    @pytest.mark.parametrize("octets", [127, 128, 40_000, 1 << 31, 1 << 40])
+    def test_numbers_of_any_size_are_kept_as_they_are(self, octets: int):
+        calls = [NOW_MS + i * 60_000 for i in range(20)]
+        (found,) = self.run(calls, bytes=octets, dst="2001:db8:ffff:ffff::1", dst_port=33_000, src_port=60_000)
+        assert dict(found.evidence)["octets a call"] == f"{octets} to {octets}"
+        assert found.subject == "192.0.2.1 2001:db8:ffff:ffff::1 TCP 33000"
+
     def test_calls_at_any_time_are_none(self):
         chance = random.Random(3)
         assert self.run([NOW_MS + chance.randrange(30 * 60_000) for _ in range(25)]) == []
