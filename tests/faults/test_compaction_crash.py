@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,14 +93,19 @@ def test_readers_see_each_flow_once_while_hours_are_compacted(tmp_path: Path) ->
 
     reader = threading.Thread(target=look)
     reader.start()
+    states = 0
     try:
         for _ in compact_hour(root, NOON_MS, replace(LIMITS, compact_rows=300)):
-            pass
+            states += 1
+            before = looks
+            while looks < before + 2:  # the second one began after this step
+                assert reader.is_alive()
+                time.sleep(0.001)
     finally:
         done.set()
         reader.join()
     assert wrong == []
-    assert looks > 3
+    assert states > 1
 
 
 def test_compactions_exclude_each_other(tmp_path: Path) -> None:
