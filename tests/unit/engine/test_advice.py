@@ -151,7 +151,7 @@ def test_rejected_datagrams_say_why() -> None:
 def test_an_interface_above_its_speed() -> None:
     port = InterfaceStatus(3, "ae0", 6, 10**9, 1, True, True, 1, NOW, in_bits_per_second=2 * 10**9)
     advice = only(advise(case(replace(CALM, interfaces=(port,)))), "speed")
-    assert "Interface 3 ae0 carries 2.0 Gbit/s by its counters and is said to have 1.0 Gbit/s" in advice.text
+    assert "Interface 3 ae0 carries 2.00 Gbit/s by its counters and is said to have 1.00 Gbit/s" in advice.text
     full = replace(port, in_bits_per_second=950_000_000)
     assert only(advise(case(replace(CALM, interfaces=(full,)))), "speed").text == "Interface 3 ae0 is 95 % full."
     assert advise(case(replace(CALM, interfaces=(replace(port, speed=0),)))) == [], "an unknown speed is no speed of 0"

@@ -28,6 +28,6 @@ def test_an_exporter_survives_the_control_socket() -> None:
 def test_load_stands_beside_the_speed() -> None:
     (item,) = an_exporter().interfaces
     head, way_in, way_out = (line.text for line in interface_lines(item))
-    assert head == "3  up, 1.0 Gbit/s"
-    assert way_in.startswith("  in   100.0 Mbit/s (10.0%), ")
-    assert way_out.startswith("  out  200.0 Mbit/s (20.0%), ")
+    assert head == "3  up, 1.00 Gbit/s"
+    assert way_in.startswith("  in   100 Mbit/s (10.0 %), ")
+    assert way_out.startswith("  out  200 Mbit/s (20.0 %), ")
