@@ -64,7 +64,7 @@ class ColumnDialog(ModalScreen[ColumnAnswer | None]):
 
     DEFAULT_CSS = """
     ColumnDialog { align: center middle; background: $background 40%; }
-    ColumnDialog > Vertical { width: 92; max-width: 98%; height: 90%; max-height: 40; background: $surface;
+    ColumnDialog > Vertical { width: 124; max-width: 98%; height: 90%; max-height: 40; background: $surface;
         border: round $primary; padding: 0 1; }
     ColumnDialog Static { width: 1fr; height: auto; }
     ColumnDialog #keys { color: $text-muted; }
