@@ -98,8 +98,7 @@ async def test_unknown_command_does_nothing_and_says_so():
     async with NftuiApp(FakeSource()).run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("colon", *"xyzzy")
-        await pilot.pause()
-        assert "nothing is called that" in text_of(pilot.app)
+        await until(pilot, lambda: "nothing is called that" in text_of(pilot.app))
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(pilot.app.screen, CommandLine)
@@ -129,8 +128,8 @@ async def test_huge_paste_into_the_command_line_is_cut():
         from textual.events import Paste
 
         pilot.app.screen.focused.post_message(Paste("filter port 443\x1b[2J\n" * 100_000))
-        await pilot.pause(0.2)
         box = pilot.app.screen._box
+        await until(pilot, lambda: bool(box.value))
         assert len(box.value) <= 4200
         assert box.value.isprintable()
 
@@ -177,10 +176,7 @@ async def test_help_is_about_the_screen_on_top(keys: tuple[str, ...], heading: s
             await pilot.pause(0.2)
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(pilot.app.screen, HelpOverlay))
-        await pilot.pause(0.1)
-        shown = text_of(pilot.app)
-        assert heading in shown
-        assert line in shown
+        await until(pilot, lambda: heading in text_of(pilot.app) and line in text_of(pilot.app))
         await pilot.press("f1")
         await until(pilot, lambda: not isinstance(pilot.app.screen, HelpOverlay))
 

@@ -153,7 +153,7 @@ def test_a_question_is_cancelled_and_the_next_one_answered(
     monkeypatch.setattr(Session, "rows", rows)
 
     def cancel() -> None:
-        started.wait(20)
+        started.wait(120)
         history.cancel()
         cancelled.set()
 
