@@ -433,7 +433,7 @@ async def test_all_rows_are_written_in_each_format(tmp_path: Path):
         screen.choices.choose("flows", ["src_addr", "bytes", "application_name"], {})
         await settle(pilot)
         said = await export(pilot, 0, tmp_path / "a.csv")
-        assert said.endswith("3000 rows written.")
+        assert said.endswith("3,000 rows written.")
         with (tmp_path / "a.csv").open() as file:
             read = list(csv.DictReader(file))
         assert len(read) == 3000
