@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.color import Color as RichColor
 from rich.style import Style
 from textual.color import BLACK, WHITE, Color
@@ -24,6 +26,7 @@ def _luminance(color: Color) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+@lru_cache(maxsize=256)
 def readable(style: Style) -> Style:
     """The style with its text made lighter or darker until it has `LEAST`; a terminal's own colours stay."""
     if style.color is None or style.bgcolor is None or style.color.is_default or style.bgcolor.is_default:
