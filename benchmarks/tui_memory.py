@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ sys.path.insert(0, str(_HERE.parent / "tests" / "ui"))
 from terminal import Terminal  # noqa: E402
 
 _SAMPLE_SECONDS = 15.0
+_GOAL_MB = 250
 _KEYS = (
     b"1", b"2", b"3", b"4", b"5", b"9", b"j", b"j", b"k", b"\x1b[6~", b"G", b"g", b"s", b"S", b"t", b"n", b"u", b"u",
     b"\r", b"f", b"\x7f", b"\x7f", b"r", b"?", b"\x1b", b"e", b"\x1b", b"/port 443\r", b"r", b" ", b" ",
@@ -62,16 +64,25 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             terminal.send(b"\x03")
             code = terminal.wait(10)
             received = len(terminal.received)
-    early = [mb for minute, mb in samples if 10 <= minute <= 15] or [samples[0][1]]
+    settings = {"benchmark": "tui_memory", "rate": options.rate, "size": options.size}
+    return settings | summary(samples) | {"bytes_to_terminal": received, "exit": code, "status": last[1].strip()}
+
+
+def summary(samples: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Figures of a run from its samples, minutes and megabytes."""
+    amounts = [mb for _, mb in samples]
+    early = [mb for minute, mb in samples if 10 <= minute <= 15] or amounts[:1]
     late = [mb for minute, mb in samples if minute >= 0.8 * samples[-1][0]]
+    spans = [[mb for minute, mb in samples if minute // 10 == span] for span in range(int(samples[-1][0] // 10) + 1)]
     return {
-        "minutes": round(samples[-1][0], 1), "rate": options.rate, "size": options.size,
-        "rss_mb": {"start": round(samples[0][1], 1), "max": round(max(mb for _, mb in samples), 1),
-                   "last": round(samples[-1][1], 1)},
+        "minutes": round(samples[-1][0], 1),
+        "median_of_last_fifth_mb": round(statistics.median(late), 1),
         "growth_mb": round(statistics.median(late) - statistics.median(early), 1),
-        "per_5_minutes": [round(mb) for minute, mb in samples[:: int(300 / _SAMPLE_SECONDS)]],
-        "bytes_to_terminal": received, "exit": code, "status": last[1].strip(),
-    }  # fmt: skip
+        "max_mb": round(max(amounts), 1),
+        "last_mb": round(amounts[-1], 1),
+        "above_250_mb": f"{sum(mb > _GOAL_MB for mb in amounts)} of {len(amounts)} samples",
+        "means_of_10_minutes_mb": " ".join(f"{statistics.mean(span):.0f}" for span in spans if span),
+    }
 
 
 def main() -> None:
