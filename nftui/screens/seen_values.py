@@ -19,8 +19,6 @@ _MOST = 100
 _LONGEST = 120
 _LOOK_BACK_MS = 3_600_000
 _PATIENCE_SECONDS = 2.0
-_MEMORY, _THREADS = "128MB", 0
-"""As the past is asked by a screen: with other limits there would be another DuckDB in this process."""
 
 _LIVE: dict[str, tuple[str, str]] = {
     "src_addr": ("host", "addr"), "dst_addr": ("host", "addr"), "src_port": ("port", "port"),
@@ -85,7 +83,7 @@ def live_values(source: Source, fields: tuple[str, ...]) -> list[str]:
 
 def stored_values(root: str, fields: tuple[str, ...], now_ms: int) -> list[str]:
     """Values in the last hour of a store, as far as two seconds reach; for a worker thread of its own."""
-    from nftui.engine.query.duck import named_errors
+    from nftui.engine.query.duck import SCREEN_MEMORY, named_errors
     from nftui.engine.query.seen import SeenValues
     from nftui.engine.query.session import Session
     from nftui.engine.query.sources import find_sources
@@ -93,7 +91,7 @@ def stored_values(root: str, fields: tuple[str, ...], now_ms: int) -> list[str]:
 
     start_ms = now_ms - _LOOK_BACK_MS
     try:
-        session = Session(find_sources([root], start_ms=start_ms), _MEMORY, _THREADS)
+        session = Session(find_sources([root], start_ms=start_ms), SCREEN_MEMORY)
     except (NftuiError, OSError):
         return []
     timer = threading.Timer(_PATIENCE_SECONDS, session.interrupt)

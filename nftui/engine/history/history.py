@@ -53,7 +53,7 @@ from nftui.engine.live.snapshot import (
 )
 from nftui.engine.live.talkers import talker_columns
 from nftui.engine.memory import give_back
-from nftui.engine.query.duck import named_errors
+from nftui.engine.query.duck import SCREEN_MEMORY, named_errors
 from nftui.engine.query.flow_session import FlowSession
 from nftui.engine.query.session import Session
 from nftui.engine.query.sources import Sources
@@ -62,7 +62,6 @@ from nftui.errors import UsageError
 if TYPE_CHECKING:
     from nftui.engine.archive.formats import ArchiveFormats
 
-_MEMORY = "128MB"
 _KNOWN_KEYS = 20_000
 _GIVE_BACK_SECONDS = 10.0
 """A screen whose chart asks again and again never rests; its memory is given back meanwhile."""
@@ -92,7 +91,7 @@ class History:
         self,
         paths: Sequence[str] = (),
         formats: ArchiveFormats | None = None,
-        memory: str = _MEMORY,
+        memory: str = SCREEN_MEMORY,
         clock: Clock | None = None,
         holdings: Kept | None = None,
         sessions: Callable[[Sources], FlowSession] | None = None,

@@ -25,7 +25,7 @@ try:
 except ImportError:  # the extension's name is not promised
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["connect", "duckdb", "named_errors", "with_arrow"]
+__all__ = ["SCREEN_MEMORY", "connect", "duckdb", "named_errors", "with_arrow"]
 
 _SETTINGS = {
     "preserve_insertion_order": "false",
@@ -39,6 +39,9 @@ _LONG_LIVED = {
     "allocator_flush_threshold": "1MB",
 }
 """Memory goes back to the system after each task: 20 MB of 80 less after some questions of a screen."""
+
+SCREEN_MEMORY = "128MB"
+"""Limit of whatever a screen asks: with another one there would be another instance in its process."""
 
 _instances: dict[tuple[int, str, int], duckdb.DuckDBPyConnection] = {}
 _lock = threading.Lock()

@@ -43,12 +43,17 @@ def collector(root, flows: float) -> LocalSource:
     return source
 
 
-def test_all_cores_while_little_is_received(tmp_path, given) -> None:
-    past = collector(tmp_path, 19_000).past()
+def ask(source: LocalSource | RecordedSource) -> None:
+    """One question about the past."""
+    past = source.past()
     assert past is not None
     past.extent()
-    assert given == [ALL]
     past.close()
+
+
+def test_all_cores_while_little_is_received(tmp_path, given) -> None:
+    ask(collector(tmp_path, 19_000))
+    assert given == [ALL]
 
 
 def test_a_core_is_left_to_much_reception_and_given_back_after_it(tmp_path, given) -> None:
@@ -65,19 +70,13 @@ def test_a_core_is_left_to_much_reception_and_given_back_after_it(tmp_path, give
 def test_a_probe_needs_its_core_whatever_comes_of_its_packets(tmp_path, given) -> None:
     source = collector(tmp_path, 0)
     source._meter = object()  # type: ignore[assignment]
-    past = source.past()
-    assert past is not None
-    past.extent()
+    ask(source)
     assert given == [LEAVE_ONE]
-    past.close()
 
 
 def test_a_viewer_and_a_recording_receive_nothing(tmp_path, given) -> None:
     viewer = collector(tmp_path, 300_000)
     viewer._viewing = "collect 42"
     for source in (viewer, RecordedSource([str(tmp_path)], 1.0)):
-        past = source.past()
-        assert past is not None
-        past.extent()
-        past.close()
+        ask(source)
     assert given == [ALL, ALL]
